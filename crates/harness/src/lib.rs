@@ -1,0 +1,1 @@
+//! Tests only: starts real and embedded control planes, and the console, for tests and measurements.

@@ -1,0 +1,60 @@
+//! What a person may do with an object, as data: nothing here is done, only described.
+
+use serde_json::Value;
+
+/// One thing to do with an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// Stable name: `stop`, `suspend`.
+    pub id: &'static str,
+    /// On the button: a verb.
+    pub title: &'static str,
+    /// One sentence before it is done: what will happen, and how to undo it.
+    pub words: String,
+    /// How careful the person must be.
+    pub danger: Danger,
+    /// The right it needs.
+    pub permission: Permission,
+    /// The request it makes.
+    pub request: WriteRequest,
+}
+
+/// How careful a person must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Danger {
+    /// Can be undone without loss.
+    Reversible,
+    /// Interrupts running work.
+    Disruptive,
+    /// Loses something for good.
+    Destructive,
+}
+
+/// A right, as an access review asks for it, on the object that the action belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// `patch`, `delete`, `create`.
+    pub verb: &'static str,
+    /// Subresource, or empty.
+    pub subresource: &'static str,
+}
+
+/// The request an action makes on the object it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WriteRequest {
+    /// How.
+    pub method: WriteMethod,
+    /// Subresource, or empty.
+    pub subresource: &'static str,
+    /// Body; `null` for a plain delete.
+    pub body: Value,
+}
+
+/// The kind of write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMethod {
+    /// JSON merge patch (RFC 7396).
+    MergePatch,
+    /// Delete.
+    Delete,
+}

@@ -1,0 +1,308 @@
+//! A question as plain data: a filter, an order. The query room makes it from text, the store runs it.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+
+use crate::id::Str;
+use crate::row::{Cell, Row};
+use crate::selector::LabelSelector;
+use crate::status::Level;
+
+/// What a filter or a sort key looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `metadata.namespace`.
+    Namespace,
+    /// `metadata.name`.
+    Name,
+    /// The kind.
+    Kind,
+    /// The status word.
+    State,
+    /// The status level.
+    Level,
+    /// The status reason.
+    Reason,
+    /// The status message.
+    Message,
+    /// `metadata.creationTimestamp`.
+    Created,
+    /// The value of one label.
+    Label(Str),
+    /// A column of the table, by position.
+    Column(usize),
+}
+
+impl Field {
+    /// The value of this field in a row.
+    pub fn of(&self, row: &Row) -> Cell {
+        let filled = |text: &Str| if text.is_empty() { Cell::Missing } else { Cell::Text(text.clone()) };
+        match self {
+            Self::Namespace => row.namespace.clone().map_or(Cell::Missing, Cell::Text),
+            Self::Name => Cell::Text(row.name.clone()),
+            Self::Kind => Cell::Text(row.resource.kind.clone()),
+            Self::State => filled(&row.status.word),
+            Self::Level => Cell::text(row.status.level.as_str()),
+            Self::Reason => filled(&row.status.reason),
+            Self::Message => filled(&row.status.message),
+            Self::Created => row.created.map_or(Cell::Missing, Cell::Time),
+            Self::Label(key) => Cell::optional(row.label(key)),
+            Self::Column(index) => row.cells.get(*index).cloned().unwrap_or(Cell::Unknown),
+        }
+    }
+}
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal (texts: ignoring case).
+    Equal,
+    /// Smaller, younger, earlier.
+    Less,
+    /// Smaller or equal.
+    AtMost,
+    /// Greater, older, later.
+    Greater,
+    /// Greater or equal.
+    AtLeast,
+}
+
+/// What a value is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// A text; `*` and `?` are wildcards.
+    Text(Str),
+    /// A number in the column's own unit: units, bytes, seconds.
+    Number(f64),
+    /// A span of seconds: for moments, how long ago.
+    Ago(f64),
+    /// A moment.
+    Moment(Timestamp),
+}
+
+/// A condition on rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// Every row.
+    All,
+    /// All hold.
+    And(Vec<Filter>),
+    /// Any holds.
+    Or(Vec<Filter>),
+    /// Does not hold.
+    Not(Box<Filter>),
+    /// A field compares. A missing or unknown value never compares.
+    Compare(Field, Comparison, Operand),
+    /// A field has a value.
+    Exists(Field),
+    /// The level is one of these.
+    Levels(Vec<Level>),
+    /// Labels are selected.
+    Labels(LabelSelector),
+    /// Free text, in lower case: occurs in the name, the namespace, a label, the reason, the message or a text cell.
+    Text(Str),
+}
+
+impl Filter {
+    /// Whether the row fulfils it at `now`.
+    pub fn matches(&self, row: &Row, now: Timestamp) -> bool {
+        match self {
+            Self::All => true,
+            Self::And(filters) => filters.iter().all(|filter| filter.matches(row, now)),
+            Self::Or(filters) => filters.iter().any(|filter| filter.matches(row, now)),
+            Self::Not(filter) => !filter.matches(row, now),
+            Self::Compare(field, comparison, operand) => compare(&field.of(row), *comparison, operand, now),
+            Self::Exists(field) => !matches!(field.of(row), Cell::Missing | Cell::Unknown),
+            Self::Levels(levels) => levels.contains(&row.status.level),
+            Self::Labels(selector) => selector.matches(|key| row.label(key)),
+            Self::Text(needle) => mentions(row, needle),
+        }
+    }
+}
+
+fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Timestamp) -> bool {
+    let ordering = match (cell, operand) {
+        (Cell::Text(text), Operand::Text(pattern)) => {
+            return match comparison {
+                Comparison::Equal => glob(&text.to_lowercase(), &pattern.to_lowercase()),
+                Comparison::Less => **text < **pattern,
+                Comparison::AtMost => **text <= **pattern,
+                Comparison::Greater => **text > **pattern,
+                Comparison::AtLeast => **text >= **pattern,
+            };
+        }
+        // A longer age is an earlier moment.
+        (Cell::Time(moment), Operand::Ago(seconds)) => now.duration_since(*moment).as_secs_f64().total_cmp(seconds),
+        (Cell::Time(moment), Operand::Moment(other)) => moment.cmp(other),
+        (Cell::Fraction(ready, total), Operand::Text(pattern)) => {
+            return comparison == Comparison::Equal && format!("{ready}/{total}") == **pattern;
+        }
+        (Cell::Fraction(ready, _), Operand::Number(number)) => (*ready as f64).total_cmp(number),
+        (cell, Operand::Number(number) | Operand::Ago(number)) => match cell.number() {
+            Some(value) => value.total_cmp(number),
+            None => return false,
+        },
+        (Cell::Boolean(truth), Operand::Text(word)) => {
+            return comparison == Comparison::Equal && truth.to_string() == word.to_lowercase();
+        }
+        _ => return false,
+    };
+    match comparison {
+        Comparison::Equal => ordering.is_eq(),
+        Comparison::Less => ordering.is_lt(),
+        Comparison::AtMost => ordering.is_le(),
+        Comparison::Greater => ordering.is_gt(),
+        Comparison::AtLeast => ordering.is_ge(),
+    }
+}
+
+/// Whether `pattern`, in which `*` stands for any text and `?` for any character, covers the whole of `text`.
+pub fn glob(text: &str, pattern: &str) -> bool {
+    let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
+    let (mut t, mut p) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
+            (t, p) = (t + 1, p + 1);
+        } else if let Some((star_p, star_t)) = star {
+            // Let the last star swallow one character more.
+            star = Some((star_p, star_t + 1));
+            (t, p) = (star_t + 1, star_p + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+fn mentions(row: &Row, needle: &str) -> bool {
+    let has = |text: &str| contains_ignoring_case(text, needle);
+    has(&row.name)
+        || row.namespace.as_deref().is_some_and(has)
+        || has(&row.status.word)
+        || has(&row.status.reason)
+        || has(&row.status.message)
+        || row.cells.iter().any(|cell| matches!(cell, Cell::Text(text) if has(text)))
+        || row.labels.iter().any(|(key, value)| has(key) || has(value))
+}
+
+/// `needle` is in lower case already.
+fn contains_ignoring_case(text: &str, needle: &str) -> bool {
+    if text.is_ascii() && needle.is_ascii() {
+        needle.is_empty()
+            || text.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+    } else {
+        text.to_lowercase().contains(needle)
+    }
+}
+
+/// One sort key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub field: Field,
+    /// Greatest first. What is missing comes last either way.
+    pub descending: bool,
+}
+
+/// A whole question over one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Only rows in these namespaces (cluster-scoped rows never match a list); `None` for all.
+    pub namespaces: Option<Vec<Str>>,
+    /// Which rows.
+    pub filter: Filter,
+    /// In which order; ties go by namespace, name and kind, so that the order is total and stable.
+    pub order: Vec<Sort>,
+}
+
+impl Plan {
+    /// Every row, by namespace and name.
+    pub fn everything() -> Self {
+        Self { namespaces: None, filter: Filter::All, order: Vec::new() }
+    }
+
+    /// Whether the row belongs to the answer at `now`.
+    pub fn matches(&self, row: &Row, now: Timestamp) -> bool {
+        self.namespaces.as_ref().is_none_or(|wanted| row.namespace.as_ref().is_some_and(|own| wanted.contains(own)))
+            && self.filter.matches(row, now)
+    }
+
+    /// The order of two rows in the answer.
+    pub fn compare(&self, left: &Row, right: &Row) -> Ordering {
+        for sort in &self.order {
+            let (a, b) = (sort.field.of(left), sort.field.of(right));
+            let lacking = |cell: &Cell| matches!(cell, Cell::Missing | Cell::Unknown);
+            let mut ordering = a.compare(&b);
+            if sort.descending && !lacking(&a) && !lacking(&b) {
+                ordering = ordering.reverse();
+            }
+            if ordering.is_ne() {
+                return ordering;
+            }
+        }
+        left.namespace
+            .cmp(&right.namespace)
+            .then_with(|| left.name.cmp(&right.name))
+            .then_with(|| left.resource.kind.cmp(&right.resource.kind))
+            .then_with(|| left.resource.group.cmp(&right.resource.group))
+    }
+
+    /// Whether the answer can change while the rows do not: a condition on an age.
+    pub fn depends_on_time(&self) -> bool {
+        fn depends(filter: &Filter) -> bool {
+            match filter {
+                Filter::And(filters) | Filter::Or(filters) => filters.iter().any(depends),
+                Filter::Not(filter) => depends(filter),
+                Filter::Compare(_, _, Operand::Ago(_)) => true,
+                _ => false,
+            }
+        }
+        depends(&self.filter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_cover_the_whole_text() {
+        assert!(glob("train-0", "train-*"));
+        assert!(glob("train-0", "*"));
+        assert!(glob("train-0", "t*n-?"));
+        assert!(!glob("train-0", "train"));
+        assert!(!glob("train-0", "*-1"));
+        assert!(glob("", "*"));
+        assert!(!glob("", "?"));
+    }
+
+    fn globs_naively(text: &[char], pattern: &[char]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some(('*', rest)) => (0..=text.len()).any(|at| globs_naively(&text[at..], rest)),
+            Some(('?', rest)) => !text.is_empty() && globs_naively(&text[1..], rest),
+            Some((c, rest)) => text.first() == Some(c) && globs_naively(&text[1..], rest),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn globs_as_a_naive_matcher_does(text in "[ab]{0,8}", pattern in "[ab*?]{0,6}") {
+            let (chars, wanted): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
+            proptest::prop_assert_eq!(glob(&text, &pattern), globs_naively(&chars, &wanted));
+        }
+
+        #[test]
+        fn free_text_ignores_case(text in "[a-cA-Cä]{0,8}", needle in "[a-cä]{0,3}") {
+            proptest::prop_assert_eq!(
+                contains_ignoring_case(&text, &needle),
+                text.to_lowercase().contains(&needle)
+            );
+        }
+    }
+}

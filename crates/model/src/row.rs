@@ -1,0 +1,278 @@
+//! Rows: what a list shows of an object, computed once per object version.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::id::{ObjectKey, ObjectRef, Resource, Str};
+use crate::object::Object;
+use crate::quantity::Quantity;
+use crate::status::Status;
+use crate::time;
+
+/// What kind of values a column holds: decides alignment, comparison and how a query reads its operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnKind {
+    /// Free text.
+    Text,
+    /// The row's [`Status`] word, shown with its level.
+    Status,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// `ready/total`.
+    Fraction,
+    /// `true` or `false`.
+    Boolean,
+    /// Cores.
+    Cpu,
+    /// Bytes.
+    Bytes,
+    /// A moment, shown as the age since then; filters take a span (`age:<2h`).
+    Age,
+    /// A moment, shown as a date.
+    Time,
+    /// A span.
+    Duration,
+}
+
+/// One column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Field name in queries, sort keys and the API: lower case, words joined by `-`.
+    pub id: Str,
+    /// Heading, as kubectl or the project's own tools write it: `Nominated Node`.
+    pub title: Str,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Whether only the wide view shows it (a printer column's priority above zero).
+    pub wide: bool,
+    /// What it means, or empty.
+    pub description: Str,
+}
+
+impl Column {
+    /// A column for every view; its id is made from its title.
+    pub fn new(title: &str, kind: ColumnKind) -> Self {
+        Self { id: Self::id_of(title).into(), title: title.into(), kind, wide: false, description: "".into() }
+    }
+
+    /// The same, in the wide view only.
+    #[must_use]
+    pub fn wide(mut self) -> Self {
+        self.wide = true;
+        self
+    }
+
+    /// `Nominated Node` → `nominated-node`.
+    pub fn id_of(title: &str) -> String {
+        title
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join("-")
+            .to_lowercase()
+    }
+}
+
+/// One value of a row. Missing, unknown, empty and zero are four different things.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Cell {
+    /// The object does not have it; shown as kubectl's `<none>`.
+    #[default]
+    Missing,
+    /// The object should say but does not, or says something unreadable; shown as `<unknown>`.
+    Unknown,
+    /// Text.
+    Text(Str),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// Ready of total.
+    Fraction(i64, i64),
+    /// Yes or no.
+    Boolean(bool),
+    /// An amount; whether of cores, bytes or devices is the column's kind.
+    Quantity(Quantity),
+    /// A moment.
+    Time(Timestamp),
+    /// A span.
+    Duration(SignedDuration),
+}
+
+impl Cell {
+    /// A text cell; empty text stays empty.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A text cell, missing when there is none.
+    pub fn optional(text: Option<&str>) -> Self {
+        text.map_or(Self::Missing, Self::text)
+    }
+
+    /// The value as kubectl would print it in a column of this kind.
+    pub fn show(&self, kind: ColumnKind, now: Timestamp) -> String {
+        match self {
+            Self::Missing => "<none>".to_owned(),
+            Self::Unknown => "<unknown>".to_owned(),
+            Self::Text(text) => text.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Fraction(ready, total) => format!("{ready}/{total}"),
+            Self::Boolean(truth) => truth.to_string(),
+            Self::Quantity(quantity) if kind == ColumnKind::Bytes => quantity.bytes(),
+            Self::Quantity(quantity) => quantity.to_string(),
+            Self::Time(moment) if kind == ColumnKind::Age => time::age(*moment, now),
+            Self::Time(moment) => moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Self::Duration(span) => time::human(*span),
+        }
+    }
+
+    /// A total order: what is missing or unknown comes last, numbers before texts, ages by moment (youngest last).
+    pub fn compare(&self, other: &Self) -> Ordering {
+        match (self.number(), other.number()) {
+            (Some(left), Some(right)) => left.total_cmp(&right),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => match (self, other) {
+                (Self::Text(left), Self::Text(right)) => left.cmp(right),
+                (Self::Text(_), _) => Ordering::Less,
+                (_, Self::Text(_)) => Ordering::Greater,
+                (Self::Unknown, Self::Missing) => Ordering::Less,
+                (Self::Missing, Self::Unknown) => Ordering::Greater,
+                _ => Ordering::Equal,
+            },
+        }
+    }
+
+    /// The value on a number line: units, seconds, seconds since 1970, or the ready share.
+    pub fn number(&self) -> Option<f64> {
+        Some(match self {
+            Self::Integer(number) => *number as f64,
+            Self::Number(number) => *number,
+            Self::Fraction(ready, total) => *ready as f64 / (*total).max(1) as f64,
+            Self::Boolean(truth) => f64::from(u8::from(*truth)),
+            Self::Quantity(quantity) => quantity.as_f64(),
+            Self::Time(moment) => moment.as_duration().as_secs_f64(),
+            Self::Duration(span) => span.as_secs_f64(),
+            Self::Missing | Self::Unknown | Self::Text(_) => return None,
+        })
+    }
+}
+
+impl Serialize for Cell {
+    /// Typed JSON: `null` for missing and unknown, RFC 3339 for moments, seconds for spans, `"1/2"` for fractions.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Missing | Self::Unknown => serializer.serialize_none(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Fraction(ready, total) => serializer.collect_str(&format_args!("{ready}/{total}")),
+            Self::Boolean(truth) => serializer.serialize_bool(*truth),
+            Self::Quantity(quantity) => quantity.serialize(serializer),
+            Self::Time(moment) => serializer.collect_str(moment),
+            Self::Duration(span) => serializer.serialize_i64(span.as_secs()),
+        }
+    }
+}
+
+/// What an instrument says of one object version: its status and its cells, one per column of its resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// How it stands.
+    pub status: Status,
+    /// One cell per column, in the columns' order.
+    pub cells: Vec<Cell>,
+}
+
+/// One row of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Of which resource the object is. Rows of one table may differ (workloads).
+    pub resource: Arc<Resource>,
+    /// Namespace; `None` for a cluster-scoped object.
+    pub namespace: Option<Str>,
+    /// Name.
+    pub name: Str,
+    /// Unique id; empty when unknown.
+    pub uid: Str,
+    /// `metadata.resourceVersion` of the version that the row was computed from.
+    pub version: Str,
+    /// Since when it exists.
+    pub created: Option<Timestamp>,
+    /// Since when it waits for its end.
+    pub deleted: Option<Timestamp>,
+    /// Labels, sorted by key.
+    pub labels: Box<[(Str, Str)]>,
+    /// Unique ids of its owners, the controller first.
+    pub owners: Box<[Str]>,
+    /// How it stands.
+    pub status: Status,
+    /// One cell per column of the table.
+    pub cells: Box<[Cell]>,
+}
+
+impl Row {
+    /// Joins what every object has with what an instrument says of it. `intern` shares repeated strings.
+    pub fn assemble(
+        resource: Arc<Resource>,
+        object: &Object,
+        projection: Projection,
+        intern: &mut dyn FnMut(&str) -> Str,
+    ) -> Self {
+        let mut labels: Vec<_> = object.labels().map(|(key, value)| (intern(key), intern(value))).collect();
+        labels.sort_unstable();
+        let mut owners: Vec<_> = object.owners().filter(|owner| !owner.uid.is_empty()).collect();
+        owners.sort_by_key(|owner| !owner.controller);
+        let Projection { mut status, mut cells } = projection;
+        for text in [&mut status.word, &mut status.reason, &mut status.message] {
+            *text = intern(text);
+        }
+        for cell in &mut cells {
+            if let Cell::Text(text) = cell {
+                *text = intern(text);
+            }
+        }
+        Self {
+            resource,
+            namespace: object.namespace().map(&mut *intern),
+            name: object.name().into(),
+            uid: object.uid().into(),
+            version: object.resource_version().into(),
+            created: object.created(),
+            deleted: object.deleted(),
+            labels: labels.into(),
+            owners: owners.iter().map(|owner| intern(owner.uid)).collect(),
+            status,
+            cells: cells.into(),
+        }
+    }
+
+    /// Where it stands within its resource.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey { namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+
+    /// The value of one label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok().map(|at| &*self.labels[at].1)
+    }
+
+    /// A reference to the object that the row stands for.
+    pub fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: self.resource.api_version(),
+            kind: self.resource.kind.to_string(),
+            namespace: self.namespace.as_deref().map(str::to_owned),
+            name: self.name.to_string(),
+            uid: Some(self.uid.to_string()).filter(|uid| !uid.is_empty()),
+        }
+    }
+}

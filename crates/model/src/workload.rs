@@ -1,0 +1,122 @@
+//! One shape for everything that runs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::id::{ObjectRef, Resource, Str};
+use crate::object::Object;
+use crate::quantity::Quantity;
+use crate::row::{Cell, Column, ColumnKind, Projection, Row};
+use crate::status::{Level, State, Status};
+
+/// What a workload asked for. `None` means that nobody said, which is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Cores.
+    pub cpu: Option<Quantity>,
+    /// Bytes.
+    pub memory: Option<Quantity>,
+    /// GPUs of any vendor.
+    pub gpus: Option<Quantity>,
+}
+
+/// Something that runs, whatever project it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// The state.
+    pub state: State,
+    /// How serious it is when that differs from what the state says by itself: a notebook that runs while its pod
+    /// crashes again and again is `Running` at [`Level::Warning`].
+    pub level: Level,
+    /// Machine-readable reason, or empty.
+    pub reason: String,
+    /// Message for people, or empty.
+    pub message: String,
+    /// The workload it belongs to.
+    pub owner: Option<ObjectRef>,
+    /// When it began to run.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// Done and total, in the project's own unit (pods, trials, steps, percent).
+    pub progress: Option<(i64, i64)>,
+    /// What it asked for.
+    pub requested: Resources,
+    /// Queue it waits in or came through.
+    pub queue: Option<String>,
+    /// How often it was tried; `None` when the project does not say.
+    pub attempts: Option<i64>,
+    /// Path of the project's own page about it, without host: `/katib/experiment/team-a/tune`.
+    pub outside: Option<String>,
+}
+
+impl Workload {
+    /// A workload in this state, with nothing else known.
+    pub fn new(state: State) -> Self {
+        Self {
+            state,
+            level: state.level(),
+            reason: String::new(),
+            message: String::new(),
+            owner: None,
+            started: None,
+            finished: None,
+            progress: None,
+            requested: Resources::default(),
+            queue: None,
+            attempts: None,
+            outside: None,
+        }
+    }
+
+    /// The columns of a table of workloads, in the order of [`Workload::into_row`]'s cells.
+    pub fn columns() -> Vec<Column> {
+        vec![
+            Column::new("Kind", ColumnKind::Text),
+            Column::new("State", ColumnKind::Status),
+            Column::new("Reason", ColumnKind::Text),
+            Column::new("Progress", ColumnKind::Fraction),
+            Column::new("GPU", ColumnKind::Integer),
+            Column::new("CPU", ColumnKind::Cpu).wide(),
+            Column::new("Memory", ColumnKind::Bytes).wide(),
+            Column::new("Queue", ColumnKind::Text).wide(),
+            Column::new("Owner", ColumnKind::Text).wide(),
+            Column::new("Attempts", ColumnKind::Integer).wide(),
+            Column::new("Started", ColumnKind::Age).wide(),
+            Column::new("Finished", ColumnKind::Age).wide(),
+            Column::new("Age", ColumnKind::Age),
+            Column::new("Message", ColumnKind::Text),
+        ]
+    }
+
+    /// The row of this workload, whose object is `object`.
+    pub fn into_row(self, resource: Arc<Resource>, object: &Object, intern: &mut dyn FnMut(&str) -> Str) -> Row {
+        let quantity = |amount: Option<Quantity>| amount.map_or(Cell::Missing, Cell::Quantity);
+        let time = |moment: Option<Timestamp>| moment.map_or(Cell::Missing, Cell::Time);
+        let filled = |text: &str| if text.is_empty() { Cell::Missing } else { Cell::text(text) };
+        let status = Status {
+            level: self.level,
+            word: self.state.as_str().into(),
+            reason: self.reason.as_str().into(),
+            message: self.message.as_str().into(),
+        };
+        let cells = vec![
+            Cell::text(&resource.kind),
+            Cell::text(self.state.as_str()),
+            filled(&self.reason),
+            self.progress.map_or(Cell::Missing, |(done, total)| Cell::Fraction(done, total)),
+            quantity(self.requested.gpus),
+            quantity(self.requested.cpu),
+            quantity(self.requested.memory),
+            Cell::optional(self.queue.as_deref()),
+            self.owner.as_ref().map_or(Cell::Missing, |owner| Cell::text(&owner.to_string())),
+            self.attempts.map_or(Cell::Missing, Cell::Integer),
+            time(self.started),
+            time(self.finished),
+            time(object.created()),
+            filled(&self.message),
+        ];
+        Row::assemble(resource, object, Projection { status, cells }, intern)
+    }
+}

@@ -1,0 +1,1 @@
+//! Floor 2: the query language, from text to a typed plan.
