@@ -1,1 +1,32 @@
-//! Floor 3: what one can do: browse, explain, act; joins the rooms below.
+//! Floor 3: what one can do: browse, explain, act. Joins the rooms below for the web and the command line.
+//!
+//! [`Engine`] holds the clusters, [`Cluster`] answers questions about one. Questions of a page never wait for the network:
+//! they answer with what is known and say how complete that is. The command line asks with patience instead
+//! ([`Cluster::list_settled`]).
+
+mod ask;
+mod catalog;
+mod cluster;
+mod engine;
+mod error;
+mod feed;
+mod json;
+mod live;
+mod moment;
+mod object;
+mod operations;
+mod workloads;
+
+pub use ask::{Ask, Listing, Source};
+pub use catalog::{Catalog, NavigationGroup, NavigationItem};
+pub use cluster::{Cluster, ConnectionState};
+pub use engine::{ClusterView, Engine};
+pub use error::{AppError, ErrorKind};
+pub use live::{LiveObject, LiveWindow, Update};
+pub use object::{Dependent, ObjectView, Relative};
+pub use operations::{OPERATIONS, Operation, Parameter};
+pub use pilothouse_cluster::{ConfigError, Contexts};
+pub use pilothouse_query::QueryError;
+pub use json::row_json;
+pub use object::yaml;
+pub use pilothouse_store::{Delta, Record, RowId};

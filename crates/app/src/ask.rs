@@ -1,0 +1,98 @@
+//! A question about a list, and its answer.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pilothouse_model::{Column, Completeness, LabelSelector, Plan, Resource, Str};
+use pilothouse_model::{Field, Filter};
+use pilothouse_store::Record;
+
+use crate::error::{AppError, ErrorKind};
+
+/// What is listed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// The workloads of all instruments.
+    Workloads,
+    /// The objects of one resource.
+    Resource(Arc<Resource>),
+}
+
+/// A question about a list, as it comes from a URL or a command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Namespaces; none means all.
+    pub namespaces: Vec<String>,
+    /// Query text (see the query room).
+    pub q: String,
+    /// Label selector in Kubernetes' syntax, as in kubectl's `-l`.
+    pub labels: String,
+    /// Sort text: `-age,name`; empty for namespace and name.
+    pub sort: String,
+    /// Rows to skip.
+    pub offset: usize,
+    /// Rows wanted; `None` for all.
+    pub limit: Option<usize>,
+}
+
+/// The answer to a question about a list.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The table's columns, after the name.
+    pub columns: Arc<[Column]>,
+    /// The rows asked for.
+    pub rows: Vec<Arc<Record>>,
+    /// How many rows the whole answer has: exact for what is known (see `completeness`).
+    pub total: usize,
+    /// How many rows the table has before filtering.
+    pub unfiltered: usize,
+    /// When the data was last known to be current; `None` when nothing was ever read.
+    pub as_of: Option<Timestamp>,
+    /// How much is known.
+    pub completeness: Completeness,
+    /// What else the person should know: malformed objects, kinds that could not be read.
+    pub notes: Vec<String>,
+}
+
+impl Ask {
+    /// The question as a plan over a table with these columns.
+    pub fn plan(&self, columns: &[Column]) -> Result<Plan, AppError> {
+        let mut filters = Vec::new();
+        if !self.labels.trim().is_empty() {
+            let selector: LabelSelector = self.labels.parse().map_err(|error| {
+                AppError::new(ErrorKind::BadInput, format!("{error}"))
+                    .hint("write a selector as kubectl does: app=train,tier!=cache,env in (dev,prod)")
+            })?;
+            filters.push(Filter::Labels(selector));
+        }
+        let question =
+            pilothouse_query::parse(&self.q, columns).map_err(|error| AppError::question(&self.q, &error))?;
+        if question != Filter::All {
+            filters.push(question);
+        }
+        let order =
+            pilothouse_query::parse_sort(&self.sort, columns).map_err(|error| AppError::question(&self.sort, &error))?;
+        let filter = if filters.is_empty() { Filter::All } else { Filter::And(filters) };
+        let namespaces = (!self.namespaces.is_empty())
+            .then(|| self.namespaces.iter().map(|namespace| Str::from(namespace.as_str())).collect());
+        Ok(Plan { namespaces, filter, order })
+    }
+}
+
+/// The namespaces that a filter confines rows to, when it is sure: lets people with few rights ask by `ns:` alone.
+pub(crate) fn confined_to(filter: &Filter) -> Option<Vec<String>> {
+    use pilothouse_model::{Comparison, Operand};
+    match filter {
+        Filter::Compare(Field::Namespace, Comparison::Equal, Operand::Text(name))
+            if !name.contains(['*', '?']) =>
+        {
+            Some(vec![name.to_string()])
+        }
+        Filter::And(filters) => filters.iter().find_map(confined_to),
+        Filter::Or(filters) if !filters.is_empty() => {
+            let parts = filters.iter().map(confined_to).collect::<Option<Vec<_>>>()?;
+            Some(parts.concat())
+        }
+        _ => None,
+    }
+}
