@@ -55,6 +55,9 @@ pub struct WriteRequest {
 pub enum WriteMethod {
     /// JSON merge patch (RFC 7396).
     MergePatch,
+    /// JSON merge patch with a moment in it: the sender first writes the present moment (RFC 3339, UTC, whole seconds)
+    /// at this JSON pointer of the body, which describes but has no clock.
+    StampedMergePatch(&'static str),
     /// Delete.
     Delete,
 }
