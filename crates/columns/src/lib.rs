@@ -1,1 +1,32 @@
 //! Floor 1: kubectl's columns and states of the well-known kinds, and the printer columns of custom resources.
+//!
+//! [`columns`] and [`project`] make a list's rows; [`table`] makes the same into the `Table` that an API server answers
+//! with. A malformed object never fails: the cell that cannot be read is [`Cell::Unknown`].
+
+pub mod jsonpath;
+pub mod pod;
+pub mod table;
+
+mod custom;
+mod generic;
+mod kinds;
+
+use pilothouse_model::{Column, Object, Projection, Resource};
+
+pub use table::{TableColumn, table_cells, table_columns};
+
+/// The columns after the name: kubectl's for the well-known kinds, a custom resource's own printer columns, else its age.
+pub fn columns(resource: &Resource) -> Vec<Column> {
+    match kinds::find(resource) {
+        Some(kind) => kind.columns(),
+        None => custom::columns(resource),
+    }
+}
+
+/// The status and one cell per column of [`columns`], in the same order.
+pub fn project(resource: &Resource, object: &Object) -> Projection {
+    match kinds::find(resource) {
+        Some(kind) => (kind.project)(object),
+        None => Projection { status: generic::status(object), cells: custom::cells(resource, object) },
+    }
+}

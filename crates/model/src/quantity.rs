@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::iter::Sum;
-use std::ops::Add;
+use std::ops::{Add, Mul};
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
@@ -152,6 +152,14 @@ impl Add for Quantity {
 
     fn add(self, other: Self) -> Self {
         Self { milli: self.milli.saturating_add(other.milli) }
+    }
+}
+
+impl Mul<i64> for Quantity {
+    type Output = Self;
+
+    fn mul(self, factor: i64) -> Self {
+        Self { milli: self.milli.saturating_mul(i128::from(factor)) }
     }
 }
 

@@ -36,7 +36,7 @@ pub enum ColumnKind {
     Age,
     /// A moment, shown as a date.
     Time,
-    /// A span.
+    /// A span; a moment stands for the span since then, which still grows.
     Duration,
 }
 
@@ -128,7 +128,8 @@ impl Cell {
             Self::Boolean(truth) => truth.to_string(),
             Self::Quantity(quantity) if kind == ColumnKind::Bytes => quantity.bytes(),
             Self::Quantity(quantity) => quantity.to_string(),
-            Self::Time(moment) if kind == ColumnKind::Age => time::age(*moment, now),
+            // A span that has not ended yet is given by its beginning.
+            Self::Time(moment) if matches!(kind, ColumnKind::Age | ColumnKind::Duration) => time::age(*moment, now),
             Self::Time(moment) => moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             Self::Duration(span) => time::human(*span),
         }

@@ -1,0 +1,5 @@
+//! Rows.
+
+use super::Kind;
+
+pub(super) const KINDS: &[Kind] = &[];
