@@ -1,1 +1,14 @@
 //! Tests only: starts real and embedded control planes, and the console, for tests and measurements.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot start its world must fail loudly")]
+
+pub mod api;
+pub mod console;
+pub mod crds;
+pub mod kubeconfig;
+pub mod places;
+pub mod process;
+pub mod real;
+
+pub use api::{Answer, Api};
+pub use console::Console;
+pub use real::{Options, RealControlPlane};

@@ -1,0 +1,31 @@
+# What one does with this repository; `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo build test fmt bench screenshots assets
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## build everything and open the console on the embedded cluster (ARGS="--seed 7 --speed 4")
+	@echo "Starting the demo; Ctrl C ends it."
+	@target/release/pilothouse demo $(ARGS)
+
+build: assets ## build the program into target/release/pilothouse
+	@echo "Building pilothouse (a few minutes the first time) ..."
+	@cargo build --release --quiet -p pilothouse
+
+# The page's scripts and styles; embedded in the program.
+assets:
+	@scripts/assets
+
+test: ## every check: format, lints, unit tests, real and embedded clusters, browser
+	@scripts/test
+
+fmt: ## format the Rust code
+	@cargo fmt --all
+
+bench: ## measure query and store
+	@cargo bench --quiet -p pilothouse-query -p pilothouse-store
+
+screenshots: build ## make the pictures of the documentation again
+	@scripts/install-test-tools
+	@npm --prefix tests/browser run --silent screenshots

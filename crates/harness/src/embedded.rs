@@ -1,0 +1,1 @@
+//! The embedded cluster, served as `pilothouse demo` serves it.
