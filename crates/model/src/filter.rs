@@ -51,6 +51,84 @@ impl Field {
             Self::Column(index) => row.cells.get(*index).cloned().unwrap_or(Cell::Unknown),
         }
     }
+
+    /// The value of this field as a sort key: orders as [`Cell::compare`] orders [`Field::of`].
+    pub fn sort_key<'a>(&self, row: &'a Row) -> SortKey<'a> {
+        let filled = |text: &'a str| if text.is_empty() { SortKey::Missing } else { SortKey::Text(text) };
+        match self {
+            Self::Namespace => row.namespace.as_deref().map_or(SortKey::Missing, SortKey::Text),
+            Self::Name => SortKey::Text(&row.name),
+            Self::Kind => SortKey::Text(&row.resource.kind),
+            Self::State => filled(&row.status.word),
+            Self::Level => SortKey::Text(row.status.level.as_str()),
+            Self::Reason => filled(&row.status.reason),
+            Self::Message => filled(&row.status.message),
+            Self::Created => {
+                row.created.map_or(SortKey::Missing, |time| SortKey::Number(time.as_duration().as_secs_f64()))
+            }
+            Self::Label(key) => row.label(key).map_or(SortKey::Missing, SortKey::Text),
+            Self::Column(index) => match row.cells.get(*index) {
+                None | Some(Cell::Unknown) => SortKey::Unknown,
+                Some(Cell::Missing) => SortKey::Missing,
+                Some(Cell::Text(text)) => SortKey::Text(text),
+                Some(cell) => cell.number().map_or(SortKey::Unknown, SortKey::Number),
+            },
+        }
+    }
+}
+
+/// A value reduced to what its order needs, borrowed from its row: sorting many rows clones nothing.
+#[derive(Clone, Copy, Debug)]
+pub enum SortKey<'a> {
+    /// A number, a moment, a span.
+    Number(f64),
+    /// A text.
+    Text(&'a str),
+    /// The value is unknown.
+    Unknown,
+    /// There is no value.
+    Missing,
+}
+
+impl SortKey<'_> {
+    /// The order of two values, the greatest first when `descending`. What is missing comes last either way.
+    pub fn order(&self, other: &Self, descending: bool) -> Ordering {
+        let ordering = match (self, other) {
+            (Self::Number(left), Self::Number(right)) => left.total_cmp(right),
+            (Self::Text(left), Self::Text(right)) => left.cmp(right),
+            _ => self.rank().cmp(&other.rank()),
+        };
+        if descending && self.rank() < 2 && other.rank() < 2 { ordering.reverse() } else { ordering }
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Number(_) => 0,
+            Self::Text(_) => 1,
+            Self::Unknown => 2,
+            Self::Missing => 3,
+        }
+    }
+}
+
+impl PartialEq for SortKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for SortKey<'_> {}
+
+impl PartialOrd for SortKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SortKey<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order(other, false)
+    }
 }
 
 /// How a value is compared.
@@ -235,12 +313,7 @@ impl Plan {
     /// The order of two rows in the answer.
     pub fn compare(&self, left: &Row, right: &Row) -> Ordering {
         for sort in &self.order {
-            let (a, b) = (sort.field.of(left), sort.field.of(right));
-            let lacking = |cell: &Cell| matches!(cell, Cell::Missing | Cell::Unknown);
-            let mut ordering = a.compare(&b);
-            if sort.descending && !lacking(&a) && !lacking(&b) {
-                ordering = ordering.reverse();
-            }
+            let ordering = sort.field.sort_key(left).order(&sort.field.sort_key(right), sort.descending);
             if ordering.is_ne() {
                 return ordering;
             }

@@ -1,0 +1,223 @@
+//! The full object of a record, compressed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pilothouse_model::{MalformedObject, Object};
+use zstd::dict::DecoderDictionary;
+
+/// No object larger than this (as JSON) is unpacked: etcd refuses far smaller ones.
+pub const MAX_OBJECT_BYTES: usize = 64 << 20;
+
+/// Fast, and with a dictionary already within a few percent of the slow levels on objects of a few kilobytes.
+const LEVEL: i32 = 3;
+/// A dictionary is trained from this many objects of one table...
+const SAMPLES: usize = 256;
+/// ...or from fewer when they are large...
+const SAMPLE_BYTES: usize = 4 << 20;
+/// ...and has this size.
+const DICTIONARY_BYTES: usize = 32 << 10;
+
+/// The full object of a record, compressed; or nothing, in derived tables.
+#[derive(Clone, Default)]
+pub struct Body(Kept);
+
+#[derive(Clone, Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// JSON as it is, where compression was refused.
+    Plain(Arc<[u8]>),
+    /// A frame of zstd and the size of the JSON in it.
+    Packed { frame: Arc<[u8]>, size: u32, dictionary: Option<Arc<Dictionary>> },
+}
+
+struct Dictionary(DecoderDictionary<'static>);
+
+/// Why an object could not be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// This record keeps no object.
+    #[error("the full object is not kept for derived rows; ask for the object by its own resource")]
+    NotKept,
+    /// More than [`MAX_OBJECT_BYTES`].
+    #[error("the object has {0} bytes, more than the {MAX_OBJECT_BYTES} that are unpacked")]
+    TooLarge(usize),
+    /// The compressed bytes do not unpack.
+    #[error("the stored object cannot be unpacked: {0}")]
+    Corrupt(#[from] std::io::Error),
+    /// The bytes are not JSON.
+    #[error("the stored object is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The JSON is not an object of Kubernetes.
+    #[error("the stored object is {0}")]
+    Malformed(#[from] MalformedObject),
+}
+
+impl Body {
+    /// Keeps no object.
+    pub fn none() -> Self {
+        Self(Kept::Nothing)
+    }
+
+    /// Compresses one object by itself. A writer of many uses a [`Compressor`], which is faster and packs tighter.
+    pub fn compress(object: &Object) -> Self {
+        let json = json_of(object);
+        let frame = zstd::bulk::compress(&json, LEVEL);
+        Self::packed(json, frame, None)
+    }
+
+    /// An incompressible, huge or refused object is kept as it is rather than lost.
+    fn packed(json: Vec<u8>, frame: std::io::Result<Vec<u8>>, dictionary: Option<&Arc<Dictionary>>) -> Self {
+        Self(match (frame, u32::try_from(json.len())) {
+            (Ok(frame), Ok(size)) if frame.len() < json.len() => {
+                Kept::Packed { frame: frame.into(), size, dictionary: dictionary.cloned() }
+            }
+            _ => Kept::Plain(json.into()),
+        })
+    }
+
+    /// The object.
+    pub fn object(&self) -> Result<Object, BodyError> {
+        match &self.0 {
+            Kept::Nothing => Err(BodyError::NotKept),
+            Kept::Plain(json) => read(json),
+            Kept::Packed { frame, size, dictionary } => read(&unpack(frame, *size as usize, dictionary.as_deref())?),
+        }
+    }
+
+    /// Whether an object is kept.
+    pub fn is_some(&self) -> bool {
+        !matches!(self.0, Kept::Nothing)
+    }
+
+    /// How many bytes it takes.
+    pub fn stored_bytes(&self) -> usize {
+        match &self.0 {
+            Kept::Nothing => 0,
+            Kept::Plain(json) => json.len(),
+            Kept::Packed { frame, .. } => frame.len(),
+        }
+    }
+}
+
+impl PartialEq for Body {
+    /// The same bytes under the same dictionary. Equal objects packed differently compare as different, which costs a
+    /// needless update and never loses one.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kept::Nothing, Kept::Nothing) => true,
+            (Kept::Plain(left), Kept::Plain(right)) => left == right,
+            (Kept::Packed { frame, dictionary, .. }, Kept::Packed { frame: frame2, dictionary: dictionary2, .. }) => {
+                dictionary.as_ref().map(Arc::as_ptr) == dictionary2.as_ref().map(Arc::as_ptr) && frame == frame2
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.stored_bytes())
+    }
+}
+
+fn json_of(object: &Object) -> Vec<u8> {
+    object.value().to_string().into_bytes()
+}
+
+fn read(json: &[u8]) -> Result<Object, BodyError> {
+    Ok(Object::new(serde_json::from_slice(json)?)?)
+}
+
+fn unpack(frame: &[u8], size: usize, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, BodyError> {
+    if size > MAX_OBJECT_BYTES {
+        return Err(BodyError::TooLarge(size));
+    }
+    let mut decompressor = match dictionary {
+        Some(Dictionary(prepared)) => zstd::bulk::Decompressor::with_prepared_dictionary(prepared)?,
+        None => zstd::bulk::Decompressor::new()?,
+    };
+    Ok(decompressor.decompress(frame, size)?)
+}
+
+/// Compresses the objects of one table: keeps its buffers, and learns a dictionary from the first objects, because those
+/// of one resource look alike.
+#[derive(Default)]
+pub struct Compressor {
+    context: Option<zstd::bulk::Compressor<'static>>,
+    learning: Learning,
+}
+
+enum Learning {
+    /// Objects seen so far, and their size together.
+    Samples(Vec<Vec<u8>>, usize),
+    /// Learnt.
+    Done(Arc<Dictionary>),
+    /// The objects gave no useful dictionary.
+    Fruitless,
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self::Samples(Vec::new(), 0)
+    }
+}
+
+impl Compressor {
+    /// A compressor that has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Compresses one object.
+    pub fn compress(&mut self, object: &Object) -> Body {
+        let json = json_of(object);
+        self.learn(&json);
+        let dictionary = match &self.learning {
+            Learning::Done(dictionary) => Some(dictionary),
+            Learning::Samples(..) | Learning::Fruitless => None,
+        };
+        let frame = match &mut self.context {
+            Some(context) => context.compress(&json),
+            None => zstd::bulk::Compressor::new(LEVEL).and_then(|context| self.context.insert(context).compress(&json)),
+        };
+        Body::packed(json, frame, dictionary)
+    }
+
+    fn learn(&mut self, json: &[u8]) {
+        let Learning::Samples(samples, bytes) = &mut self.learning else { return };
+        samples.push(json.to_vec());
+        *bytes += json.len();
+        if samples.len() < SAMPLES && *bytes < SAMPLE_BYTES {
+            return;
+        }
+        let learnt = train(samples);
+        self.learning = match learnt {
+            Ok((context, dictionary)) => {
+                self.context = Some(context);
+                Learning::Done(Arc::new(dictionary))
+            }
+            // Too few, too short or too different objects: they are packed without.
+            Err(_) => Learning::Fruitless,
+        };
+    }
+}
+
+fn train(samples: &[Vec<u8>]) -> std::io::Result<(zstd::bulk::Compressor<'static>, Dictionary)> {
+    let bytes = zstd::dict::from_samples(samples, DICTIONARY_BYTES)?;
+    let mut context = zstd::bulk::Compressor::new(LEVEL)?;
+    context.set_dictionary(LEVEL, &bytes)?;
+    Ok((context, Dictionary(DecoderDictionary::try_copy(&bytes)?)))
+}
+
+impl fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.learning {
+            Learning::Samples(samples, _) => format!("{} samples", samples.len()),
+            Learning::Done(_) => "with a dictionary".to_owned(),
+            Learning::Fruitless => "without a dictionary".to_owned(),
+        };
+        write!(f, "Compressor({state})")
+    }
+}

@@ -1,0 +1,218 @@
+//! Vectors in shared chunks: a clone copies pointers, a write copies the one chunk that it touches.
+
+use std::sync::Arc;
+
+use crate::record::Record;
+
+/// Slots a chunk of [`Slots`] has.
+const SLOTS: usize = 256;
+/// Items a chunk of [`Sorted`] has at most.
+const MOST: usize = 512;
+
+/// Records by slot number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slots {
+    chunks: Vec<Arc<Vec<Option<Arc<Record>>>>>,
+}
+
+impl Slots {
+    pub(crate) fn get(&self, slot: u32) -> Option<&Arc<Record>> {
+        let slot = slot as usize;
+        self.chunks.get(slot / SLOTS)?.get(slot % SLOTS)?.as_ref()
+    }
+
+    /// Writes a slot; the first one beyond the end may be written to grow.
+    pub(crate) fn set(&mut self, slot: u32, record: Option<Arc<Record>>) {
+        let slot = slot as usize;
+        if slot / SLOTS == self.chunks.len() {
+            self.chunks.push(Arc::new(Vec::with_capacity(SLOTS)));
+        }
+        if let Some(chunk) = self.chunks.get_mut(slot / SLOTS) {
+            let chunk = Arc::make_mut(chunk);
+            match chunk.get_mut(slot % SLOTS) {
+                Some(place) => *place = record,
+                None => chunk.push(record),
+            }
+        }
+    }
+}
+
+/// A place in [`Sorted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    chunk: usize,
+    index: usize,
+}
+
+/// Items in an order that the caller knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Sorted<T> {
+    /// None is empty.
+    chunks: Vec<Arc<Vec<T>>>,
+    length: usize,
+}
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), length: 0 }
+    }
+}
+
+impl<T: Copy> Sorted<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The first place whose item is not `before`.
+    pub(crate) fn find(&self, before: impl Fn(&T) -> bool) -> Place {
+        let chunk = self.chunks.partition_point(|chunk| chunk.last().is_some_and(&before));
+        let index = self.chunks.get(chunk).map_or(0, |chunk| chunk.partition_point(&before));
+        Place { chunk, index }
+    }
+
+    pub(crate) fn get(&self, place: Place) -> Option<&T> {
+        self.chunks.get(place.chunk)?.get(place.index)
+    }
+
+    /// The items from `place` on.
+    pub(crate) fn from(&self, place: Place) -> impl Iterator<Item = &T> {
+        let (first, rest) = match self.chunks.get(place.chunk..) {
+            Some([first, rest @ ..]) => (first.get(place.index..).unwrap_or_default(), rest),
+            _ => (&[][..], &[][..]),
+        };
+        first.iter().chain(rest.iter().flat_map(|chunk| chunk.iter()))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.from(Place { chunk: 0, index: 0 })
+    }
+
+    /// Puts `item` before what stands at `place`.
+    pub(crate) fn insert(&mut self, place: Place, item: T) {
+        // Behind the last chunk means at the end of the last chunk.
+        let past_the_end = place.chunk >= self.chunks.len();
+        if past_the_end && self.chunks.last().is_none_or(|last| last.len() >= MOST) {
+            self.chunks.push(Arc::new(Vec::with_capacity(MOST / 2)));
+        }
+        let at = place.chunk.min(self.chunks.len().saturating_sub(1));
+        let Some(shared) = self.chunks.get_mut(at) else { return };
+        let chunk = Arc::make_mut(shared);
+        chunk.insert(if past_the_end { chunk.len() } else { place.index.min(chunk.len()) }, item);
+        self.length += 1;
+        if chunk.len() > MOST {
+            let half = chunk.split_off(MOST / 2);
+            self.chunks.insert(at + 1, Arc::new(half));
+        }
+    }
+
+    /// Takes out what stands at `place`.
+    pub(crate) fn remove(&mut self, place: Place) {
+        if self.get(place).is_none() {
+            return;
+        }
+        let Some(shared) = self.chunks.get_mut(place.chunk) else { return };
+        let chunk = Arc::make_mut(shared);
+        chunk.remove(place.index);
+        self.length -= 1;
+        let left = chunk.len();
+        let next = self.chunks.get(place.chunk + 1).map_or(MOST, |next| next.len());
+        if left == 0 {
+            self.chunks.remove(place.chunk);
+        } else if left + next <= MOST / 2 {
+            let next = self.chunks.remove(place.chunk + 1);
+            if let Some(shared) = self.chunks.get_mut(place.chunk) {
+                Arc::make_mut(shared).extend_from_slice(&next);
+            }
+        }
+    }
+}
+
+/// An index without keys: pairs of a key's hash and a slot. A lookup gives candidates; the caller checks their rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HashIndex {
+    pairs: Sorted<u64>,
+}
+
+impl HashIndex {
+    pub(crate) fn insert(&mut self, hash: u32, slot: u32) {
+        let pair = pair(hash, slot);
+        let place = self.pairs.find(|other| *other < pair);
+        if self.pairs.get(place) != Some(&pair) {
+            self.pairs.insert(place, pair);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, hash: u32, slot: u32) {
+        let pair = pair(hash, slot);
+        let place = self.pairs.find(|other| *other < pair);
+        if self.pairs.get(place) == Some(&pair) {
+            self.pairs.remove(place);
+        }
+    }
+
+    /// The slots under this hash, ascending.
+    pub(crate) fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
+        let first = pair(hash, 0);
+        self.pairs
+            .from(self.pairs.find(|other| *other < first))
+            .take_while(move |other| **other >> 32 == u64::from(hash))
+            .map(|other| (*other & u64::from(u32::MAX)) as u32)
+    }
+}
+
+fn pair(hash: u32, slot: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_index_is_a_set_of_pairs(ops in prop::collection::vec((any::<bool>(), 0..4_u32, 0..2000_u32), 0..3000)) {
+            let (mut index, mut oracle) = (HashIndex::default(), BTreeSet::new());
+            let mut kept = None;
+            let half = ops.len() / 2;
+            for (number, (add, hash, slot)) in ops.into_iter().enumerate() {
+                if number == half {
+                    kept = Some((index.clone(), oracle.clone()));
+                }
+                if add {
+                    index.insert(hash, slot);
+                    oracle.insert((hash, slot));
+                } else {
+                    index.remove(hash, slot);
+                    oracle.remove(&(hash, slot));
+                }
+            }
+            // A clone taken on the way is untouched by later writes.
+            for (index, oracle) in kept.into_iter().chain([(index, oracle)]) {
+                prop_assert_eq!(index.pairs.len(), oracle.len());
+                prop_assert!(index.pairs.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= MOST));
+                for hash in 0..5 {
+                    let expected: Vec<_> = oracle.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
+                    prop_assert_eq!(index.slots(hash).collect::<Vec<_>>(), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_split_and_merge() {
+        let mut index = HashIndex::default();
+        for slot in 0..5000 {
+            index.insert(7, slot);
+        }
+        assert!(index.pairs.chunks.len() >= 5000 / MOST);
+        for slot in (0..5000).filter(|slot| slot % 100 != 0) {
+            index.remove(7, slot);
+        }
+        assert!(index.pairs.chunks.len() < 4, "{}", index.pairs.chunks.len());
+        assert_eq!(index.slots(7).collect::<Vec<_>>(), (0..50).map(|n| n * 100).collect::<Vec<_>>());
+    }
+}

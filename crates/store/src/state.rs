@@ -1,0 +1,149 @@
+//! One state of a table: what a snapshot reads and the writer changes.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use pilothouse_model::{Column, Completeness, Row};
+use rustc_hash::FxHasher;
+
+use crate::change::History;
+use crate::chunks::{HashIndex, Place, Slots, Sorted};
+use crate::record::{Record, RowId, natural_order};
+
+/// One state of a table. Clones share all chunks.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) columns: Arc<[Column]>,
+    pub(crate) completeness: Completeness,
+    pub(crate) version: u64,
+    pub(crate) history: History,
+    /// Tells two tables apart whose versions happen to be equal.
+    pub(crate) table: Arc<()>,
+    slots: Slots,
+    /// Slots in natural order.
+    order: Sorted<u32>,
+    uids: HashIndex,
+    owners: HashIndex,
+    labels: HashIndex,
+}
+
+impl State {
+    pub(crate) fn new(columns: Arc<[Column]>) -> Self {
+        Self {
+            columns,
+            completeness: Completeness::Loading,
+            version: 0,
+            history: History::default(),
+            table: Arc::new(()),
+            slots: Slots::default(),
+            order: Sorted::default(),
+            uids: HashIndex::default(),
+            owners: HashIndex::default(),
+            labels: HashIndex::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Every record in natural order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.order.iter().filter_map(|slot| self.slots.get(*slot))
+    }
+
+    /// The first record that is not `before`, and those behind it, in natural order.
+    pub(crate) fn from(&self, before: impl Fn(&Row) -> bool) -> impl Iterator<Item = &Arc<Record>> {
+        self.order.from(self.find(before)).filter_map(|slot| self.slots.get(*slot))
+    }
+
+    fn find(&self, before: impl Fn(&Row) -> bool) -> Place {
+        self.order.find(|slot| self.slots.get(*slot).is_some_and(|record| before(&record.row)))
+    }
+
+    fn slot(&self, id: &RowId) -> Option<(Place, u32)> {
+        let place = self.find(|row| id.order(row).is_gt());
+        let slot = *self.order.get(place)?;
+        id.is(&self.slots.get(slot)?.row).then_some((place, slot))
+    }
+
+    pub(crate) fn get(&self, id: &RowId) -> Option<&Arc<Record>> {
+        self.slots.get(self.slot(id)?.1)
+    }
+
+    pub(crate) fn by_uid(&self, uid: &str) -> Option<&Arc<Record>> {
+        self.candidates(&self.uids, hash(uid)).find(|record| *record.row.uid == *uid)
+    }
+
+    pub(crate) fn dependents(&self, uid: &str) -> impl Iterator<Item = &Arc<Record>> {
+        self.candidates(&self.owners, hash(uid)).filter(move |record| record.row.owners.iter().any(|own| **own == *uid))
+    }
+
+    /// In no particular order.
+    pub(crate) fn labelled(&self, key: &str, value: &str) -> impl Iterator<Item = &Arc<Record>> {
+        self.candidates(&self.labels, hash((key, value))).filter(move |record| record.row.label(key) == Some(value))
+    }
+
+    fn candidates<'a>(&'a self, index: &'a HashIndex, hash: u32) -> impl Iterator<Item = &'a Arc<Record>> {
+        index.slots(hash).filter_map(|slot| self.slots.get(slot))
+    }
+
+    /// Writes a record over the one of the same identity, which it returns. `free` gives the slot of a new one.
+    pub(crate) fn put(&mut self, id: &RowId, record: Arc<Record>, free: impl FnOnce() -> u32) -> Option<Arc<Record>> {
+        match self.slot(id) {
+            Some((_, slot)) => {
+                let before = self.slots.get(slot).cloned()?;
+                self.reindex(slot, Some(&before.row), Some(&record.row));
+                self.slots.set(slot, Some(record));
+                Some(before)
+            }
+            None => {
+                let slot = free();
+                let place = self.find(|row| natural_order(row, &record.row).is_lt());
+                self.order.insert(place, slot);
+                self.reindex(slot, None, Some(&record.row));
+                self.slots.set(slot, Some(record));
+                None
+            }
+        }
+    }
+
+    /// Takes a record out; gives it and its slot.
+    pub(crate) fn take(&mut self, id: &RowId) -> Option<(Arc<Record>, u32)> {
+        let (place, slot) = self.slot(id)?;
+        let before = self.slots.get(slot).cloned()?;
+        self.reindex(slot, Some(&before.row), None);
+        self.order.remove(place);
+        self.slots.set(slot, None);
+        Some((before, slot))
+    }
+
+    fn reindex(&mut self, slot: u32, before: Option<&Row>, after: Option<&Row>) {
+        let uid = |row: &Row| (!row.uid.is_empty()).then(|| hash(&*row.uid));
+        update(&mut self.uids, slot, (before.and_then(uid), after.and_then(uid)));
+        if before.map(|row| &row.owners) != after.map(|row| &row.owners) {
+            let owners = |row: &Row| row.owners.iter().map(|owner| hash(&**owner)).collect();
+            update(&mut self.owners, slot, (before.map_or(Vec::new(), owners), after.map_or(Vec::new(), owners)));
+        }
+        if before.map(|row| &row.labels) != after.map(|row| &row.labels) {
+            let labels = |row: &Row| row.labels.iter().map(|(key, value)| hash((&**key, &**value))).collect();
+            update(&mut self.labels, slot, (before.map_or(Vec::new(), labels), after.map_or(Vec::new(), labels)));
+        }
+    }
+}
+
+/// Replaces the hashes under which a slot is found.
+fn update<H: IntoIterator<Item = u32> + PartialEq>(index: &mut HashIndex, slot: u32, (before, after): (H, H)) {
+    if before == after {
+        return;
+    }
+    before.into_iter().for_each(|hash| index.remove(hash, slot));
+    after.into_iter().for_each(|hash| index.insert(hash, slot));
+}
+
+fn hash(key: impl Hash) -> u32 {
+    let mut hasher = FxHasher::default();
+    key.hash(&mut hasher);
+    let hash = hasher.finish();
+    (hash ^ (hash >> 32)) as u32
+}
