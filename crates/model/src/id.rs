@@ -110,7 +110,8 @@ pub struct Resource {
     pub short_names: Vec<Str>,
     /// Categories: `all`.
     pub categories: Vec<Str>,
-    /// Whether this is the version that the server prefers for the group.
+    /// Whether this is the version that the server prefers: the group's preferred one where that serves the resource, else
+    /// the next one that does.
     pub preferred: bool,
     /// Printer columns of a custom resource; `None` when it is not one or its definition could not be read.
     pub printer_columns: Option<Vec<PrinterColumn>>,

@@ -1,0 +1,286 @@
+//! Kubeconfigs: which contexts there are and how each leads to a cluster.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use kube::config::{Config, Context, Kubeconfig, KubeconfigError, NamedContext};
+
+/// The name that the only context has inside a cluster.
+const IN_CLUSTER: &str = "in-cluster";
+/// Where a pod finds its service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Why no cluster could be found. Shown, it is one sentence: what, where, and what next.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that was named does not exist.
+    #[error("there is no kubeconfig at {0}: check the path, or leave it out to use KUBECONFIG or ~/.kube/config")]
+    Missing(String),
+    /// No file was named, and none is where one is looked for.
+    #[error("no kubeconfig found: {0}; name one with --kubeconfig")]
+    None(String),
+    /// A file cannot be read.
+    #[error("cannot read the kubeconfig {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file is not a kubeconfig.
+    #[error("{path} is not a kubeconfig: {reason}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// Where and why.
+        reason: String,
+    },
+    /// The context does not exist.
+    #[error("{place} has no context named `{name}`; {known}")]
+    UnknownContext {
+        /// The file or files.
+        place: String,
+        /// The context that was asked for.
+        name: String,
+        /// Which there are, in words.
+        known: String,
+    },
+    /// No context was named, and none is current.
+    #[error("{place} has no current context: choose one with --context; {known}")]
+    NoCurrentContext {
+        /// The file or files.
+        place: String,
+        /// Which there are, in words.
+        known: String,
+    },
+    /// A context does not lead to a cluster.
+    #[error("the context `{name}` of {place} cannot be used: {reason}")]
+    Unusable {
+        /// The file or files.
+        place: String,
+        /// The context.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The contexts of one kubeconfig, or of several merged.
+#[derive(Clone, Debug)]
+pub struct Contexts {
+    origin: Origin,
+    kubeconfig: Kubeconfig,
+    current: String,
+}
+
+/// Where the contexts come from, so that they can be read again.
+#[derive(Clone, Debug)]
+enum Origin {
+    Files(Vec<PathBuf>),
+    ServiceAccount,
+}
+
+/// What of the process's surroundings decides where a kubeconfig is looked for.
+pub(crate) struct Surroundings {
+    /// `KUBECONFIG`.
+    pub(crate) kubeconfig: Option<OsString>,
+    /// The home folder.
+    pub(crate) home: Option<PathBuf>,
+    /// Whether this is a pod with a service account.
+    pub(crate) pod: bool,
+}
+
+impl Surroundings {
+    fn read() -> Self {
+        Self {
+            kubeconfig: std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()),
+            home: std::env::home_dir(),
+            pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+                && Path::new(SERVICE_ACCOUNT).join("token").exists(),
+        }
+    }
+}
+
+impl Contexts {
+    /// Reads the kubeconfig at `path`, else those that `KUBECONFIG` lists, else `~/.kube/config`, else the service account
+    /// of the pod we are in. `context` takes the place of the current context.
+    pub fn load(path: Option<PathBuf>, context: Option<String>) -> Result<Self, ConfigError> {
+        Self::load_from(path, context, &Surroundings::read())
+    }
+
+    pub(crate) fn load_from(
+        path: Option<PathBuf>,
+        context: Option<String>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ConfigError> {
+        let origin = Origin::find(path, surroundings)?;
+        let kubeconfig = origin.read()?;
+        let place = origin.to_string();
+        let known = known(&kubeconfig);
+        let current = context
+            .or_else(|| kubeconfig.current_context.clone().filter(|name| !name.is_empty()))
+            .ok_or_else(|| ConfigError::NoCurrentContext { place: place.clone(), known: known.clone() })?;
+        if !kubeconfig.contexts.iter().any(|context| context.name == current) {
+            return Err(ConfigError::UnknownContext { place, name: current, known });
+        }
+        Ok(Self { origin, kubeconfig, current })
+    }
+
+    /// The names of all contexts, as the files order them.
+    pub fn names(&self) -> Vec<&str> {
+        self.kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect()
+    }
+
+    /// The context to begin with.
+    pub fn current(&self) -> &str {
+        &self.current
+    }
+
+    /// The namespace that a context begins in: its own, else `default`.
+    pub fn default_namespace(&self, name: &str) -> &str {
+        self.context(name)
+            .and_then(|context| context.namespace.as_deref())
+            .filter(|n| !n.is_empty())
+            .unwrap_or("default")
+    }
+
+    /// The files that the contexts come from, in words.
+    pub fn place(&self) -> String {
+        self.origin.to_string()
+    }
+
+    /// The URL of a context's API server, as the file gives it.
+    pub(crate) fn server(&self, name: &str) -> Result<String, ConfigError> {
+        let config = self.client_config(name)?;
+        Ok(config.cluster_url.to_string().trim_end_matches('/').to_owned())
+    }
+
+    /// What kube's client needs to know for this context. Reads certificate files; runs nothing.
+    pub(crate) fn client_config(&self, name: &str) -> Result<Config, ConfigError> {
+        let place = self.origin.to_string();
+        if self.context(name).is_none() {
+            let known = known(&self.kubeconfig);
+            return Err(ConfigError::UnknownContext { place, name: name.to_owned(), known });
+        }
+        let unusable = |reason: String| ConfigError::Unusable { place, name: name.to_owned(), reason };
+        if matches!(self.origin, Origin::ServiceAccount) {
+            return Config::incluster().map_err(|error| unusable(error.to_string()));
+        }
+        let mut kubeconfig = self.kubeconfig.clone();
+        kubeconfig.current_context = Some(name.to_owned());
+        Config::try_from(kubeconfig).map_err(|error| unusable(explain(&error)))
+    }
+
+    /// The same contexts, read again: tokens and certificates in the files may have changed since.
+    pub(crate) fn reread(&self) -> Result<Self, ConfigError> {
+        Ok(Self { origin: self.origin.clone(), kubeconfig: self.origin.read()?, current: self.current.clone() })
+    }
+
+    fn context(&self, name: &str) -> Option<&Context> {
+        self.kubeconfig.contexts.iter().find(|context| context.name == name)?.context.as_ref()
+    }
+}
+
+impl Origin {
+    fn find(path: Option<PathBuf>, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        if let Some(path) = path {
+            if !path.exists() {
+                return Err(ConfigError::Missing(path.display().to_string()));
+            }
+            return Ok(Self::Files(vec![path]));
+        }
+        if let Some(list) = &surroundings.kubeconfig {
+            let listed: Vec<PathBuf> =
+                std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect();
+            // As kubectl does: a file of the list that does not exist is left out.
+            let existing: Vec<PathBuf> = listed.iter().filter(|path| path.exists()).cloned().collect();
+            if existing.is_empty() {
+                let names = listed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+                return Err(ConfigError::None(format!("KUBECONFIG lists {names}, which does not exist")));
+            }
+            return Ok(Self::Files(existing));
+        }
+        let usual = surroundings.home.as_ref().map(|home| home.join(".kube").join("config"));
+        match usual {
+            Some(path) if path.exists() => Ok(Self::Files(vec![path])),
+            _ if surroundings.pod => Ok(Self::ServiceAccount),
+            Some(path) => {
+                Err(ConfigError::None(format!("KUBECONFIG is not set, and {} does not exist", path.display())))
+            }
+            None => Err(ConfigError::None("KUBECONFIG is not set, and there is no home folder".to_owned())),
+        }
+    }
+
+    fn read(&self) -> Result<Kubeconfig, ConfigError> {
+        let Self::Files(paths) = self else { return Ok(in_cluster()) };
+        let mut merged: Option<Kubeconfig> = None;
+        for path in paths {
+            let read = read_file(path)?;
+            merged = Some(match merged {
+                None => read,
+                Some(merged) => merged.merge(read).map_err(|error| ConfigError::Invalid {
+                    path: path.display().to_string(),
+                    reason: format!("it does not go with the files before it: {error}"),
+                })?,
+            });
+        }
+        Ok(merged.unwrap_or_default())
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files(paths) => {
+                let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+                f.write_str(&names.join(" + "))
+            }
+            Self::ServiceAccount => f.write_str("the pod's service account"),
+        }
+    }
+}
+
+/// What a pod's service account amounts to: one context in its own namespace.
+fn in_cluster() -> Kubeconfig {
+    // A namespace file that cannot be read leaves the namespace open, as in a context that names none.
+    let namespace = std::fs::read_to_string(Path::new(SERVICE_ACCOUNT).join("namespace")).ok();
+    let context = Context { cluster: IN_CLUSTER.to_owned(), namespace, ..Context::default() };
+    Kubeconfig {
+        contexts: vec![NamedContext { name: IN_CLUSTER.to_owned(), context: Some(context), ..NamedContext::default() }],
+        current_context: Some(IN_CLUSTER.to_owned()),
+        ..Kubeconfig::default()
+    }
+}
+
+fn read_file(path: &Path) -> Result<Kubeconfig, ConfigError> {
+    let shown = path.display().to_string();
+    Kubeconfig::read_from(path).map_err(|error| match error {
+        KubeconfigError::ReadConfig(error, _) => ConfigError::Unreadable { path: shown, reason: error.to_string() },
+        // Only the first line: the rest of a parser's message quotes the file, which holds credentials.
+        error => {
+            let text = explain(&error);
+            ConfigError::Invalid { path: shown, reason: text.lines().next().unwrap_or_default().to_owned() }
+        }
+    })
+}
+
+/// kube's words, without the frame that our own sentence already gives.
+fn explain(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => error.without_snippet().to_string(),
+        KubeconfigError::MissingClusterUrl => "its cluster has no `server`".to_owned(),
+        KubeconfigError::LoadClusterOfContext(name) => format!("there is no cluster named `{name}`"),
+        KubeconfigError::LoadContext(_) => "the entry is empty".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// Which contexts there are, for an error.
+fn known(kubeconfig: &Kubeconfig) -> String {
+    let names = kubeconfig.contexts.iter().map(|context| format!("`{}`", context.name)).collect::<Vec<_>>();
+    match names.as_slice() {
+        [] => "it has none".to_owned(),
+        [only] => format!("the only one is {only}"),
+        _ => format!("there are {}", names.join(", ")),
+    }
+}

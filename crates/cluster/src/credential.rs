@@ -1,0 +1,97 @@
+//! From a context to kube's client: run the credential plugin, set timeouts, build again when the credential has ended.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::config::{Config, ExecInteractiveMode};
+use tokio::sync::Mutex;
+
+use crate::config::Contexts;
+use crate::error::ClusterError;
+use crate::reason;
+
+/// How long a TCP and TLS connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long before its end a credential counts as ended.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// The client of one context, built when first needed.
+pub(crate) struct Credential {
+    contexts: Contexts,
+    context: String,
+    server: String,
+    built: Mutex<Built>,
+}
+
+/// A client and which build it is.
+#[derive(Default)]
+struct Built {
+    client: Option<Client>,
+    generation: u64,
+}
+
+impl Credential {
+    pub(crate) fn new(contexts: &Contexts, context: &str) -> Result<Self, ClusterError> {
+        let server = contexts.server(context)?;
+        Ok(Self { contexts: contexts.clone(), context: context.to_owned(), server, built: Mutex::default() })
+    }
+
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The client, and the number of its build.
+    pub(crate) async fn client(&self) -> Result<(Client, u64), ClusterError> {
+        let mut built = self.built.lock().await;
+        if let Some(client) = built.client.as_ref().filter(|client| is_valid(client)) {
+            return Ok((client.clone(), built.generation));
+        }
+        // The first build takes the files as they were loaded, later ones read them again: that is how a person mends an
+        // expired credential.
+        let contexts = if built.generation == 0 { self.contexts.clone() } else { self.contexts.reread()? };
+        let config = prepare(contexts.client_config(&self.context)?);
+        // Building runs an exec plugin to its end, which may take seconds.
+        let client = tokio::task::spawn_blocking(move || Client::try_from(config))
+            .await
+            .map_err(|error| ClusterError::Unauthorized { server: self.server.clone(), reason: error.to_string() })?
+            .map_err(|error| reason::from_kube(&self.server, &error))?;
+        built.generation += 1;
+        built.client = Some(client.clone());
+        Ok((client, built.generation))
+    }
+
+    /// Forgets the client of this build: the server did not accept its credential.
+    pub(crate) async fn reject(&self, generation: u64) {
+        let mut built = self.built.lock().await;
+        if built.generation == generation {
+            built.client = None;
+        }
+    }
+}
+
+/// Whether a client's certificate, if an exec plugin gave one with an end, holds for a while.
+fn is_valid(client: &Client) -> bool {
+    let margin = Timestamp::now().saturating_add(MARGIN);
+    match (client.valid_until(), margin) {
+        (Some(end), Ok(margin)) => *end > margin,
+        _ => true,
+    }
+}
+
+fn prepare(mut config: Config) -> Config {
+    config.connect_timeout = Some(CONNECT);
+    // Watches are silent for minutes; their stalls are found one level up.
+    config.read_timeout = None;
+    // We retry ourselves, and tell what we wait for.
+    config.default_retry = false;
+    if let Some(exec) = config.auth_info.exec.as_mut()
+        && exec.interactive_mode != Some(ExecInteractiveMode::Always)
+        && !std::io::stdin().is_terminal()
+    {
+        // Nobody can answer a question, so the plugin's words belong into the error.
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
+    config
+}

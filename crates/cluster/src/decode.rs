@@ -1,0 +1,174 @@
+//! From the server's bytes to objects: one parse per object, without what the console never keeps.
+
+use std::fmt;
+
+use pilothouse_model::{Object, Resource};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+mod secret;
+
+/// A page of a list: its head decoded, its items still raw, so that the next page can be asked for at once.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RawPage<'a> {
+    #[serde(default)]
+    pub(crate) metadata: ListMeta,
+    #[serde(borrow, default)]
+    pub(crate) items: Option<Vec<&'a RawValue>>,
+}
+
+/// `metadata` of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ListMeta {
+    pub(crate) resource_version: String,
+    #[serde(rename = "continue")]
+    pub(crate) next: String,
+    pub(crate) remaining_item_count: Option<u64>,
+}
+
+/// The objects of a page, and a sentence for each item that is none.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Decoded {
+    pub(crate) objects: Vec<Object>,
+    pub(crate) malformed: Vec<String>,
+}
+
+/// Decodes the items of a page.
+pub(crate) fn items(items: &[&RawValue], resource: &Resource) -> Decoded {
+    let stamp = Stamp::of(resource);
+    let mut decoded = Decoded { objects: Vec::with_capacity(items.len()), malformed: Vec::new() };
+    for (index, item) in items.iter().enumerate() {
+        match stamp.object(item.get().as_bytes()) {
+            Ok(object) => decoded.objects.push(object),
+            Err(why) => {
+                let which = name_of(item.get()).unwrap_or_else(|| format!("item {}", index + 1));
+                decoded.malformed.push(format!("{which} of {} cannot be read: {why}", resource.group_resource()));
+            }
+        }
+    }
+    decoded
+}
+
+/// Decodes one object.
+pub(crate) fn object(json: &[u8], resource: &Resource) -> Result<Object, String> {
+    Stamp::of(resource).object(json)
+}
+
+/// `namespace/name` of an item that is otherwise unreadable, if these can be told.
+pub(crate) fn name_of(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        metadata: Name,
+    }
+    #[derive(Deserialize)]
+    struct Name {
+        namespace: Option<String>,
+        name: String,
+    }
+    // Why this fails was told already.
+    let Named { metadata } = serde_json::from_str(json).ok()?;
+    Some(match metadata.namespace {
+        Some(namespace) => format!("{namespace}/{}", metadata.name),
+        None => metadata.name,
+    })
+}
+
+/// What lists leave out of their items, and what to hide.
+struct Stamp {
+    api_version: String,
+    kind: String,
+    secret: bool,
+}
+
+impl Stamp {
+    fn of(resource: &Resource) -> Self {
+        let secret = resource.group.is_empty() && &*resource.plural == "secrets";
+        Self { api_version: resource.api_version(), kind: resource.kind.to_string(), secret }
+    }
+
+    fn object(&self, json: &[u8]) -> Result<Object, String> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let mut map = WithoutManagedFields
+            .deserialize(&mut deserializer)
+            .and_then(|map| deserializer.end().map(|()| map))
+            .map_err(|error| error.to_string())?;
+        for (key, text) in [("apiVersion", &self.api_version), ("kind", &self.kind)] {
+            if map.get(key).and_then(Value::as_str).unwrap_or_default().is_empty() {
+                map.insert(key.to_owned(), Value::String(text.clone()));
+            }
+        }
+        if self.secret {
+            secret::hide(&mut map);
+        }
+        Object::new(Value::Object(map)).map_err(|error| error.why)
+    }
+}
+
+/// Reads an object and skips `metadata.managedFields`, often half of its bytes.
+struct WithoutManagedFields;
+
+impl<'de> DeserializeSeed<'de> for WithoutManagedFields {
+    type Value = Map<String, Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for WithoutManagedFields {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Kubernetes object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            let value = if key == "metadata" {
+                Value::Object(access.next_value_seed(Metadata)?)
+            } else {
+                access.next_value()?
+            };
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+}
+
+/// Reads `metadata`.
+struct Metadata;
+
+impl<'de> DeserializeSeed<'de> for Metadata {
+    type Value = Map<String, Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Metadata {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`metadata` to be an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            if key == "managedFields" {
+                access.next_value::<IgnoredAny>()?;
+            } else {
+                map.insert(key, access.next_value()?);
+            }
+        }
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! What a cluster serves.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, header};
+use pilothouse_model::Resource;
+use serde::{Deserialize, Deserializer};
+
+use crate::connection::{Connection, malformed};
+use crate::error::ClusterError;
+
+mod aggregated;
+mod definitions;
+mod groups;
+
+/// Asks for aggregated discovery, final or beta; older servers answer the last, plain type.
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
+     application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
+
+/// What a cluster serves, in the server's order: every version of every resource; subresources left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Discovery {
+    /// The resources. Of each, one version is marked as preferred: the group's preferred version where that serves it,
+    /// else the next one that does.
+    pub resources: Vec<Arc<Resource>>,
+    /// One sentence for each part that could not be read: what is missing, and why.
+    pub problems: Vec<String>,
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Findings {
+    resources: Vec<Resource>,
+    problems: Vec<String>,
+}
+
+pub(crate) async fn discover(connection: &Connection) -> Result<Discovery, ClusterError> {
+    let (core, named) = tokio::join!(root(connection, "/api"), root(connection, "/apis"));
+    let mut findings = Findings::default();
+    // The core group or the server itself missing is no partial success.
+    for root in [core?, named?] {
+        match root {
+            Root::Aggregated(list) => aggregated::read(list, &mut findings),
+            Root::Groups(groups) => groups::read(connection, groups, &mut findings).await,
+        }
+    }
+    mark_preferred(&mut findings.resources);
+    definitions::join_columns(connection, &mut findings).await;
+    let resources = findings.resources.into_iter().map(Arc::new).collect();
+    Ok(Discovery { resources, problems: findings.problems })
+}
+
+/// What `/api` or `/apis` answered.
+enum Root {
+    Aggregated(aggregated::List),
+    Groups(Vec<groups::Group>),
+}
+
+async fn root(connection: &Connection, path: &str) -> Result<Root, ClusterError> {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static(AGGREGATED));
+    let response = connection.send(path, &headers).await?;
+    let body = connection.collect(response.into_body(), usize::MAX).await?;
+    let broken = |error: serde_json::Error| malformed(path, error.to_string());
+    let Kind { kind } = serde_json::from_slice(&body).map_err(broken)?;
+    match kind.as_str() {
+        "APIGroupDiscoveryList" => serde_json::from_slice(&body).map(Root::Aggregated).map_err(broken),
+        "APIVersions" => serde_json::from_slice(&body).map(groups::core).map(Root::Groups).map_err(broken),
+        "APIGroupList" => serde_json::from_slice(&body).map(groups::named).map(Root::Groups).map_err(broken),
+        other => Err(malformed(path, format!("`{other}` is not a discovery document"))),
+    }
+}
+
+/// Marks the first version of each resource: versions come in the server's order of preference.
+fn mark_preferred(resources: &mut [Resource]) {
+    let mut seen = HashSet::new();
+    for resource in resources {
+        resource.preferred = seen.insert((resource.group.clone(), resource.plural.clone()));
+    }
+}
+
+/// Reads a list that Go may have written as `null`.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

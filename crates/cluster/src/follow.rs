@@ -1,0 +1,134 @@
+//! One watch request, from its answer to its end.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, timeout};
+
+use crate::backoff::{Pace, jitter};
+use crate::connection::{Connection, malformed};
+use crate::error::ClusterError;
+use crate::frames::{Frame, Lines};
+use crate::list::Scope;
+use crate::reason;
+use crate::signal::Signal;
+
+/// How much longer than agreed a watch may last before it counts as dead.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// How a watch ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// As watches do: its time was over, or the connection was cut. It goes on from the version reached.
+    Over,
+    /// The server does not know the version any more.
+    Gone,
+    /// The stream told of an error or could not be read; what is known may be wrong, so list again.
+    Broken(ClusterError),
+    /// The server said no, or nothing.
+    Failed(ClusterError),
+}
+
+/// A watch in progress.
+pub(crate) struct Follow<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) scope: &'a Scope,
+    pub(crate) pace: &'a Pace,
+    pub(crate) sender: &'a Sender<Signal>,
+    /// The version reached; moves on with every frame.
+    pub(crate) version: &'a mut String,
+    /// How many frames came.
+    pub(crate) frames: usize,
+    /// Whether this server sends bookmarks, so that silence means something.
+    pub(crate) bookmarks: &'a mut bool,
+}
+
+impl Follow<'_> {
+    /// Watches until the server ends it, or it breaks.
+    pub(crate) async fn run(&mut self) -> End {
+        let span = jitter(self.pace.watch);
+        let path = self.scope.path(&format!(
+            "watch=true&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
+            self.version,
+            span.as_secs().max(1)
+        ));
+        let mut headers = HeaderMap::new();
+        // Newer servers compress a watch event by event, which the client's decoder cannot follow.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let response = match self.connection.send(&path, &headers).await {
+            Ok(response) => response,
+            Err(ClusterError::Gone { .. }) => return End::Gone,
+            Err(error) => return End::Failed(error),
+        };
+        if self.sender.send(Signal::Fresh).await.is_err() {
+            return End::Over;
+        }
+        self.read(response.into_body(), &path, Instant::now() + span + GRACE).await
+    }
+
+    async fn read(&mut self, mut body: Body, path: &str, deadline: Instant) -> End {
+        let mut lines = Lines::default();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let patience = if *self.bookmarks { left.min(self.pace.silence) } else { left };
+            let frame = match timeout(patience, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => return End::Over,
+                Ok(Some(Err(error))) => {
+                    tracing::debug!(%error, path, "a watch was cut");
+                    return End::Over;
+                }
+                Err(_) => {
+                    tracing::debug!(path, "a watch went silent");
+                    return End::Over;
+                }
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            lines.push(&data);
+            while let Some(line) = lines.next() {
+                if let Some(end) = self.take(&line, path).await {
+                    return end;
+                }
+            }
+        }
+    }
+
+    /// Passes one frame on; gives an end when it is one.
+    async fn take(&mut self, line: &[u8], path: &str) -> Option<End> {
+        let frame = match Frame::read(line, &self.scope.resource) {
+            Ok(frame) => frame,
+            Err(why) => return Some(End::Broken(malformed(path, why))),
+        };
+        let (signal, version) = match frame {
+            Frame::Applied(object) => {
+                let version = object.resource_version().to_owned();
+                (Signal::Applied(object), Some(version))
+            }
+            Frame::Deleted(object) => {
+                let version = object.resource_version().to_owned();
+                (Signal::Deleted(object), Some(version))
+            }
+            Frame::Bookmark(version) => {
+                *self.bookmarks = true;
+                (Signal::Fresh, Some(version))
+            }
+            Frame::Malformed(sentence, version) => (Signal::Malformed(sentence), version),
+            Frame::Error(status) => {
+                let error = reason::from_status(self.connection.server(), &format!("GET {path}"), status);
+                return Some(match error {
+                    ClusterError::Gone { .. } => End::Gone,
+                    // The server could not go on from our version, so that version is not worth another try.
+                    error => End::Broken(error),
+                });
+            }
+        };
+        self.frames += 1;
+        if let Some(version) = version.filter(|version| !version.is_empty()) {
+            *self.version = version;
+        }
+        self.sender.send(signal).await.is_err().then_some(End::Over)
+    }
+}

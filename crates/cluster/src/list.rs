@@ -1,0 +1,114 @@
+//! A list in pages: the next page is on its way while the one before is decoded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pilothouse_model::Resource;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::connection::{Connection, malformed};
+use crate::decode::{self, Decoded, ListMeta, RawPage};
+use crate::error::ClusterError;
+use crate::signal::Signal;
+
+/// What is listed.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) page: usize,
+}
+
+impl Scope {
+    /// The path of the list with these query parameters.
+    pub(crate) fn path(&self, query: &str) -> String {
+        format!("{}?{query}", self.resource.path(self.namespace.as_deref()))
+    }
+}
+
+/// Lists everything, sends each page, and gives the version from which to watch.
+pub(crate) async fn list(
+    connection: &Connection,
+    scope: &Scope,
+    sender: &Sender<Signal>,
+) -> Result<String, ClusterError> {
+    let mut path = scope.path(&format!("limit={}", scope.page));
+    let mut body = connection.read(&path).await?;
+    loop {
+        let Decoding { head, objects } = Decoding::start(body, scope.resource.clone());
+        let broken = || malformed(&path, "the decoding was interrupted".to_owned());
+        let head = head.await.map_err(|_| broken())?.map_err(|reason| malformed(&path, reason))?;
+        let following = (!head.next.is_empty())
+            .then(|| scope.path(&format!("limit={}&continue={}", scope.page, escape(&head.next))));
+        let fetch = async {
+            match &following {
+                Some(following) => connection.read(following).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let deliver = async {
+            let Decoded { objects, malformed } = objects.await.map_err(|_| broken())?;
+            let page = Signal::Page { objects, malformed, remaining: head.remaining_item_count };
+            // When nobody listens any more, the whole task is being dropped.
+            sender.send(page).await.map_err(|_| broken())
+        };
+        let (delivered, fetched) = tokio::join!(deliver, fetch);
+        delivered?;
+        match (fetched?, following) {
+            (Some(next), Some(following)) => (body, path) = (next, following),
+            _ => return Ok(head.resource_version),
+        }
+    }
+}
+
+/// A page being decoded off the runtime: the head is there first, the objects later.
+struct Decoding {
+    head: oneshot::Receiver<Result<ListMeta, String>>,
+    objects: JoinHandle<Decoded>,
+}
+
+impl Decoding {
+    fn start(body: Bytes, resource: Arc<Resource>) -> Self {
+        let (tell_head, head) = oneshot::channel();
+        let objects = tokio::task::spawn_blocking(move || {
+            let page: RawPage<'_> = match serde_json::from_slice(&body) {
+                Ok(page) => page,
+                Err(error) => {
+                    // Unheard only when the list was given up.
+                    drop(tell_head.send(Err(error.to_string())));
+                    return Decoded::default();
+                }
+            };
+            let RawPage { metadata, items } = page;
+            if tell_head.send(Ok(metadata)).is_err() {
+                return Decoded::default();
+            }
+            decode::items(&items.unwrap_or_default(), &resource)
+        });
+        Self { head, objects }
+    }
+}
+
+/// A query value: continue tokens are base64, whose `+`, `/` and `=` mean something in a URL.
+pub(crate) fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len() + 8);
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_query() {
+        assert_eq!(escape("eyJ2-_.~+/= %&"), "eyJ2-_.~%2B%2F%3D%20%25%26");
+    }
+}

@@ -1,0 +1,155 @@
+//! From what went wrong on the wire to a [`ClusterError`] in words that help.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use http::{HeaderMap, header, response};
+use kube::client::AuthError;
+use serde::Deserialize;
+
+use crate::error::ClusterError;
+
+/// A `Status` as the API server answers it, as far as we read it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Status {
+    pub(crate) message: String,
+    pub(crate) reason: String,
+    pub(crate) code: u16,
+    pub(crate) details: Option<Details>,
+}
+
+/// What a `Status` says beside its message.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Details {
+    retry_after_seconds: u64,
+}
+
+/// The error for a request that got no answer.
+pub(crate) fn from_kube(server: &str, error: &kube::Error) -> ClusterError {
+    let server = server.to_owned();
+    for cause in causes(error) {
+        if let Some(auth) = cause.downcast_ref::<AuthError>() {
+            return ClusterError::Unauthorized { server, reason: credential_words(auth) };
+        }
+    }
+    match error {
+        kube::Error::Auth(auth) => ClusterError::Unauthorized { server, reason: credential_words(auth) },
+        kube::Error::RustlsTls(error) => {
+            let reason = format!("the certificates of the kubeconfig cannot be used: {error}");
+            ClusterError::Unreachable { server, reason }
+        }
+        error => ClusterError::Unreachable { server, reason: network_words(error) },
+    }
+}
+
+/// The error for an answer that says no.
+pub(crate) fn from_answer(server: &str, path: &str, head: &response::Parts, body: &[u8]) -> ClusterError {
+    let mut status = serde_json::from_slice::<Status>(body).unwrap_or_else(|_| plain_status(body));
+    status.code = head.status.as_u16();
+    let mut error = from_status(server, &format!("GET {path}"), status);
+    if let Some(asked) = retry_after(&head.headers)
+        && let ClusterError::TooMany { retry_after, .. } | ClusterError::Other { retry_after, .. } = &mut error
+    {
+        *retry_after = Some(asked);
+    }
+    error
+}
+
+/// The error for a `Status`, whether it is an answer's body or a frame of a watch.
+pub(crate) fn from_status(server: &str, request: &str, status: Status) -> ClusterError {
+    let Status { message, reason, code, details } = status;
+    let message = [message, reason.clone()]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| format!("the server answered {code} to {request} without saying why"));
+    let retry_after =
+        details.map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    match (code, reason.as_str()) {
+        (401, _) => ClusterError::Unauthorized { server: server.to_owned(), reason: refused_words(&message) },
+        (403, _) => ClusterError::Forbidden { message },
+        (404, _) => ClusterError::NotFound { message },
+        (410, _) | (_, "Expired" | "Gone") => ClusterError::Gone { message },
+        (429, _) => ClusterError::TooMany { retry_after, message },
+        _ => ClusterError::Other { request: request.to_owned(), code, retry_after, message },
+    }
+}
+
+/// `Retry-After` in seconds; API servers do not send dates.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What a proxy or a web server between us and the API answered, shortened to its first line.
+fn plain_status(body: &[u8]) -> Status {
+    let text = String::from_utf8_lossy(body);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    Status { message: line.chars().take(200).collect(), ..Status::default() }
+}
+
+fn refused_words(message: &str) -> String {
+    format!(
+        "the credential is wrong or has expired ({}); log in again, or renew the token or certificate in the kubeconfig",
+        message.to_lowercase()
+    )
+}
+
+/// Why a credential could not be had.
+fn credential_words(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let said = said.trim();
+            let ended = out.status;
+            if said.is_empty() {
+                format!("the kubeconfig's credential plugin failed ({ended}); what it said stands in the terminal")
+            } else {
+                format!("the kubeconfig's credential plugin failed ({ended}): {said}")
+            }
+        }
+        AuthError::AuthExecStart(error) => {
+            format!("the kubeconfig's credential plugin cannot be started: {error}; is it installed and in PATH?")
+        }
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            "the kubeconfig's credential plugin answered something that is not a credential".to_owned()
+        }
+        error => format!("the kubeconfig's credential cannot be used: {error}"),
+    }
+}
+
+/// Why no connection came about or why it broke.
+fn network_words(error: &kube::Error) -> String {
+    let deepest = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
+    let all = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let kind = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last();
+    match kind {
+        _ if all.contains("dns error") => {
+            format!("its host name is unknown ({deepest}); check the URL, the network or the VPN")
+        }
+        _ if all.contains("UnknownIssuer") => {
+            "its certificate is signed by an authority that the kubeconfig does not name; check `certificate-authority`"
+                .to_owned()
+        }
+        _ if all.contains("invalid peer certificate") || all.contains("certificate") => {
+            format!("its certificate is not accepted: {deepest}")
+        }
+        _ if all.contains("InvalidContentType") || all.contains("corrupt message") => {
+            "it does not speak TLS on this port; check `server` in the kubeconfig".to_owned()
+        }
+        Some(io::ErrorKind::ConnectionRefused) => {
+            "connection refused; nothing listens there, is it running?".to_owned()
+        }
+        Some(io::ErrorKind::TimedOut) => "no connection in time; check the network, the VPN or a firewall".to_owned(),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
+            "the connection was cut".to_owned()
+        }
+        _ => deepest,
+    }
+}
+
+/// The error and all that caused it, outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}

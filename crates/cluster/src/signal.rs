@@ -1,0 +1,48 @@
+//! What a watch tells the one who asked for it.
+
+use std::time::Duration;
+
+use pilothouse_model::Object;
+
+use crate::error::ClusterError;
+
+/// One thing that a watch saw, in the order it happened.
+///
+/// A first watch gives `Listing { first: true }`, pages, `Listed`, then changes. When the server no longer knows where we
+/// left off, it begins again with `Listing { first: false }`: what was known stays until `Listed`, then exactly what the
+/// pages held is true. A `Listing` that follows another without `Listed` between them means that the list had to start
+/// anew: forget the pages so far.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signal {
+    /// A list begins.
+    Listing {
+        /// Whether none has been completed yet.
+        first: bool,
+    },
+    /// A page of the list.
+    Page {
+        /// The objects.
+        objects: Vec<Object>,
+        /// One sentence for each item that is not an object: which, and why.
+        malformed: Vec<String>,
+        /// How many objects are still to come, when the server tells.
+        remaining: Option<u64>,
+    },
+    /// The list is complete.
+    Listed,
+    /// An object was created or changed.
+    Applied(Object),
+    /// An object is gone; its last state.
+    Deleted(Object),
+    /// A change came that could not be read as an object: which, and why. What was known of it is out of date.
+    Malformed(String),
+    /// Proof of life: all is as told so far.
+    Fresh,
+    /// It does not work at the moment. What was known stays, and grows old.
+    Trouble {
+        /// Why.
+        error: ClusterError,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+}

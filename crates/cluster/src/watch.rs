@@ -1,0 +1,142 @@
+//! The life of a watch: list, follow, and begin again when something breaks.
+
+use std::sync::Arc;
+
+use pilothouse_model::Resource;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::time::{Instant, sleep};
+
+use crate::backoff::{Backoff, Pace};
+use crate::connection::Connection;
+use crate::error::ClusterError;
+use crate::follow::{End, Follow};
+use crate::list::{self, Scope};
+use crate::signal::Signal;
+
+/// How many signals wait for a slow listener; a page of large objects is some megabytes.
+const CAPACITY: usize = 16;
+
+/// Starts a watch that ends when the receiver is dropped.
+pub(crate) fn start(
+    connection: Connection,
+    resource: Arc<Resource>,
+    namespace: Option<String>,
+    pace: Pace,
+) -> Receiver<Signal> {
+    let (sender, receiver) = mpsc::channel(CAPACITY);
+    let scope = Scope { resource, namespace, page: pace.page };
+    tokio::spawn(async move {
+        let mut life = Life {
+            backoff: Backoff::new(pace.clone()),
+            connection,
+            scope,
+            pace,
+            sender: sender.clone(),
+            listed: false,
+            bookmarks: false,
+        };
+        tokio::select! {
+            () = sender.closed() => {}
+            () = life.run() => {}
+        }
+    });
+    receiver
+}
+
+/// Everything that outlasts one request.
+struct Life {
+    connection: Connection,
+    scope: Scope,
+    pace: Pace,
+    sender: Sender<Signal>,
+    backoff: Backoff,
+    /// Whether a list was ever completed.
+    listed: bool,
+    /// Whether the server sends bookmarks.
+    bookmarks: bool,
+}
+
+impl Life {
+    /// Runs until it is dropped, or until nobody listens.
+    async fn run(&mut self) {
+        while !self.sender.is_closed() {
+            let Some(version) = self.list().await else { continue };
+            self.follow(version).await;
+        }
+    }
+
+    /// One try at a list; on failure the wait is over when this returns.
+    async fn list(&mut self) -> Option<String> {
+        self.tell(Signal::Listing { first: !self.listed }).await;
+        match list::list(&self.connection, &self.scope, &self.sender).await {
+            Ok(version) => {
+                self.listed = true;
+                self.tell(Signal::Listed).await;
+                Some(version)
+            }
+            // A continue token has ended: normal for a long list, so the first time it begins anew at once.
+            Err(ClusterError::Gone { .. }) if self.backoff.is_fresh() => {
+                self.backoff.next();
+                None
+            }
+            Err(error) => {
+                self.rest(error).await;
+                None
+            }
+        }
+    }
+
+    /// Watches from `version` on, again and again, until a new list is needed.
+    async fn follow(&mut self, mut version: String) {
+        loop {
+            let begun = Instant::now();
+            let mut follow = Follow {
+                connection: &self.connection,
+                scope: &self.scope,
+                pace: &self.pace,
+                sender: &self.sender,
+                version: &mut version,
+                frames: 0,
+                bookmarks: &mut self.bookmarks,
+            };
+            let end = follow.run().await;
+            if follow.frames > 0 || (begun.elapsed() >= self.pace.settled && !matches!(end, End::Failed(_))) {
+                self.backoff.reset();
+            }
+            if self.sender.is_closed() {
+                return;
+            }
+            match end {
+                End::Over => self.pause().await,
+                // What is absent may come back with other objects.
+                End::Failed(error @ ClusterError::NotFound { .. }) => return self.rest(error).await,
+                End::Failed(error) => self.rest(error).await,
+                End::Gone => return self.pause().await,
+                End::Broken(error) => return self.rest(error).await,
+            }
+        }
+    }
+
+    /// After an end without an error: go on at once, but not in circles.
+    async fn pause(&mut self) {
+        let first = self.backoff.is_fresh();
+        let wait = self.backoff.next();
+        if !first {
+            sleep(wait).await;
+        }
+    }
+
+    /// Tells of an error and waits.
+    async fn rest(&mut self, error: ClusterError) {
+        let retry_in = self.backoff.after(&error);
+        self.tell(Signal::Trouble { error, retry_in }).await;
+        sleep(retry_in).await;
+    }
+
+    /// Sends a signal. That nobody listens is seen by the loops above.
+    async fn tell(&self, signal: Signal) {
+        if self.sender.send(signal).await.is_err() {
+            tracing::trace!("a watch ends: nobody listens");
+        }
+    }
+}
