@@ -1,0 +1,132 @@
+// Keeps what is on the page current: one stream per page carries every open window and object on it.
+//
+// <main data-live="/c/prod/live"> says where the stream is. Inside, <section data-watch="r/core/v1/pods?q=..."> is one
+// thing to follow, with named places [data-part="..."] for HTML and [data-part="rows"] for the rows of a table.
+import htmx from "htmx.org";
+import { tick } from "./clock";
+import { patch, type Rows } from "./rows";
+
+interface Update {
+  /** Position of the watched thing in the stream's address. */
+  watch: number;
+  /** Columns or page changed so much that the page must be fetched again. */
+  reload?: boolean;
+  /** HTML by place. */
+  parts: Record<string, string>;
+  rows?: Rows;
+}
+
+const SHORTEST = 1000;
+const LONGEST = 30000;
+/** How long a tab may be hidden before its stream is given back: browsers allow few streams to one host. */
+const HIDDEN = 5000;
+
+let stream: EventSource | null = null;
+let address = "";
+let wait = SHORTEST;
+let retry: ReturnType<typeof setTimeout> | undefined;
+let hide: ReturnType<typeof setTimeout> | undefined;
+const shown = new WeakMap<Element, string>();
+
+function watched(): HTMLElement[] {
+  return [...document.querySelectorAll<HTMLElement>("main [data-watch]")];
+}
+
+function wanted(): string {
+  const base = document.querySelector<HTMLElement>("main")?.dataset.live;
+  const watches = watched().map((section) => `watch=${encodeURIComponent(section.dataset.watch ?? "")}`);
+  return base && watches.length > 0 ? `${base}?${watches.join("&")}` : "";
+}
+
+/** Opens the stream that the page wants, unless it is open already. */
+export function follow(): void {
+  const next = document.hidden ? "" : wanted();
+  if (next === address && (stream || next === "")) return;
+  close();
+  address = next;
+  if (next) open();
+}
+
+function close(): void {
+  clearTimeout(retry);
+  stream?.close();
+  stream = null;
+}
+
+function open(): void {
+  const source = new EventSource(address);
+  stream = source;
+  source.addEventListener("update", (event) => {
+    if (source === stream) receive(JSON.parse((event as MessageEvent<string>).data) as Update);
+  });
+  source.addEventListener("end", () => {
+    if (source === stream) close();
+  });
+  source.addEventListener("error", () => {
+    if (source !== stream) return;
+    close();
+    document.querySelector("main")?.setAttribute("data-live-lost", "");
+    retry = setTimeout(open, wait * (0.75 + Math.random() / 2));
+    wait = Math.min(wait * 2, LONGEST);
+  });
+}
+
+function reopen(): void {
+  close();
+  open();
+}
+
+function receive(update: Update): void {
+  wait = SHORTEST;
+  document.querySelector("main")?.removeAttribute("data-live-lost");
+  const section = watched()[update.watch];
+  if (!section) return;
+  if (update.reload) {
+    close();
+    void htmx.ajax("GET", location.pathname + location.search, { target: "#shell", swap: "outerMorph", select: "#shell" });
+    return;
+  }
+  if (update.rows) {
+    const body = section.querySelector<HTMLElement>('[data-part="rows"]');
+    if (body && !patch(body, update.rows)) {
+      // The page and the stream disagree about the rows: begin again with the whole page.
+      reopen();
+      return;
+    }
+  }
+  for (const [name, html] of Object.entries(update.parts)) {
+    const place = section.querySelector(`[data-part="${CSS.escape(name)}"]`);
+    if (place) fill(place, html);
+  }
+}
+
+/** Morphs a place into new HTML, so that focus, selection and what a person opened survive. */
+function fill(place: Element, html: string): void {
+  if (shown.get(place) === html) return;
+  shown.set(place, html);
+  if (place.childElementCount === 0 || html === "") {
+    place.innerHTML = html;
+    tick(place);
+    htmx.process(place);
+    return;
+  }
+  void htmx.swap({ text: html, target: place, swap: "innerMorph", sourceElement: place }).then(() => tick(place));
+}
+
+export function start(): void {
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hide);
+    if (document.hidden) {
+      hide = setTimeout(follow, HIDDEN);
+    } else {
+      follow();
+    }
+  });
+  // A page that the browser kept for the way back must not hold a stream while it sleeps.
+  window.addEventListener("pagehide", () => {
+    close();
+    address = "";
+  });
+  window.addEventListener("pageshow", follow);
+  follow();
+}
