@@ -114,14 +114,23 @@ impl<T: Copy> Sorted<T> {
         let chunk = Arc::make_mut(shared);
         chunk.remove(place.index);
         self.length -= 1;
-        let left = chunk.len();
-        let next = self.chunks.get(place.chunk + 1).map_or(MOST, |next| next.len());
-        if left == 0 {
+        if chunk.is_empty() {
             self.chunks.remove(place.chunk);
-        } else if left + next <= MOST / 2 {
-            let next = self.chunks.remove(place.chunk + 1);
-            if let Some(shared) = self.chunks.get_mut(place.chunk) {
-                Arc::make_mut(shared).extend_from_slice(&next);
+            return;
+        }
+        self.merge(place.chunk);
+        if let Some(earlier) = place.chunk.checked_sub(1) {
+            self.merge(earlier);
+        }
+    }
+
+    /// Joins a chunk with the next one when both together are small.
+    fn merge(&mut self, at: usize) {
+        let Some([one, next]) = self.chunks.get(at..at + 2) else { return };
+        if one.len() + next.len() <= MOST / 2 {
+            let next = self.chunks.remove(at + 1);
+            if let Some(one) = self.chunks.get_mut(at) {
+                Arc::make_mut(one).extend_from_slice(&next);
             }
         }
     }
