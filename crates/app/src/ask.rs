@@ -70,8 +70,8 @@ impl Ask {
         if question != Filter::All {
             filters.push(question);
         }
-        let order =
-            pilothouse_query::parse_sort(&self.sort, columns).map_err(|error| AppError::question(&self.sort, &error))?;
+        let order = pilothouse_query::parse_sort(&self.sort, columns)
+            .map_err(|error| AppError::question(&self.sort, &error))?;
         let filter = if filters.is_empty() { Filter::All } else { Filter::And(filters) };
         let namespaces = (!self.namespaces.is_empty())
             .then(|| self.namespaces.iter().map(|namespace| Str::from(namespace.as_str())).collect());
@@ -83,9 +83,7 @@ impl Ask {
 pub(crate) fn confined_to(filter: &Filter) -> Option<Vec<String>> {
     use pilothouse_model::{Comparison, Operand};
     match filter {
-        Filter::Compare(Field::Namespace, Comparison::Equal, Operand::Text(name))
-            if !name.contains(['*', '?']) =>
-        {
+        Filter::Compare(Field::Namespace, Comparison::Equal, Operand::Text(name)) if !name.contains(['*', '?']) => {
             Some(vec![name.to_string()])
         }
         Filter::And(filters) => filters.iter().find_map(confined_to),

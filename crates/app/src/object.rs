@@ -1,11 +1,31 @@
 //! One object as its page shows it.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_model::{
-    Cause, Column, Completeness, Object, ObjectRef, Resource, Row, Section, Status,
+    Cause, Column, Completeness, GroupResource, Object, ObjectRef, Objects, Resource, Row, Section, Status,
 };
+use pilothouse_store::Interner;
+
+use crate::ask::Source;
+use crate::catalog::Catalog;
+use crate::cluster::{Cluster, Held};
+use crate::error::{AppError, ErrorKind};
+use crate::feed::Projector;
+use crate::moment::{Moment, event_time};
+
+/// How far down the tree of owned objects is followed.
+const DEEPEST: usize = 6;
+/// Resources whose objects are commonly owned by others; more come from the instrument's links.
+const COMMONLY_OWNED: &[GroupResource<'static>] = &[
+    GroupResource::new("", "pods"),
+    GroupResource::new("apps", "replicasets"),
+    GroupResource::new("apps", "statefulsets"),
+    GroupResource::new("batch", "jobs"),
+];
 
 /// Everything known of one object at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,4 +76,265 @@ pub struct Dependent {
     pub relative: Relative,
     /// How far below: 1 for what the object owns itself.
     pub depth: usize,
+}
+
+/// The object as YAML, as kubectl's `-o yaml` lays it out.
+pub fn yaml(value: &serde_json::Value) -> String {
+    serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# this value cannot be written as YAML: {error}\n"))
+}
+
+/// The object itself, and how current it is.
+struct Current {
+    object: Arc<Object>,
+    completeness: Completeness,
+    as_of: Option<Timestamp>,
+}
+
+impl Cluster {
+    /// Everything known of one object, waiting for what is not watched yet as long as `patience` lasts.
+    pub async fn object(
+        &self,
+        resource: &Arc<Resource>,
+        namespace: Option<&str>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<ObjectView, AppError> {
+        self.view(resource, name, &mut Held::about(namespace), patience).await
+    }
+
+    /// Why an object is as it is: its row, its causes, and how complete what they were found in is.
+    pub async fn explain(
+        &self,
+        resource: &Arc<Resource>,
+        namespace: Option<&str>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(Row, Vec<Cause>, Completeness), AppError> {
+        let catalog = self.wait_catalog(patience).await?;
+        let current = self.current(resource, namespace, name).await?;
+        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
+        let row = projector.row(&current.object, &mut Interner::new());
+        let instrument = self.instrument(resource.group_resource());
+        let mut held = Held::about(namespace);
+        let (causes, completeness) = self
+            .settle(&catalog, &mut held, patience, |moment| {
+                let causes = instrument.map_or_else(Vec::new, |instrument| instrument.explain(&current.object, moment));
+                (causes, crate::feed::worst(moment.tables().map(|(_, table)| table.completeness())))
+            })
+            .await;
+        Ok((row, causes, completeness))
+    }
+
+    /// The events of an object and of what it owns, newest first.
+    pub async fn events(
+        &self,
+        resource: &Arc<Resource>,
+        namespace: Option<&str>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(Vec<Arc<Object>>, Completeness), AppError> {
+        let view = self.object(resource, namespace, name, patience).await?;
+        Ok((view.events, view.events_completeness))
+    }
+
+    pub(crate) async fn view(
+        &self,
+        resource: &Arc<Resource>,
+        name: &str,
+        held: &mut Held,
+        patience: Duration,
+    ) -> Result<ObjectView, AppError> {
+        let catalog = self.wait_catalog(patience).await?;
+        let current = self.current(resource, held.namespace(), name).await?;
+        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
+        let row = projector.row(&current.object, &mut Interner::new());
+        let columns = Arc::clone(projector.columns());
+        let related =
+            self.settle(&catalog, held, patience, |moment| self.related(&catalog, &current.object, moment)).await;
+        Ok(ObjectView {
+            resource: Arc::clone(resource),
+            row,
+            columns,
+            owners: related.owners,
+            dependents: related.dependents,
+            causes: related.causes,
+            sections: related.sections,
+            events: related.events,
+            events_completeness: related.events_completeness,
+            object: current.object,
+            completeness: current.completeness,
+            as_of: current.as_of,
+            gone: false,
+        })
+    }
+
+    /// The object from its watched table when that knows it, else from the API server: a page about one object does not
+    /// wait until all its siblings are listed.
+    async fn current(
+        &self,
+        resource: &Arc<Resource>,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Current, AppError> {
+        let source = Source::Resource(Arc::clone(resource));
+        let mut table = self.table(&source, None);
+        if let (Completeness::Forbidden(_), Some(namespace)) = (table.snapshot().completeness(), namespace) {
+            table = self.table(&source, Some(vec![namespace.to_owned()]));
+        }
+        let snapshot = table.snapshot();
+        if let Some(record) = snapshot.get(namespace, name) {
+            let object = record
+                .body
+                .object()
+                .map_err(|error| AppError::new(ErrorKind::Malformed, format!("{}/{name}: {error}", resource.kind)))?;
+            return Ok(Current {
+                object: Arc::new(object),
+                completeness: snapshot.completeness().clone(),
+                as_of: table.as_of(),
+            });
+        }
+        if *snapshot.completeness() == Completeness::Complete {
+            return Err(not_found(resource, namespace, name));
+        }
+        let object = self.fetch(resource, namespace, name).await.map_err(|error| match AppError::from(error) {
+            error if error.kind == ErrorKind::NotFound => not_found(resource, namespace, name),
+            error => error,
+        })?;
+        Ok(Current { object: Arc::new(object), completeness: Completeness::Complete, as_of: Some(Timestamp::now()) })
+    }
+
+    fn related(&self, catalog: &Catalog, object: &Object, moment: &Moment<'_>) -> Related {
+        let name = catalog.by_kind(object.group(), object.kind()).map(|resource| resource.group_resource());
+        let instrument = name.and_then(|name| self.instrument(name));
+        let dependents = self.dependents(catalog, object, moment);
+        let mut events = moment.events(&object.reference());
+        for dependent in &dependents {
+            events.objects.extend(moment.events(&dependent.relative.reference).objects);
+        }
+        events.objects.sort_by_key(|event| std::cmp::Reverse(event_time(event)));
+        Related {
+            owners: owners(object, moment),
+            causes: instrument.map_or_else(Vec::new, |instrument| instrument.explain(object, moment)),
+            sections: instrument.map_or_else(Vec::new, |instrument| instrument.sections(object, moment)),
+            dependents,
+            events: events.objects,
+            events_completeness: events.completeness,
+        }
+    }
+
+    /// What the object owns, depth first, each below its owner.
+    fn dependents(&self, catalog: &Catalog, object: &Object, moment: &Moment<'_>) -> Vec<Dependent> {
+        let linked = catalog
+            .by_kind(object.group(), object.kind())
+            .and_then(|resource| self.instrument(resource.group_resource()))
+            .map_or_else(Vec::new, |instrument| instrument.links(object));
+        for name in linked.iter().map(|link| link.target.resource()).chain(COMMONLY_OWNED.iter().copied()) {
+            // Asking is what makes a table watched; the answer comes from the loop below.
+            drop(moment.table(name));
+        }
+        let mut found = Vec::new();
+        let mut seen = HashSet::from([object.uid().to_owned()]);
+        let mut stack = vec![(object.uid().to_owned(), 0)];
+        while let Some((uid, depth)) = stack.pop() {
+            if uid.is_empty() || depth >= DEEPEST {
+                continue;
+            }
+            let mut children: Vec<_> = moment
+                .tables()
+                .filter(|(name, _)| name.1 != "events")
+                .flat_map(|(_, table)| table.dependents(&uid))
+                .map(|record| (record.row.reference(), Arc::clone(&record.row.resource), record.row.status.clone()))
+                .collect();
+            children.sort_by(|a, b| (&a.0.kind, &a.0.name).cmp(&(&b.0.kind, &b.0.name)));
+            for (reference, resource, status) in children {
+                let child = reference.uid.clone().unwrap_or_default();
+                if seen.insert(child.clone()) {
+                    let relative = Relative { reference, resource: Some(resource), status: Some(status) };
+                    found.push(Dependent { relative, depth: depth + 1 });
+                    stack.push((child, depth + 1));
+                }
+            }
+        }
+        in_tree_order(found, object.uid(), moment)
+    }
+}
+
+struct Related {
+    owners: Vec<Relative>,
+    dependents: Vec<Dependent>,
+    causes: Vec<Cause>,
+    sections: Vec<Section>,
+    events: Vec<Arc<Object>>,
+    events_completeness: Completeness,
+}
+
+/// The owners of an object, nearest first, up to the top.
+fn owners(object: &Object, moment: &Moment<'_>) -> Vec<Relative> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut above: Vec<(ObjectRef, bool)> = references(object);
+    while let Some((reference, controller)) = above.pop() {
+        if !seen.insert(reference.uid.clone()) || found.len() >= DEEPEST {
+            continue;
+        }
+        let (resource, row) = moment.row(&reference);
+        if let (Some(resource), true) = (&resource, controller) {
+            let namespace = reference.namespace.as_deref().filter(|_| resource.namespaced);
+            if let Some(owner) = moment.get(resource.group_resource(), namespace, &reference.name).found() {
+                above.extend(references(&owner));
+            }
+        }
+        found.push(Relative { reference, resource, status: row.map(|row| row.status) });
+    }
+    found
+}
+
+/// The objects that own this one, and whether each is its controller.
+fn references(object: &Object) -> Vec<(ObjectRef, bool)> {
+    let reference = |owner: pilothouse_model::OwnerReference<'_>| ObjectRef {
+        api_version: owner.api_version.to_owned(),
+        kind: owner.kind.to_owned(),
+        namespace: object.namespace().map(str::to_owned),
+        name: owner.name.to_owned(),
+        uid: Some(owner.uid.to_owned()),
+    };
+    object.owners().map(|owner| (reference(owner), owner.controller)).collect()
+}
+
+/// The same dependents, each after its owner.
+fn in_tree_order(found: Vec<Dependent>, root: &str, moment: &Moment<'_>) -> Vec<Dependent> {
+    let mut below: BTreeMap<String, Vec<Dependent>> = BTreeMap::new();
+    let known: HashSet<String> =
+        found.iter().filter_map(|dependent| dependent.relative.reference.uid.clone()).collect();
+    for dependent in found {
+        let (_, row) = moment.row(&dependent.relative.reference);
+        let owner = row
+            .iter()
+            .flat_map(|row| row.owners.iter())
+            .map(|owner| owner.to_string())
+            .find(|owner| dependent.depth > 1 && known.contains(owner))
+            .unwrap_or_else(|| root.to_owned());
+        below.entry(owner).or_default().push(dependent);
+    }
+    let mut ordered = Vec::new();
+    let mut stack: Vec<Dependent> = below.remove(root).unwrap_or_default();
+    stack.reverse();
+    while let Some(dependent) = stack.pop() {
+        let uid = dependent.relative.reference.uid.clone().unwrap_or_default();
+        ordered.push(dependent);
+        let mut children = below.remove(&uid).unwrap_or_default();
+        children.reverse();
+        stack.extend(children);
+    }
+    ordered
+}
+
+fn not_found(resource: &Resource, namespace: Option<&str>, name: &str) -> AppError {
+    let message = match namespace {
+        Some(namespace) => {
+            format!("{} \"{name}\" not found in namespace {namespace}", resource.group_resource())
+        }
+        None => format!("{} \"{name}\" not found", resource.group_resource()),
+    };
+    AppError::new(ErrorKind::NotFound, message)
 }

@@ -1,0 +1,102 @@
+//! The engine: every cluster of the kubeconfig, each opened when first asked for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use pilothouse_cluster::{Connection, Contexts};
+use pilothouse_model::{ClusterId, Instrument};
+
+use crate::cluster::{Cluster, ConnectionState};
+use crate::error::{AppError, ErrorKind};
+
+/// Everything the console knows. Cloning shares it.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    contexts: Contexts,
+    instruments: &'static [&'static dyn Instrument],
+    open: Mutex<HashMap<ClusterId, Cluster>>,
+}
+
+/// One cluster as the list of clusters shows it.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    /// Name: the context's.
+    pub id: ClusterId,
+    /// Address of the API server; `None` while the cluster is not open.
+    pub server: Option<String>,
+    /// How it is connected.
+    pub connection: ConnectionState,
+    /// Whether it is the current context.
+    pub current: bool,
+}
+
+impl Engine {
+    /// An engine over these contexts, with every instrument. Nothing is connected yet.
+    pub fn new(contexts: Contexts) -> Self {
+        let inner = Inner { contexts, instruments: pilothouse_instruments::all(), open: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// All clusters, in the kubeconfig's order.
+    pub fn clusters(&self) -> Vec<ClusterView> {
+        let open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = |name: &str| {
+            let id = ClusterId::new(name);
+            let cluster = open.get(&id);
+            ClusterView {
+                server: cluster.map(|cluster| cluster.server().to_owned()),
+                connection: cluster.map_or(ConnectionState::Idle, Cluster::state),
+                current: name == self.inner.contexts.current(),
+                id,
+            }
+        };
+        self.inner.contexts.names().into_iter().map(view).collect()
+    }
+
+    /// The current context's cluster.
+    pub fn current(&self) -> ClusterId {
+        ClusterId::new(self.inner.contexts.current())
+    }
+
+    /// The cluster of this name; the first call begins to connect, in the background.
+    pub fn cluster(&self, name: &str) -> Result<Cluster, AppError> {
+        let names = self.inner.contexts.names();
+        if !names.contains(&name) {
+            return Err(AppError::new(ErrorKind::NotFound, format!("there is no cluster named \"{name}\""))
+                .hint(format!("the kubeconfig has {}", names.join(", "))));
+        }
+        let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = ClusterId::new(name);
+        if let Some(cluster) = open.get(&id) {
+            return Ok(cluster.clone());
+        }
+        let connection = Connection::open(&self.inner.contexts, name)?;
+        let namespace = self.inner.contexts.default_namespace(name).to_owned();
+        let cluster = Cluster::open(id.clone(), connection, namespace, self.inner.instruments);
+        open.insert(id, cluster.clone());
+        Ok(cluster)
+    }
+
+    /// Every instrument of this build.
+    pub fn instruments(&self) -> &'static [&'static dyn Instrument] {
+        self.inner.instruments
+    }
+
+    /// The time, from the one clock that answers are stamped with.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Ends every watch.
+    pub fn shutdown(&self) {
+        let open = std::mem::take(&mut *self.inner.open.lock().unwrap_or_else(PoisonError::into_inner));
+        for cluster in open.values() {
+            cluster.close();
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Answers that stay true: windows over lists, and objects that are followed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pilothouse_model::{Column, Completeness, Resource};
+use pilothouse_store::{Delta, Window};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::ask::{Ask, Source};
+use crate::cluster::{Cluster, Held};
+use crate::error::{AppError, ErrorKind};
+use crate::feed::LiveTable;
+use crate::object::ObjectView;
+
+/// The shortest time between two updates of a window.
+const FOLD: Duration = Duration::from_millis(100);
+/// The longest time without an update: says that the stream and the data are alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often a window is looked at again whose answer depends on the time.
+const TICK: Duration = Duration::from_secs(1);
+/// The shortest time between two versions of an object's page.
+const OBJECT_FOLD: Duration = Duration::from_millis(300);
+/// How long a version of an object's page waits for tables that it needs for the first time.
+const OBJECT_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// An open window over a list.
+pub struct LiveWindow {
+    cluster: Cluster,
+    source: Source,
+    ask: Ask,
+    table: Arc<LiveTable>,
+    window: Window,
+    version: watch::Receiver<u64>,
+    told: Option<(Completeness, usize)>,
+    last: Instant,
+}
+
+/// What changed in a window.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The rows that differ; `None` when none do.
+    pub delta: Option<Delta>,
+    /// How many rows the whole answer has.
+    pub total: usize,
+    /// How many rows the table has before filtering.
+    pub unfiltered: usize,
+    /// When the data was last known to be current.
+    pub as_of: Option<Timestamp>,
+    /// How much is known.
+    pub completeness: Completeness,
+    /// What else the person should know.
+    pub notes: Vec<String>,
+    /// The table's columns.
+    pub columns: Arc<[Column]>,
+}
+
+impl Cluster {
+    /// Opens a window: its first update brings the whole page.
+    pub fn window(&self, source: Source, ask: Ask) -> Result<LiveWindow, AppError> {
+        let table = self.table_for(&source, &ask)?;
+        let window = open(&table, &ask)?;
+        let version = table.subscribe();
+        let last = Instant::now();
+        Ok(LiveWindow { cluster: self.clone(), source, ask, table, window, version, told: None, last })
+    }
+
+    /// Follows one object.
+    pub fn live_object(&self, resource: Arc<Resource>, namespace: Option<String>, name: String) -> LiveObject {
+        LiveObject {
+            changed: self.inner.changed.subscribe(),
+            cluster: self.clone(),
+            held: Held::about(namespace.as_deref()),
+            resource,
+            name,
+            last: None,
+        }
+    }
+}
+
+fn open(table: &LiveTable, ask: &Ask) -> Result<Window, AppError> {
+    Ok(Window::new(ask.plan(table.columns())?, ask.offset, ask.limit.unwrap_or(usize::MAX)))
+}
+
+impl LiveWindow {
+    /// The next update: at once the first time, then when something changed, and now and then to say that all is well.
+    pub async fn next(&mut self) -> Option<Update> {
+        loop {
+            if self.told.is_some() {
+                self.wait().await?;
+            }
+            self.narrow();
+            let snapshot = self.table.snapshot();
+            let delta = self.window.update(&snapshot, Timestamp::now());
+            let now = (snapshot.completeness().clone(), snapshot.len());
+            let alive = self.last.elapsed() >= HEARTBEAT;
+            if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
+                continue;
+            }
+            self.told = Some(now);
+            self.last = Instant::now();
+            return Some(Update {
+                total: self.window.total().unwrap_or_default(),
+                delta,
+                unfiltered: snapshot.len(),
+                as_of: self.table.as_of(),
+                completeness: snapshot.completeness().clone(),
+                notes: self.table.freshness().notes,
+                columns: Arc::clone(self.table.columns()),
+            });
+        }
+    }
+
+    async fn wait(&mut self) -> Option<()> {
+        let patience = if self.window.plan().depends_on_time() { TICK } else { HEARTBEAT };
+        if let Ok(changed) = timeout(patience, self.version.changed()).await {
+            changed.ok()?;
+        }
+        sleep_until(self.last + FOLD).await;
+        self.version.mark_unchanged();
+        Some(())
+    }
+
+    /// Turns to the namespaces asked for when the whole cluster may not be listed.
+    fn narrow(&mut self) {
+        if !matches!(self.table.snapshot().completeness(), Completeness::Forbidden(_)) {
+            return;
+        }
+        let Ok(table) = self.cluster.table_for(&self.source, &self.ask) else { return };
+        if Arc::ptr_eq(&table, &self.table) {
+            return;
+        }
+        // The question was read once already against the same columns.
+        if let Ok(window) = open(&table, &self.ask) {
+            self.version = table.subscribe();
+            self.window = window;
+            self.table = table;
+        }
+    }
+}
+
+/// An object that is followed.
+pub struct LiveObject {
+    cluster: Cluster,
+    resource: Arc<Resource>,
+    name: String,
+    held: Held,
+    changed: watch::Receiver<u64>,
+    last: Option<Result<Arc<ObjectView>, AppError>>,
+}
+
+impl LiveObject {
+    /// The next version: at once the first time, then whenever anything on its page changed. After the object is gone, its
+    /// last version is given once more, marked so.
+    pub async fn next(&mut self) -> Option<Result<Arc<ObjectView>, AppError>> {
+        loop {
+            if self.last.is_some() {
+                if let Ok(changed) = timeout(HEARTBEAT, self.changed.changed()).await {
+                    changed.ok()?;
+                }
+                tokio::time::sleep(OBJECT_FOLD).await;
+                self.changed.mark_unchanged();
+            }
+            let mut view =
+                self.cluster.view(&self.resource, &self.name, &mut self.held, OBJECT_PATIENCE).await.map(Arc::new);
+            if let (Err(error), Some(Ok(last))) = (&view, &self.last)
+                && error.kind == ErrorKind::NotFound
+            {
+                view = Ok(Arc::new(ObjectView { gone: true, ..ObjectView::clone(last) }));
+            }
+            if self.last.as_ref().is_some_and(|last| same(last, &view)) {
+                continue;
+            }
+            self.last = Some(view.clone());
+            return Some(view);
+        }
+    }
+}
+
+/// Whether two versions differ in nothing but when they were read.
+fn same(left: &Result<Arc<ObjectView>, AppError>, right: &Result<Arc<ObjectView>, AppError>) -> bool {
+    match (left, right) {
+        (Ok(left), Ok(right)) => ObjectView { as_of: right.as_of, ..ObjectView::clone(left) } == **right,
+        (Err(left), Err(right)) => left == right,
+        _ => false,
+    }
+}
