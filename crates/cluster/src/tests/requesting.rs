@@ -1,0 +1,127 @@
+//! Single requests, and how their failures read.
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::json;
+
+use super::fake::{Fake, answer, connect, pods, refusal};
+use crate::{ClusterError, Connection, Contexts, ErrorKind};
+
+async fn error_of(code: u16, reason: &'static str, message: &'static str) -> ClusterError {
+    let fake = Fake::start(move |_| refusal(code, reason, message)).await;
+    fake.connect().version().await.unwrap_err()
+}
+
+#[tokio::test]
+async fn the_version_is_the_servers_own() {
+    let fake = Fake::start(|_| answer(json!({"major": "1", "minor": "33", "gitVersion": "v1.33.1"}))).await;
+    assert_eq!(fake.connect().version().await.unwrap(), "v1.33.1");
+}
+
+#[tokio::test]
+async fn errors_are_told_apart() {
+    let cases = [
+        (401, "Unauthorized", ErrorKind::Unauthorized),
+        (403, "Forbidden", ErrorKind::Forbidden),
+        (404, "NotFound", ErrorKind::NotFound),
+        (410, "Expired", ErrorKind::Gone),
+        (429, "TooManyRequests", ErrorKind::TooMany),
+        (500, "InternalError", ErrorKind::Other),
+    ];
+    for (code, reason, kind) in cases {
+        let error = error_of(code, reason, "the words").await;
+        assert_eq!(error.kind(), kind);
+        assert!(error.to_string().contains("the words"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_proxy_answers_is_shown_too() {
+    let fake = Fake::start(|_| (StatusCode::BAD_GATEWAY, "\n<h1>bad gateway</h1>\nmore").into_response()).await;
+    let error = fake.connect().version().await.unwrap_err();
+    assert_eq!(error.to_string(), "the API server answered 502 to GET /version: <h1>bad gateway</h1>");
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_the_server() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let error = connect(&url, "").version().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot reach the API server {url}: connection refused; nothing listens there, is it running?")
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_named_as_such() {
+    let fake = Fake::start(|_| answer(json!({}))).await;
+    let error = connect(&fake.url.replace("http:", "https:"), "").version().await.unwrap_err();
+    assert!(error.to_string().contains("it does not speak TLS on this port"), "{error}");
+}
+
+#[tokio::test]
+async fn an_expired_token_says_so_and_is_read_anew_once() {
+    let fake = Fake::start(|asked| match asked.headers.get("authorization").map(|value| value.to_str().unwrap()) {
+        Some("Bearer new") => answer(json!({"gitVersion": "v1"})),
+        _ => refusal(401, "Unauthorized", "Unauthorized"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(&path, super::fake::kubeconfig(&fake.url, "token: old")).unwrap();
+    let connection = Connection::open(&Contexts::load(Some(path.clone()), None).unwrap(), "fake").unwrap();
+    let error = connection.version().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(error.to_string().contains("expired"), "{error}");
+    assert_eq!(fake.asked().len(), 2);
+    std::fs::write(&path, super::fake::kubeconfig(&fake.url, "token: new")).unwrap();
+    assert_eq!(connection.version().await.unwrap(), "v1");
+}
+
+#[tokio::test]
+async fn a_credential_plugin_gives_the_token_or_its_own_words() {
+    let fake = Fake::start(|asked| match asked.headers.get("authorization").map(|value| value.to_str().unwrap()) {
+        Some("Bearer from-plugin") => answer(json!({"gitVersion": "v1"})),
+        _ => refusal(401, "Unauthorized", "Unauthorized"),
+    })
+    .await;
+    let plugin = |script: &str| {
+        let user = format!(
+            "exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, {}]}}",
+            json!(script)
+        );
+        connect(&fake.url, &user)
+    };
+    let good = plugin(
+        r#"echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "from-plugin"}}'"#,
+    );
+    assert_eq!(good.version().await.unwrap(), "v1");
+    let error = plugin("echo 'your session has ended, run login' >&2; exit 3").version().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(error.to_string().contains("your session has ended, run login"), "{error}");
+    let absent = connect(
+        &fake.url,
+        "exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: /no/such/plugin}",
+    );
+    let error = absent.version().await.unwrap_err();
+    assert!(error.to_string().contains("cannot be started"), "{error}");
+}
+
+#[tokio::test]
+async fn one_object_is_read_by_name() {
+    let fake = Fake::start(|asked| match asked.path.as_str() {
+        "/api/v1/namespaces/team-a/pods/a" => answer(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "a", "namespace": "team-a", "managedFields": [{"manager": "kubelet"}]}
+        })),
+        _ => refusal(404, "NotFound", "pods \"b\" not found"),
+    })
+    .await;
+    let connection = fake.connect();
+    let object = connection.get(&pods(), Some("team-a"), "a").await.unwrap();
+    assert!(object.pointer("/metadata/managedFields").is_none());
+    let error = connection.get(&pods(), Some("team-a"), "b").await.unwrap_err();
+    assert_eq!(error.to_string(), "not found: pods \"b\" not found");
+}
