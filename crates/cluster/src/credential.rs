@@ -1,5 +1,6 @@
 //! From a context to kube's client: run the credential plugin, set timeouts, build again when the credential has ended.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -48,10 +49,7 @@ impl Credential {
         if let Some(client) = built.client.as_ref().filter(|client| is_valid(client)) {
             return Ok((client.clone(), built.generation));
         }
-        // The first build takes the files as they were loaded, later ones read them again: that is how a person mends an
-        // expired credential.
-        let contexts = if built.generation == 0 { self.contexts.clone() } else { self.contexts.reread()? };
-        let config = prepare(contexts.client_config(&self.context)?);
+        let config = prepare(self.contexts_for(built.generation).client_config(&self.context)?);
         // Building runs an exec plugin to its end, which may take seconds.
         let client = tokio::task::spawn_blocking(move || Client::try_from(config))
             .await
@@ -60,6 +58,21 @@ impl Credential {
         built.generation += 1;
         built.client = Some(client.clone());
         Ok((client, built.generation))
+    }
+
+    /// The first build takes the files as they were loaded, later ones read them again: that is how a person mends an
+    /// expired credential. Files that are gone or broken by then leave what was loaded.
+    fn contexts_for(&self, generation: u64) -> Cow<'_, Contexts> {
+        if generation == 0 {
+            return Cow::Borrowed(&self.contexts);
+        }
+        match self.contexts.reread() {
+            Ok(contexts) => Cow::Owned(contexts),
+            Err(error) => {
+                tracing::warn!(%error, "the kubeconfig cannot be read again; using what it held before");
+                Cow::Borrowed(&self.contexts)
+            }
+        }
     }
 
     /// Forgets the client of this build: the server did not accept its credential.

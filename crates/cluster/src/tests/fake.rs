@@ -193,10 +193,15 @@ pub(super) fn streamed(chunks: &[String], ending: Ending) -> Response {
     let body = match ending {
         Ending::Open => Body::from_stream(sent.chain(stream::pending::<Result<Bytes, Infallible>>())),
         Ending::Clean => Body::from_stream::<_>(sent.map(|chunk: Result<Bytes, Infallible>| chunk)),
-        Ending::Cut => Body::from_stream(
-            sent.map(|chunk: Result<Bytes, Infallible>| chunk.map_err(|never| match never {}))
-                .chain(stream::iter([Err(std::io::Error::other("cut"))])),
-        ),
+        Ending::Cut => {
+            Body::from_stream(sent.map(|chunk: Result<Bytes, Infallible>| chunk.map_err(|never| match never {})).chain(
+                stream::once(async {
+                    // What was written before goes out when the stream makes the server wait.
+                    tokio::task::yield_now().await;
+                    Err(std::io::Error::other("cut"))
+                }),
+            ))
+        }
     };
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
