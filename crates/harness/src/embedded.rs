@@ -1,1 +1,0 @@
-//! The embedded cluster, served as `pilothouse demo` serves it.
