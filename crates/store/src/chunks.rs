@@ -143,6 +143,11 @@ pub(crate) struct HashIndex {
 }
 
 impl HashIndex {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
     pub(crate) fn insert(&mut self, hash: u32, slot: u32) {
         let pair = pair(hash, slot);
         let place = self.pairs.find(|other| *other < pair);

@@ -88,6 +88,12 @@ impl State {
         index.slots(hash).filter_map(|slot| self.slots.get(slot))
     }
 
+    /// Entries by order, uid, owner and label.
+    #[cfg(test)]
+    pub(crate) fn index_sizes(&self) -> [usize; 4] {
+        [self.order.len(), self.uids.len(), self.owners.len(), self.labels.len()]
+    }
+
     /// Writes a record over the one of the same identity, which it returns. `free` gives the slot of a new one.
     pub(crate) fn put(&mut self, id: &RowId, record: Arc<Record>, free: impl FnOnce() -> u32) -> Option<Arc<Record>> {
         match self.slot(id) {

@@ -110,3 +110,51 @@ impl Table {
         self.working.get(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::{Object, Projection, Resource, Row, Status};
+    use serde_json::json;
+
+    use super::*;
+    use crate::body::Body;
+
+    fn pod(number: usize, app: &str) -> Record {
+        let object = Object::new(json!({"metadata": {
+            "namespace": "a", "name": format!("pod-{number}"), "uid": format!("uid-{number}"), "resourceVersion": app,
+            "labels": {"app": app, "number": number.to_string()},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": app, "uid": app}],
+        }}));
+        let resource = Resource {
+            group: "".into(),
+            version: "v1".into(),
+            plural: "pods".into(),
+            singular: "pod".into(),
+            kind: "Pod".into(),
+            namespaced: true,
+            verbs: Vec::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            preferred: true,
+            printer_columns: None,
+        };
+        let projection = Projection { status: Status::none(), cells: Vec::new() };
+        let row = Row::assemble(Arc::new(resource), &object.unwrap(), projection, &mut |text| text.into());
+        Record { row, body: Body::none() }
+    }
+
+    #[test]
+    fn indexes_and_slots_do_not_grow_when_rows_come_and_go() {
+        let mut table = Table::new(Vec::new().into());
+        for round in 0..3 {
+            for number in 0..600 {
+                table.upsert(pod(number, "one"));
+                table.upsert(pod(number, "two"));
+            }
+            assert_eq!(table.working.index_sizes(), [600, 600, 600, 1200]);
+            table.replace((0..10).map(|number| pod(number, "three")).collect());
+            assert_eq!(table.working.index_sizes(), [10, 10, 10, 20], "round {round}");
+            assert_eq!(table.fresh, 600, "round {round}");
+        }
+    }
+}

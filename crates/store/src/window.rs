@@ -128,7 +128,7 @@ impl Window {
     /// Where a matching row stands beside the page.
     fn side(&self, page: &[Arc<Record>], row: &Row) -> Side {
         let order = |other: Option<&Arc<Record>>| other.map(|other| self.plan.compare(row, &other.row));
-        if order(page.first()) == Some(Ordering::Less) && self.offset > 0 {
+        if order(page.first()) == Some(Ordering::Less) {
             Side::Ahead
         } else if order(page.last()) == Some(Ordering::Greater) && page.len() == self.limit {
             Side::Behind
@@ -147,7 +147,7 @@ impl Seen {
 /// Where a row stands beside a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
-    /// On earlier pages.
+    /// On earlier pages, or about to be first of all.
     Ahead,
     /// On the page, or where only the table can tell.
     Within,

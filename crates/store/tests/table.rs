@@ -1,11 +1,13 @@
 //! Tables, snapshots and answers against a `BTreeMap` that is filtered and sorted plainly.
 
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
+
 #[path = "support/rows.rs"]
 mod rows;
 
 use std::collections::BTreeMap;
 
-use pilothouse_model::{Completeness, Field, LabelSelector, Plan};
+use pilothouse_model::{Completeness, Field, Filter, LabelSelector, Plan};
 use pilothouse_store::{Body, ChangeSet, Record, RowId, Snapshot};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -181,4 +183,20 @@ fn a_reader_too_far_behind_is_told() {
     assert_eq!(last.iter().map(|set| set.version).collect::<Vec<_>>(), [16, 17, 18, 19, 20]);
     assert!(snapshot.changes_since(21).is_none(), "no version of this table");
     assert_eq!(snapshot.run(&Plan::everything(), 0, 1, moment(0)).total, 1000);
+}
+
+#[test]
+fn rows_found_by_a_rare_label_come_in_order() {
+    let mut table = table();
+    for number in (10..90).rev() {
+        let mut record = example(&format!("n{number}"), "1");
+        record.row.labels =
+            [("app".into(), if number % 20 == 0 { "rare" } else { "common" }.into())].into_iter().collect();
+        table.upsert(record);
+    }
+    table.commit();
+    let plan = Plan { filter: Filter::Labels(LabelSelector::equals("app", "rare")), ..Plan::everything() };
+    let answer = table.snapshot().run(&plan, 1, 2, moment(0));
+    assert_eq!(answer.total, 4);
+    assert_eq!(answer.rows.iter().map(|record| &*record.row.name).collect::<Vec<_>>(), ["n40", "n60"]);
 }

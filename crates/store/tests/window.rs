@@ -1,5 +1,7 @@
 //! Windows: what a reader makes of the deltas is what a full question would give.
 
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
+
 #[path = "support/rows.rs"]
 mod rows;
 
@@ -108,6 +110,9 @@ fn a_change_names_the_cells_that_differ() {
         delta.changed.iter().map(|(index, record, cells)| (*index, &*record.row.name, cells.clone())).collect();
     assert_eq!(changed, [(2, "n17", vec![1])]);
     assert!(delta.entered.is_empty() && delta.left.is_empty() && delta.moved.is_empty());
+    touch(&mut table, "n17", |record| record.row.status.message = "out of memory".into());
+    let delta = window.update(&table.snapshot(), moment(0)).unwrap();
+    assert!(matches!(&delta.changed[..], [(2, _, cells)] if cells.is_empty()), "{delta:?}");
     touch(&mut table, "n17", |_| {});
     assert!(window.update(&table.snapshot(), moment(0)).is_none(), "a new version that looks the same");
 }

@@ -120,6 +120,10 @@ pub(crate) fn apply(step: Step, table: &mut Table, oracle: &mut Oracle) {
     }
 }
 
+fn labels(selector: &str) -> Filter {
+    selector.parse::<LabelSelector>().map_or(Filter::All, Filter::Labels)
+}
+
 fn filter() -> impl Strategy<Value = Filter> {
     let leaf = prop_oneof![
         Just(Filter::All),
@@ -130,8 +134,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         )),
         (0..4_u8).prop_map(|n| Filter::Compare(Field::Column(1), Comparison::AtLeast, Operand::Number(n.into()))),
         (0..1500_i32).prop_map(|n| Filter::Compare(Field::Column(2), Comparison::Less, Operand::Ago(n.into()))),
-        prop::sample::select(vec!["app=x", "team=y", "app in (x,y)", "!team", "app=z,team=z"])
-            .prop_map(|text| Filter::Labels(text.parse::<LabelSelector>().unwrap())),
+        prop::sample::select(vec!["app=x", "team=y", "app in (x,y)", "!team", "app=z,team=z"]).prop_map(labels),
         prop::sample::select(vec!["n1", "z"]).prop_map(|text| Filter::Text(text.into())),
         Just(Filter::Exists(Field::Column(1))),
     ];
