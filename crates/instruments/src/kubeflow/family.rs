@@ -1,0 +1,42 @@
+//! What one kind of Kubeflow contributes to the instrument; the methods are those of `Instrument`, for one kind.
+
+use pilothouse_model::{Action, Cause, Column, Link, Object, Objects, Projection, Section, Workload};
+
+/// One kind, or several that are alike.
+pub(super) trait Family: Sync {
+    /// The columns of its list, after the name.
+    fn columns(&self) -> Vec<Column>;
+
+    /// Status and cells of one object.
+    fn project(&self, object: &Object) -> Projection;
+
+    /// Edges to what `workload` and `explain` look at.
+    fn links(&self, _object: &Object) -> Vec<Link> {
+        Vec::new()
+    }
+
+    /// Whether its objects can be workloads.
+    fn runs(&self) -> bool {
+        false
+    }
+
+    /// The common shape.
+    fn workload(&self, _object: &Object, _objects: &dyn Objects) -> Option<Workload> {
+        None
+    }
+
+    /// Why an object is as it is.
+    fn explain(&self, _object: &Object, _objects: &dyn Objects) -> Vec<Cause> {
+        Vec::new()
+    }
+
+    /// What its page shows.
+    fn sections(&self, _object: &Object, _objects: &dyn Objects) -> Vec<Section> {
+        Vec::new()
+    }
+
+    /// What a person can do with it.
+    fn actions(&self, _object: &Object) -> Vec<Action> {
+        Vec::new()
+    }
+}
