@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn of(status: Value) -> (Level, String) {
+    fn of(status: &Value) -> (Level, String) {
         let status = super::status(&Object::new(json!({"metadata": {"name": "x"}, "status": status})).unwrap());
         (status.level, status.word.to_string())
     }
@@ -110,15 +110,15 @@ mod tests {
             (json!("what"), Level::Unknown, ""),
         ];
         for (conditions, level, word) in cases {
-            assert_eq!(of(json!({"conditions": conditions})), (level, word.to_owned()), "{conditions}");
+            assert_eq!(of(&json!({"conditions": conditions})), (level, word.to_owned()), "{conditions}");
         }
     }
 
     #[test]
     fn a_phase_is_a_word_and_only_known_words_have_a_level() {
-        assert_eq!(of(json!({"phase": "Failed"})), (Level::Error, "Failed".to_owned()));
-        assert_eq!(of(json!({"state": "Paused"})), (Level::Idle, "Paused".to_owned()));
-        assert_eq!(of(json!({"phase": "Marinating"})), (Level::Unknown, "Marinating".to_owned()));
-        assert_eq!(of(json!({"phase": ""})), (Level::Unknown, String::new()));
+        assert_eq!(of(&json!({"phase": "Failed"})), (Level::Error, "Failed".to_owned()));
+        assert_eq!(of(&json!({"state": "Paused"})), (Level::Idle, "Paused".to_owned()));
+        assert_eq!(of(&json!({"phase": "Marinating"})), (Level::Unknown, "Marinating".to_owned()));
+        assert_eq!(of(&json!({"phase": ""})), (Level::Unknown, String::new()));
     }
 }

@@ -67,22 +67,30 @@ impl Kind {
     }
 }
 
+/// The table, file by file.
+const TABLES: [&[Kind]; 10] = [
+    core::KINDS,
+    nodes::KINDS,
+    apps::KINDS,
+    batch::KINDS,
+    config::KINDS,
+    storage::KINDS,
+    network::KINDS,
+    access::KINDS,
+    scaling::KINDS,
+    machinery::KINDS,
+];
+
 /// The well-known kind that a resource is.
 pub(crate) fn find(resource: &Resource) -> Option<&'static Kind> {
-    let tables: [&'static [Kind]; 10] = [
-        core::KINDS,
-        nodes::KINDS,
-        apps::KINDS,
-        batch::KINDS,
-        config::KINDS,
-        storage::KINDS,
-        network::KINDS,
-        access::KINDS,
-        scaling::KINDS,
-        machinery::KINDS,
-    ];
     let is = |kind: &&Kind| *kind.plural == *resource.plural && kind.groups.contains(&&*resource.group);
-    tables.into_iter().flatten().find(is)
+    TABLES.into_iter().flatten().find(is)
+}
+
+/// Every group and plural of the table.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLES.into_iter().flatten().flat_map(|kind| kind.groups.iter().map(|group| (*group, kind.plural)))
 }
 
 /// A row of a kind that has no state of its own; what is being deleted says so.

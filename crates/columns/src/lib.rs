@@ -30,3 +30,6 @@ pub fn project(resource: &Resource, object: &Object) -> Projection {
         None => Projection { status: generic::status(object), cells: custom::cells(resource, object) },
     }
 }
+
+#[cfg(test)]
+mod tests;

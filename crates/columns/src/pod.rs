@@ -68,7 +68,7 @@ pub fn summary(pod: &Object) -> Summary {
             found.word = "Terminating".to_owned();
         }
     }
-    summary.status = status(pod, &summary, found);
+    summary.status = status(pod, &summary, &found);
     summary
 }
 
@@ -158,7 +158,7 @@ fn ending(terminated: &Value) -> String {
     }
 }
 
-fn status(pod: &Object, summary: &Summary, found: Found) -> Status {
+fn status(pod: &Object, summary: &Summary, found: &Found) -> Status {
     let said = |at: &str| pod.text(at).unwrap_or_default().to_owned();
     let (mut reason, mut message) = (said("/status/reason"), said("/status/message"));
     if message.is_empty() && !found.message.is_empty() {
