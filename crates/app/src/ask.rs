@@ -23,6 +23,9 @@ pub enum Source {
 pub struct Ask {
     /// Namespaces; none means all.
     pub namespaces: Vec<String>,
+    /// Whether only these namespaces are read at all, even where the whole cluster may be: right for a single question,
+    /// wasteful for many that would share one table.
+    pub confined: bool,
     /// Query text (see the query room).
     pub q: String,
     /// Label selector in Kubernetes' syntax, as in kubectl's `-l`.

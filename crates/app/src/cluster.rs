@@ -275,11 +275,17 @@ impl Cluster {
 
     /// The table that answers a question: of the whole cluster, or of some namespaces when only those may be read.
     pub(crate) fn table_for(&self, source: &Source, ask: &Ask) -> Result<Arc<LiveTable>, AppError> {
-        let whole = self.table(source, None);
         let namespaced = match source {
             Source::Workloads => true,
             Source::Resource(resource) => resource.namespaced,
         };
+        if ask.confined && namespaced && !ask.namespaces.is_empty() {
+            let mut namespaces = ask.namespaces.clone();
+            namespaces.sort_unstable();
+            namespaces.dedup();
+            return Ok(self.table(source, Some(namespaces)));
+        }
+        let whole = self.table(source, None);
         if !namespaced || !matches!(whole.snapshot().completeness(), Completeness::Forbidden(_)) {
             return Ok(whole);
         }

@@ -1,7 +1,9 @@
 //! Rows as the API and the command line write them.
 
-use pilothouse_model::{ClusterId, Column, Row};
+use pilothouse_model::{Cause, ClusterId, Column, Completeness, Row};
 use serde_json::{Map, Value, json};
+
+use crate::ask::Listing;
 
 /// One row as JSON. Status texts that are empty stay empty strings; a state that the kind does not have is `null`.
 pub fn row_json(cluster: &ClusterId, row: &Row, columns: &[Column]) -> Value {
@@ -26,5 +28,31 @@ pub fn row_json(cluster: &ClusterId, row: &Row, columns: &[Column]) -> Value {
         "created": row.created.map(|moment| moment.to_string()),
         "labels": labels,
         "cells": cells,
+    })
+}
+
+/// An explanation as the API and the command line write it.
+pub fn explanation_json(cluster: &ClusterId, row: &Row, causes: &[Cause], completeness: &Completeness) -> Value {
+    json!({
+        "cluster": cluster,
+        "object": row.reference(),
+        "state": row.status.is_some().then_some(&*row.status.word),
+        "level": row.status.is_some().then(|| row.status.level.as_str()),
+        "reason": &*row.status.reason,
+        "message": &*row.status.message,
+        "complete": completeness.is_complete(),
+        "causes": causes,
+    })
+}
+
+/// A list as the API and the command line write it.
+pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
+    let rows: Vec<_> = listing.rows.iter().map(|record| row_json(cluster, &record.row, &listing.columns)).collect();
+    json!({
+        "total": listing.total,
+        "asOf": listing.as_of.map(|moment| moment.to_string()),
+        "complete": listing.completeness == Completeness::Complete,
+        "notes": listing.notes,
+        "rows": rows,
     })
 }

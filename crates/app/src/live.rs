@@ -68,13 +68,13 @@ impl Cluster {
     }
 
     /// Follows one object.
-    pub fn live_object(&self, resource: Arc<Resource>, namespace: Option<String>, name: String) -> LiveObject {
+    pub fn live_object(&self, resource: Arc<Resource>, namespace: Option<&str>, name: &str) -> LiveObject {
         LiveObject {
             changed: self.inner.changed.subscribe(),
             cluster: self.clone(),
-            held: Held::about(namespace.as_deref()),
+            held: Held::about(namespace),
             resource,
-            name,
+            name: name.to_owned(),
             last: None,
         }
     }

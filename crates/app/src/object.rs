@@ -83,6 +83,17 @@ pub fn yaml(value: &serde_json::Value) -> String {
     serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# this value cannot be written as YAML: {error}\n"))
 }
 
+/// One object, read from the API server itself.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The object, without managed fields and Secret values.
+    pub object: Object,
+    /// Its row, with the cells of `columns`.
+    pub row: Row,
+    /// The columns of its resource's list.
+    pub columns: Arc<[Column]>,
+}
+
 /// The object itself, and how current it is.
 struct Current {
     object: Arc<Object>,
@@ -100,6 +111,21 @@ impl Cluster {
         patience: Duration,
     ) -> Result<ObjectView, AppError> {
         self.view(resource, name, &mut Held::about(namespace), patience).await
+    }
+
+    /// Reads one object, once, and nothing else.
+    pub async fn read(&self, resource: &Arc<Resource>, namespace: Option<&str>, name: &str) -> Result<Read, AppError> {
+        let object = self.fetched(resource, namespace, name).await?;
+        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
+        let row = projector.row(&object, &mut Interner::new());
+        Ok(Read { object, row, columns: Arc::clone(projector.columns()) })
+    }
+
+    async fn fetched(&self, resource: &Resource, namespace: Option<&str>, name: &str) -> Result<Object, AppError> {
+        self.fetch(resource, namespace, name).await.map_err(|error| match AppError::from(error) {
+            error if error.kind == ErrorKind::NotFound => not_found(resource, namespace, name),
+            error => error,
+        })
     }
 
     /// Why an object is as it is: its row, its causes, and how complete what they were found in is.
@@ -196,10 +222,7 @@ impl Cluster {
         if *snapshot.completeness() == Completeness::Complete {
             return Err(not_found(resource, namespace, name));
         }
-        let object = self.fetch(resource, namespace, name).await.map_err(|error| match AppError::from(error) {
-            error if error.kind == ErrorKind::NotFound => not_found(resource, namespace, name),
-            error => error,
-        })?;
+        let object = self.fetched(resource, namespace, name).await?;
         Ok(Current { object: Arc::new(object), completeness: Completeness::Complete, as_of: Some(Timestamp::now()) })
     }
 
