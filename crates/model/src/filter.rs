@@ -151,6 +151,8 @@ pub enum Comparison {
 pub enum Operand {
     /// A text; `*` and `?` are wildcards.
     Text(Str),
+    /// A text in which nothing is special.
+    Exact(Str),
     /// A number in the column's own unit: units, bytes, seconds.
     Number(f64),
     /// A span of seconds: for moments, how long ago.
@@ -190,8 +192,8 @@ impl Filter {
             Self::And(filters) => filters.iter().all(|filter| filter.matches(row, now)),
             Self::Or(filters) => filters.iter().any(|filter| filter.matches(row, now)),
             Self::Not(filter) => !filter.matches(row, now),
-            Self::Compare(field, comparison, operand) => compare(&field.of(row), *comparison, operand, now),
-            Self::Exists(field) => !matches!(field.of(row), Cell::Missing | Cell::Unknown),
+            Self::Compare(field, comparison, operand) => holds(row, field, *comparison, operand, now),
+            Self::Exists(field) => !matches!(field.sort_key(row), SortKey::Missing | SortKey::Unknown),
             Self::Levels(levels) => levels.contains(&row.status.level),
             Self::Labels(selector) => selector.matches(|key| row.label(key)),
             Self::Text(needle) => mentions(row, needle),
@@ -199,30 +201,34 @@ impl Filter {
     }
 }
 
+/// Whether a field of a row compares. Clones nothing: it runs for every row of a table.
+fn holds(row: &Row, field: &Field, comparison: Comparison, operand: &Operand, now: Timestamp) -> bool {
+    match field {
+        Field::Column(index) => row.cells.get(*index).is_some_and(|cell| compare(cell, comparison, operand, now)),
+        Field::Created => row.created.is_some_and(|time| compare(&Cell::Time(time), comparison, operand, now)),
+        text => match text.sort_key(row) {
+            SortKey::Text(text) => compare_text(text, comparison, operand),
+            SortKey::Number(_) | SortKey::Unknown | SortKey::Missing => false,
+        },
+    }
+}
+
 fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Timestamp) -> bool {
     let ordering = match (cell, operand) {
-        (Cell::Text(text), Operand::Text(pattern)) => {
-            return match comparison {
-                Comparison::Equal => glob(&text.to_lowercase(), &pattern.to_lowercase()),
-                Comparison::Less => **text < **pattern,
-                Comparison::AtMost => **text <= **pattern,
-                Comparison::Greater => **text > **pattern,
-                Comparison::AtLeast => **text >= **pattern,
-            };
-        }
+        (Cell::Text(text), operand) => return compare_text(text, comparison, operand),
         // A longer age is an earlier moment.
         (Cell::Time(moment), Operand::Ago(seconds)) => now.duration_since(*moment).as_secs_f64().total_cmp(seconds),
         (Cell::Time(moment), Operand::Moment(other)) => moment.cmp(other),
-        (Cell::Fraction(ready, total), Operand::Text(pattern)) => {
-            return comparison == Comparison::Equal && format!("{ready}/{total}") == **pattern;
+        (Cell::Fraction(ready, total), Operand::Text(wanted) | Operand::Exact(wanted)) => {
+            return comparison == Comparison::Equal && format!("{ready}/{total}") == **wanted;
         }
         (Cell::Fraction(ready, _), Operand::Number(number)) => (*ready as f64).total_cmp(number),
         (cell, Operand::Number(number) | Operand::Ago(number)) => match cell.number() {
             Some(value) => value.total_cmp(number),
             None => return false,
         },
-        (Cell::Boolean(truth), Operand::Text(word)) => {
-            return comparison == Comparison::Equal && truth.to_string() == word.to_lowercase();
+        (Cell::Boolean(truth), Operand::Text(word) | Operand::Exact(word)) => {
+            return comparison == Comparison::Equal && word.eq_ignore_ascii_case(if *truth { "true" } else { "false" });
         }
         _ => return false,
     };
@@ -232,6 +238,23 @@ fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Timestam
         Comparison::AtMost => ordering.is_le(),
         Comparison::Greater => ordering.is_gt(),
         Comparison::AtLeast => ordering.is_ge(),
+    }
+}
+
+fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
+    let (wanted, wild) = match operand {
+        Operand::Text(pattern) => (pattern, pattern.contains(['*', '?'])),
+        Operand::Exact(wanted) => (wanted, false),
+        Operand::Number(_) | Operand::Ago(_) | Operand::Moment(_) => return false,
+    };
+    match comparison {
+        Comparison::Equal if wild => glob(&text.to_lowercase(), &wanted.to_lowercase()),
+        Comparison::Equal if text.is_ascii() && wanted.is_ascii() => text.eq_ignore_ascii_case(wanted),
+        Comparison::Equal => text.to_lowercase() == wanted.to_lowercase(),
+        Comparison::Less => *text < **wanted,
+        Comparison::AtMost => *text <= **wanted,
+        Comparison::Greater => *text > **wanted,
+        Comparison::AtLeast => *text >= **wanted,
     }
 }
 
@@ -271,8 +294,10 @@ fn mentions(row: &Row, needle: &str) -> bool {
 /// `needle` is in lower case already.
 fn contains_ignoring_case(text: &str, needle: &str) -> bool {
     if text.is_ascii() && needle.is_ascii() {
-        needle.is_empty()
-            || text.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+        let (text, needle) = (text.as_bytes(), needle.as_bytes());
+        let Some(first) = needle.first() else { return true };
+        text.windows(needle.len())
+            .any(|part| part[0].to_ascii_lowercase() == *first && part.eq_ignore_ascii_case(needle))
     } else {
         text.to_lowercase().contains(needle)
     }
@@ -341,6 +366,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -363,7 +390,65 @@ mod tests {
         }
     }
 
+    fn cell() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            Just(Cell::Missing),
+            Just(Cell::Unknown),
+            "[ab]{0,2}".prop_map(|text| Cell::text(&text)),
+            (-2..3_i64).prop_map(Cell::Integer),
+            (-2..3_i32).prop_map(|number| Cell::Number(f64::from(number) / 2.0)),
+            (0..3_i64, 0..3_i64).prop_map(|(ready, total)| Cell::Fraction(ready, total)),
+            any::<bool>().prop_map(Cell::Boolean),
+            (0..3_i64).prop_map(|seconds| Cell::Duration(jiff::SignedDuration::from_secs(seconds))),
+        ]
+    }
+
+    fn row(cell: Cell) -> Row {
+        let object = crate::object::Object::new(serde_json::json!({"metadata": {"name": "x"}})).unwrap();
+        let resource = crate::id::Resource {
+            group: "".into(),
+            version: "v1".into(),
+            plural: "things".into(),
+            singular: "thing".into(),
+            kind: "Thing".into(),
+            namespaced: true,
+            verbs: Vec::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            preferred: true,
+            printer_columns: None,
+        };
+        let projection = crate::row::Projection { status: crate::status::Status::none(), cells: vec![cell] };
+        Row::assemble(std::sync::Arc::new(resource), &object, projection, &mut |text| text.into())
+    }
+
+    #[test]
+    fn texts_compare_ignoring_case_and_exact_ones_without_wildcards() {
+        let holds = |text: &str, operand| {
+            Filter::Compare(Field::Column(0), Comparison::Equal, operand)
+                .matches(&row(Cell::text(text)), Timestamp::UNIX_EPOCH)
+        };
+        assert!(holds("OOMKilled", Operand::Text("oom*".into())));
+        assert!(holds("OOMKilled", Operand::Text("oomkilled".into())));
+        assert!(holds("ÄB", Operand::Exact("äb".into())));
+        assert!(!holds("OOMKilled", Operand::Exact("oom*".into())));
+        assert!(holds("a*", Operand::Exact("A*".into())));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn sort_keys_order_as_cells_do(left in cell(), right in cell(), descending: bool) {
+            let (one, other) = (row(left.clone()), row(right.clone()));
+            let field = Field::Column(0);
+            let lacking = |cell: &Cell| matches!(cell, Cell::Missing | Cell::Unknown);
+            let mut expected = left.compare(&right);
+            if descending && !lacking(&left) && !lacking(&right) {
+                expected = expected.reverse();
+            }
+            proptest::prop_assert_eq!(field.sort_key(&one).order(&field.sort_key(&other), descending), expected);
+            proptest::prop_assert_eq!(field.of(&one), left);
+        }
+
         #[test]
         fn globs_as_a_naive_matcher_does(text in "[ab]{0,8}", pattern in "[ab*?]{0,6}") {
             let (chars, wanted): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());

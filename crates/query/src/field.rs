@@ -1,0 +1,131 @@
+//! Field names: which field a word means in a table with given columns, and what kind of values it takes.
+
+use std::ops::Range;
+
+use pilothouse_model::{Column, ColumnKind, Field};
+
+use crate::error::QueryError;
+
+/// A field and the kind of its values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) field: Field,
+    pub(crate) kind: Kind,
+}
+
+/// The kind of a field's values: decides how a value is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Level,
+    Number,
+    Fraction,
+    Boolean,
+    Cpu,
+    Bytes,
+    /// A moment: takes how long ago, or a date.
+    Moment,
+    Span,
+}
+
+impl Kind {
+    /// What values a field of this kind takes, for error messages.
+    pub(crate) fn takes(self) -> &'static str {
+        match self {
+            Self::Text => "text, with * and ? as wildcards",
+            Self::Level => "one of error, warning, waiting, progress, good, done, idle, unknown",
+            Self::Number => "a number such as 3, >0 or 1..4",
+            Self::Fraction => "ready/total such as 1/2, or a number of ready ones such as <2",
+            Self::Boolean => "true or false",
+            Self::Cpu => "cores such as 2 or >500m",
+            Self::Bytes => "an amount such as >16Gi or 512Mi",
+            Self::Moment => "an age such as <2h or >3d, or a date such as >2026-11-01",
+            Self::Span => "a time span such as >30s, 5m or 1h30m",
+        }
+    }
+}
+
+/// Fields that every table has. `namespace` and `name` always mean the object's own; a column of the same name as one of
+/// the others takes its place, because what is asked is what is shown.
+const STANDARD: [(&str, Field, Kind); 10] = [
+    ("name", Field::Name, Kind::Text),
+    ("namespace", Field::Namespace, Kind::Text),
+    ("ns", Field::Namespace, Kind::Text),
+    ("kind", Field::Kind, Kind::Text),
+    ("state", Field::State, Kind::Text),
+    ("level", Field::Level, Kind::Level),
+    ("reason", Field::Reason, Kind::Text),
+    ("message", Field::Message, Kind::Text),
+    ("created", Field::Created, Kind::Moment),
+    ("age", Field::Created, Kind::Moment),
+];
+const FIXED: usize = 3;
+
+/// Words that stand before a colon without being fields.
+pub(crate) const OTHERS: [&str; 3] = ["label", "has", "is"];
+
+/// The field that `name` means.
+pub(crate) fn find(name: &str, columns: &[Column]) -> Option<Known> {
+    let name = name.to_lowercase();
+    let standard = |fields: &[(&str, Field, Kind)]| {
+        let found = fields.iter().find(|(own, _, _)| *own == name);
+        found.map(|(_, field, kind)| Known { field: field.clone(), kind: *kind })
+    };
+    standard(&STANDARD[..FIXED])
+        .or_else(|| {
+            let index = columns.iter().position(|column| *column.id == *name)?;
+            Some(of_column(index, columns[index].kind))
+        })
+        .or_else(|| standard(&STANDARD[FIXED..]))
+        // Kinds whose column is called State or Phase still answer to kubectl's word.
+        .or_else(|| (name == "status").then_some(Known { field: Field::State, kind: Kind::Text }))
+}
+
+fn of_column(index: usize, kind: ColumnKind) -> Known {
+    let kind = match kind {
+        ColumnKind::Status => return Known { field: Field::State, kind: Kind::Text },
+        ColumnKind::Text => Kind::Text,
+        ColumnKind::Integer | ColumnKind::Number => Kind::Number,
+        ColumnKind::Fraction => Kind::Fraction,
+        ColumnKind::Boolean => Kind::Boolean,
+        ColumnKind::Cpu => Kind::Cpu,
+        ColumnKind::Bytes => Kind::Bytes,
+        ColumnKind::Age | ColumnKind::Time => Kind::Moment,
+        ColumnKind::Duration => Kind::Span,
+    };
+    Known { field: Field::Column(index), kind }
+}
+
+/// Every field name of a table, once each: the columns first.
+pub fn fields(columns: &[Column]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in columns.iter().map(|column| &*column.id).chain(STANDARD.iter().map(|(name, _, _)| *name)) {
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The error for a name that no field has.
+pub(crate) fn unknown(name: &str, span: Range<usize>, columns: &[Column], others: &[&'static str]) -> QueryError {
+    let mut names = fields(columns);
+    names.extend(others);
+    let message = format!("`{name}` is not a field here");
+    match closest(name, &names) {
+        Some(close) => QueryError::new(span, message).suggest(Some(close)),
+        None => QueryError::new(span, format!("{message}; the fields are {}", names.join(", "))),
+    }
+}
+
+/// The word that was probably meant: one that begins so, else the one with the fewest edits, of which a third of the
+/// letters may be.
+pub(crate) fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let length = word.chars().count();
+    let begins = |candidate: &&&str| length >= 2 && candidate.starts_with(&word);
+    candidates.iter().find(begins).copied().or_else(|| {
+        let edits = candidates.iter().map(|candidate| (strsim::damerau_levenshtein(&word, candidate), *candidate));
+        edits.filter(|(edits, _)| *edits <= (length / 3).max(1)).min_by_key(|(edits, _)| *edits).map(|(_, close)| close)
+    })
+}

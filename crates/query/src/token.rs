@@ -1,0 +1,281 @@
+//! Text to tokens. A term's field and value are one unit here: what a space, a comma or a parenthesis means depends on
+//! whether one stands in a value, in a label selector or between terms.
+
+use std::ops::Range;
+
+use crate::error::QueryError;
+
+/// Longer questions are refused before any work is done.
+const LONGEST: usize = 16 << 10;
+
+/// A text and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spanned {
+    pub(crate) text: String,
+    pub(crate) span: Range<usize>,
+    /// Written in quotes: nothing in it is special.
+    pub(crate) quoted: bool,
+}
+
+/// One token with its place in the text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Token {
+    pub(crate) kind: TokenKind,
+    pub(crate) span: Range<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum TokenKind {
+    Open,
+    Close,
+    And,
+    Or,
+    /// `NOT`, or a `-` before a term.
+    Not,
+    /// Free text.
+    Word(Spanned),
+    /// `field:value,value`.
+    Term(Spanned, Vec<Value>),
+    /// `label:selector`.
+    Labels(Spanned),
+}
+
+/// One value of a term.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) operator: Option<Operator>,
+    pub(crate) text: Spanned,
+    /// The operator and the text.
+    pub(crate) span: Range<usize>,
+}
+
+/// What stands before a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Equal,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+impl Operator {
+    /// The longer ones first.
+    const ALL: [(&'static str, Self); 5] =
+        [(">=", Self::AtLeast), ("<=", Self::AtMost), (">", Self::Greater), ("<", Self::Less), ("=", Self::Equal)];
+
+    /// The operator that a text begins with, and its length.
+    pub(crate) fn at_start(text: &str) -> Option<(Self, usize)> {
+        Self::ALL.into_iter().find(|(sign, _)| text.starts_with(sign)).map(|(sign, operator)| (operator, sign.len()))
+    }
+}
+
+pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
+    if text.len() > LONGEST {
+        let boundary = text.floor_char_boundary(LONGEST);
+        return Err(QueryError::new(boundary..text.len(), format!("a question has at most {LONGEST} bytes")));
+    }
+    let mut cursor = Cursor { text, at: 0 };
+    let mut tokens = Vec::new();
+    while let Some(token) = cursor.token()? {
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    /// Takes characters as long as they please.
+    fn take(&mut self, pleases: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let taken = &rest[..rest.find(|c| !pleases(c)).unwrap_or(rest.len())];
+        self.at += taken.len();
+        taken
+    }
+
+    fn take_if(&mut self, c: char) -> bool {
+        let is = self.peek() == Some(c);
+        self.at += if is { c.len_utf8() } else { 0 };
+        is
+    }
+
+    fn token(&mut self) -> Result<Option<Token>, QueryError> {
+        self.take(char::is_whitespace);
+        let start = self.at;
+        let Some(first) = self.peek() else { return Ok(None) };
+        let negates = first == '-' && self.rest()[1..].starts_with(|c: char| !c.is_whitespace() && c != ')');
+        let kind = match first {
+            '(' | ')' => {
+                self.at += 1;
+                if first == '(' { TokenKind::Open } else { TokenKind::Close }
+            }
+            '-' if negates => {
+                self.at += 1;
+                TokenKind::Not
+            }
+            '"' => TokenKind::Word(self.quoted()?),
+            _ => self.word_or_term()?,
+        };
+        Ok(Some(Token { kind, span: start..self.at }))
+    }
+
+    fn word_or_term(&mut self) -> Result<TokenKind, QueryError> {
+        let start = self.at;
+        let word = self.take(|c| !c.is_whitespace() && !"()\":".contains(c));
+        if !self.take_if(':') {
+            return Ok(match word {
+                "AND" => TokenKind::And,
+                "OR" => TokenKind::Or,
+                "NOT" => TokenKind::Not,
+                _ => TokenKind::Word(self.bare(start)),
+            });
+        }
+        let field = Spanned { text: word.to_owned(), span: start..start + word.len(), quoted: false };
+        if word.is_empty() {
+            return Err(QueryError::new(
+                start..self.at,
+                "a field name is missing before `:`; put text with a colon in quotes",
+            ));
+        }
+        if ["label", "labels"].iter().any(|name| word.eq_ignore_ascii_case(name)) {
+            return Ok(TokenKind::Labels(self.selector(&field)?));
+        }
+        let mut values = vec![self.value(&field)?];
+        while self.take_if(',') {
+            values.push(self.value(&field)?);
+        }
+        if let Some(c) = self.peek().filter(|c| !c.is_whitespace() && *c != ')') {
+            let hint = if c == '(' {
+                "put a value with parentheses in quotes"
+            } else {
+                "put a space or a comma between values"
+            };
+            return Err(QueryError::new(
+                self.at..self.at + c.len_utf8(),
+                format!("`{c}` cannot follow a value here; {hint}"),
+            ));
+        }
+        Ok(TokenKind::Term(field, values))
+    }
+
+    /// What was taken since `start`.
+    fn bare(&self, start: usize) -> Spanned {
+        Spanned { text: self.text[start..self.at].to_owned(), span: start..self.at, quoted: false }
+    }
+
+    fn value(&mut self, field: &Spanned) -> Result<Value, QueryError> {
+        let start = self.at;
+        let operator = Operator::at_start(self.rest());
+        self.at += operator.map_or(0, |(_, length)| length);
+        let text = if self.peek() == Some('"') {
+            self.quoted()?
+        } else {
+            let start = self.at;
+            self.take(|c| !c.is_whitespace() && !"(),\"".contains(c));
+            self.bare(start)
+        };
+        if text.text.is_empty() && !text.quoted {
+            let span = if start == self.at { field.span.start..self.at } else { start..self.at };
+            return Err(QueryError::new(
+                span,
+                format!("a value is missing after `{}`", &self.text[field.span.start..self.at]),
+            ));
+        }
+        Ok(Value { operator: operator.map(|(operator, _)| operator), text, span: start..self.at })
+    }
+
+    /// A text in quotes, in which `\"` and `\\` stand for `"` and `\`.
+    fn quoted(&mut self) -> Result<Spanned, QueryError> {
+        let start = self.at;
+        self.at += 1;
+        let mut text = String::new();
+        loop {
+            text.push_str(self.take(|c| c != '"' && c != '\\'));
+            match self.peek() {
+                None => return Err(QueryError::new(start..self.at, "the closing quote is missing")),
+                Some('"') => break,
+                Some(_) => {
+                    self.at += 1;
+                    match self.peek().filter(|c| "\"\\".contains(*c)) {
+                        Some(escaped) => {
+                            self.at += 1;
+                            text.push(escaped);
+                        }
+                        // A backslash before anything else is a backslash.
+                        None => text.push('\\'),
+                    }
+                }
+            }
+        }
+        self.at += 1;
+        Ok(Spanned { text, span: start..self.at, quoted: true })
+    }
+
+    /// The selector after `label:`: in quotes, in parentheses, or bare. The span is that of the selector alone.
+    fn selector(&mut self, field: &Spanned) -> Result<Spanned, QueryError> {
+        let start = self.at;
+        match self.peek() {
+            Some('"') => return self.quoted(),
+            Some('(') => {
+                self.parenthesis()?;
+                let inside = start + 1..self.at - 1;
+                return Ok(Spanned { text: self.text[inside.clone()].to_owned(), span: inside, quoted: false });
+            }
+            _ => {}
+        }
+        loop {
+            self.take(|c| !c.is_whitespace() && !"()\"".contains(c));
+            // `label:env in (a,b),app=x`
+            if self.at == start || !self.set_follows() {
+                break;
+            }
+            self.take(|c| c != '(');
+            self.parenthesis()?;
+        }
+        if self.at == start {
+            return Err(QueryError::new(field.span.start..self.at, "a label selector is missing after `label:`"));
+        }
+        Ok(self.bare(start))
+    }
+
+    /// Whether ` in (` or ` notin (` comes next.
+    fn set_follows(&self) -> bool {
+        let rest = self.rest();
+        let word = rest.trim_start();
+        word.len() < rest.len()
+            && ["in", "notin"]
+                .iter()
+                .any(|operator| word.strip_prefix(operator).is_some_and(|set| set.trim_start().starts_with('(')))
+    }
+
+    /// Takes a parenthesis and all in it.
+    fn parenthesis(&mut self) -> Result<(), QueryError> {
+        let start = self.at;
+        let mut depth = 0_usize;
+        for (at, c) in self.rest().char_indices() {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                self.at = start + at + 1;
+                return Ok(());
+            }
+        }
+        self.at = self.text.len();
+        Err(QueryError::new(start..start + 1, "the closing parenthesis is missing"))
+    }
+}
