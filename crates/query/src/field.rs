@@ -114,7 +114,10 @@ pub(crate) fn unknown(name: &str, span: Range<usize>, columns: &[Column], others
     let message = format!("`{name}` is not a field here");
     match closest(name, &names) {
         Some(close) => QueryError::new(span, message).suggest(Some(close)),
-        None => QueryError::new(span, format!("{message}; the fields are {}", names.join(", "))),
+        None => {
+            let quote = if others.is_empty() { "" } else { "; text with a colon goes in quotes" };
+            QueryError::new(span, format!("{message}; the fields are {}{quote}", names.join(", ")))
+        }
     }
 }
 

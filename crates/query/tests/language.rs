@@ -1,0 +1,213 @@
+//! The language at its edges: precedence, quotes, errors that point and suggest, any text at all.
+
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
+
+use pilothouse_model::{Column, ColumnKind, Comparison, Field, Filter, Operand, Sort};
+use pilothouse_query::{parse, parse_sort};
+use proptest::prelude::*;
+
+fn columns() -> Vec<Column> {
+    vec![
+        Column::new("Status", ColumnKind::Status),
+        Column::new("Restarts", ColumnKind::Integer),
+        Column::new("CPU", ColumnKind::Cpu),
+        Column::new("Memory", ColumnKind::Bytes),
+        Column::new("Nominated Node", ColumnKind::Text),
+        Column::new("Suspended", ColumnKind::Boolean),
+        Column::new("Ready", ColumnKind::Fraction),
+        Column::new("Duration", ColumnKind::Duration),
+        Column::new("Started", ColumnKind::Age),
+        Column::new("Until", ColumnKind::Time),
+    ]
+}
+
+fn same(one: &str, other: &str) {
+    assert_eq!(parse(one, &columns()).unwrap(), parse(other, &columns()).unwrap(), "{one} | {other}");
+}
+
+#[test]
+fn and_binds_more_than_or() {
+    same("a b OR c", "(a AND b) OR c");
+    same("a OR b c", "a OR (b c)");
+    same("-a b", "(-a) b");
+    same("NOT a OR b", "(NOT a) OR b");
+    same("--a", "-(-a)");
+    same("  a\tAND\nb ", "a b");
+    assert_ne!(parse("a or b", &columns()), parse("a OR b", &columns()), "words are words in lower case");
+}
+
+#[test]
+fn quotes_make_everything_plain() {
+    assert_eq!(parse(r#""a OR \"b\\\n""#, &[]), Ok(Filter::Text(r#"a or "b\\n"#.into())));
+    assert_eq!(parse(r#""""#, &[]), Ok(Filter::Text("".into())));
+    let exact = |field, text: &str| Ok(Filter::Compare(field, Comparison::Equal, Operand::Exact(text.into())));
+    assert_eq!(parse(r#"message:"a* (b), c""#, &[]), exact(Field::Message, "a* (b), c"));
+    assert_eq!(parse("message:http://x:80/y", &[]), exact(Field::Message, "http://x:80/y"));
+    assert_eq!(parse("name:-x", &[]), exact(Field::Name, "-x"));
+}
+
+#[test]
+fn columns_stand_before_what_every_table_has() {
+    let field = |text: &str, columns: &[Column]| match parse(text, columns) {
+        Ok(Filter::Compare(field, ..)) => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field("status:x", &columns()), Field::State, "a column that shows the status");
+    assert_eq!(field("nominated-node:x", &columns()), Field::Column(4));
+    assert_eq!(field("reason:x", &columns()), Field::Reason);
+    let own = [Column::new("Reason", ColumnKind::Text), Column::new("Name", ColumnKind::Text)];
+    assert_eq!(field("Reason:x", &own), Field::Column(0));
+    assert_eq!(field("name:x", &own), Field::Name);
+    assert_eq!(field("status:x", &own), Field::State);
+}
+
+#[test]
+fn sort_keys_read_as_they_are_shown() {
+    let sort = |field, descending| Sort { field, descending };
+    assert_eq!(parse_sort("", &columns()), Ok(Vec::new()));
+    assert_eq!(
+        parse_sort("-age, name,started,-until,label:example.com/team", &columns()),
+        Ok(vec![
+            sort(Field::Created, false),
+            sort(Field::Name, false),
+            sort(Field::Column(8), true),
+            sort(Field::Column(9), true),
+            sort(Field::Label("example.com/team".into()), false),
+        ])
+    );
+    assert_eq!(parse_sort("created", &columns()), Ok(vec![sort(Field::Created, false)]));
+}
+
+/// Every way to be wrong: the text, the carets, the sentence.
+#[test]
+fn errors_point_and_suggest() {
+    let wrong = [
+        "sate:failed",
+        "memroy:>16Gi oom",
+        "http://host/path",
+        "colour:red",
+        "restarts:many",
+        "restarts:>",
+        "restarts:1..x",
+        "memory:16GiB",
+        "started:<2hours",
+        "until:2026-13-01",
+        "until:9999-12-31",
+        "suspended:maybe",
+        "suspended:>true",
+        "ready:all",
+        "duration:90",
+        "level:eror",
+        "is:activ",
+        "is:>active",
+        "has:reddy",
+        "state:!=failed",
+        "restarts>3",
+        "a*b",
+        "name:",
+        "name:a,,b",
+        "name:\"a\"b",
+        "name:f(x)",
+        "\"open",
+        "(a OR b",
+        "a) b",
+        "()",
+        "AND a",
+        "a OR",
+        "a OR OR b",
+        "NOT",
+        ":x",
+        "label:",
+        "label:app=a=b",
+        "label:app=x,-y",
+        "label:env in (a, b",
+        "ä:ö",
+    ];
+    let mut page = String::new();
+    for text in wrong {
+        let error = parse(text, &columns()).unwrap_err();
+        page += &format!("{}\n{error}\n\n", error.pointer(text));
+    }
+    for text in ["-", "nam", "name,,age", "-color", "label:"] {
+        let error = parse_sort(text, &columns()).unwrap_err();
+        page += &format!("sort {}\n{error}\n\n", error.pointer(text).replace('\n', "\n     "));
+    }
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn nesting_and_length_are_bounded() {
+    for open in ["(", "-", "NOT "] {
+        let error = parse(&format!("{}a{}", open.repeat(3000), ")".repeat(3000)), &[]).unwrap_err();
+        assert!(error.message.contains("deep"), "{error}");
+    }
+    assert!(parse(&"ä".repeat(20_000), &[]).unwrap_err().message.contains("bytes"));
+    assert!(parse(&"a ".repeat(8000), &[]).is_ok());
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "state",
+        "gpu",
+        "label",
+        "age",
+        "memory",
+        "ready",
+        "until",
+        "is",
+        "has",
+        "started",
+        ":",
+        ":",
+        ",",
+        "(",
+        ")",
+        "-",
+        "\"",
+        "\\",
+        " ",
+        " ",
+        ">",
+        "<=",
+        "=",
+        "!",
+        "*",
+        "?",
+        "..",
+        "1",
+        "16Gi",
+        "2h",
+        "2026-11-01",
+        "T10:00",
+        "AND",
+        "OR",
+        "NOT",
+        "in",
+        "ä",
+        "😀",
+        "x",
+    ]);
+    prop_oneof![prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat()), ".{0,40}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_understood_or_pointed_at(text in text()) {
+        for error in [parse(&text, &columns()).err(), parse_sort(&text, &columns()).err()].into_iter().flatten() {
+            prop_assert!(text.get(error.span.clone()).is_some(), "{error:?}");
+            prop_assert_eq!(error.pointer(&text).lines().count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_suggestion_for_a_field_is_a_field(text in "[a-z]{1,9}") {
+        if let Err(error) = parse(&format!("{text}:1"), &columns())
+            && error.span == (0..text.len())
+            && let Some(suggestion) = error.suggestion {
+            let field = format!("has:{suggestion}");
+            prop_assert!(parse(&field, &columns()).is_ok() || ["has", "is", "label"].contains(&suggestion.as_str()));
+        }
+    }
+}
