@@ -52,7 +52,7 @@ impl AppError {
         Self {
             kind: ErrorKind::BadInput,
             message: error.message.clone(),
-            hint: error.suggestion.clone(),
+            hint: error.suggestion.as_ref().map(|suggestion| format!("did you mean `{suggestion}`?")),
             span: Some((text.to_owned(), error.span.clone())),
         }
     }

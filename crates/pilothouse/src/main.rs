@@ -1,2 +1,38 @@
 //! The binary: configuration, command line, wiring.
-fn main() {}
+
+mod arguments;
+mod ask;
+mod demo;
+mod failure;
+mod get;
+mod output;
+mod serve;
+mod why;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = match arguments::read() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[tokio::main]
+async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
+    serve::prepare(&arguments)?;
+    match arguments.command {
+        Command::Serve(options) => serve::run(&arguments.cluster, &options).await,
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Get(options) => get::run(&arguments.cluster, &options).await,
+        Command::Why(options) => why::run(&arguments.cluster, &options).await,
+        Command::Version(options) => output::version(&options),
+        Command::Completions { shell } => output::completions(shell),
+    }
+}

@@ -1,0 +1,93 @@
+//! How failures leave the program: a sentence on standard error and kubectl's exit code, 1.
+
+use std::process::ExitCode;
+
+use pilothouse_app::{AppError, ConfigError, ErrorKind};
+
+/// Why a command could not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The engine says why.
+    App(AppError),
+    /// The kubeconfig cannot be used.
+    Config(ConfigError),
+    /// Anything else, in words.
+    Other(String),
+    /// Nobody reads any more: standard output was closed.
+    Closed,
+}
+
+impl Failure {
+    /// Says why, and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let text = match self {
+            Self::App(error) => text(error),
+            Self::Config(error) => format!("error: {error}"),
+            Self::Other(message) => format!("error: {message}"),
+            Self::Closed => return ExitCode::SUCCESS,
+        };
+        anstream::eprintln!("{text}");
+        ExitCode::FAILURE
+    }
+}
+
+/// An engine's error as kubectl users read errors.
+fn text(error: &AppError) -> String {
+    let mut lines = vec![match error.kind {
+        ErrorKind::NotFound if error.message.ends_with("not found") || error.message.contains("\" not found") => {
+            format!("Error from server (NotFound): {error}")
+        }
+        ErrorKind::Forbidden => format!("Error from server (Forbidden): {error}"),
+        ErrorKind::Unauthorized => format!("error: You must be logged in to the server: {error}"),
+        _ => format!("error: {error}"),
+    }];
+    if let Some((question, span)) = &error.span {
+        lines.push(format!("  {question}"));
+        let width = |part: &str| part.chars().count();
+        let before = question.get(..span.start).map_or(0, width);
+        let marked = question.get(span.clone()).map_or(1, width).max(1);
+        lines.push(format!("  {}{}", " ".repeat(before), "^".repeat(marked)));
+    }
+    lines.extend(error.hint.iter().map(|hint| format!("hint: {hint}")));
+    lines.join("\n")
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        Self::App(error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Other(error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_question_is_pointed_at() {
+        let error = AppError {
+            kind: ErrorKind::BadInput,
+            message: "`stat` is not a field".to_owned(),
+            hint: Some("did you mean state?".to_owned()),
+            span: Some(("é stat:failed".to_owned(), 3..7)),
+        };
+        assert_eq!(text(&error), "error: `stat` is not a field\n  é stat:failed\n    ^^^^\nhint: did you mean state?");
+    }
+
+    #[test]
+    fn a_missing_object_reads_as_kubectl_says_it() {
+        let error = AppError::new(ErrorKind::NotFound, "pods \"web\" not found in namespace a");
+        assert_eq!(text(&error), "Error from server (NotFound): pods \"web\" not found in namespace a");
+    }
+}

@@ -1,0 +1,221 @@
+//! Rows and objects in every output format.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pilothouse_app::{Cluster, Listing, Read, Record, listing_json, row_json};
+use pilothouse_model::{Column, ColumnKind, Row};
+use serde_json::{Value, json};
+
+use crate::arguments::{Document, Format, GetArguments};
+use crate::failure::Failure;
+use crate::output;
+
+/// What one part of the command line gave.
+pub(crate) struct Answer {
+    columns: Arc<[Column]>,
+    rows: Vec<(Row, Body)>,
+    listing: Option<Listing>,
+}
+
+enum Body {
+    Stored(Arc<Record>),
+    Read(Value),
+}
+
+impl Answer {
+    pub(crate) fn listed(listing: Listing) -> Self {
+        let rows = listing.rows.iter().map(|record| (record.row.clone(), Body::Stored(Arc::clone(record)))).collect();
+        Self { columns: Arc::clone(&listing.columns), rows, listing: Some(listing) }
+    }
+
+    pub(crate) fn named(objects: Vec<Read>) -> Self {
+        let columns = objects.first().map_or_else(|| Arc::from([]), |read| Arc::clone(&read.columns));
+        let rows = objects.into_iter().map(|read| (read.row, Body::Read(read.object.value().clone()))).collect();
+        Self { columns, rows, listing: None }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Rows that have no object of their own: workloads.
+    fn is_derived(&self) -> bool {
+        self.listing.as_ref().is_some_and(|listing| listing.columns.iter().any(|column| &*column.id == "state"))
+            && self.rows.iter().all(|(_, body)| matches!(body, Body::Stored(record) if !record.body.is_some()))
+    }
+}
+
+impl Body {
+    fn value(&self) -> Result<Value, Failure> {
+        match self {
+            Self::Stored(record) => record
+                .body
+                .object()
+                .map(|object| object.into_value())
+                .map_err(|error| Failure::Other(error.to_string())),
+            Self::Read(value) => Ok(value.clone()),
+        }
+    }
+}
+
+/// How the command line wants answers printed.
+pub(crate) struct Printer {
+    cluster: Cluster,
+    format: Format,
+    headings: bool,
+    show_labels: bool,
+    prefixed: bool,
+    namespaces: bool,
+    widths: Vec<usize>,
+    derived: bool,
+}
+
+impl Printer {
+    pub(crate) fn new(cluster: &Cluster, options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            format: options.output,
+            headings: !options.no_headers,
+            show_labels: options.show_labels,
+            prefixed,
+            namespaces,
+            widths: Vec::new(),
+            derived: false,
+        }
+    }
+
+    /// Prints the whole answer.
+    pub(crate) fn print(mut self, answers: &[Answer]) -> Result<(), Failure> {
+        let document = match self.format {
+            Format::Json => Some(Document::Json),
+            Format::Yaml => Some(Document::Yaml),
+            Format::Table | Format::Wide | Format::Name => None,
+        };
+        if let Some(format) = document {
+            return output::document(&self.value(answers)?, format);
+        }
+        let mut text = String::new();
+        for answer in answers.iter().filter(|answer| !answer.is_empty()) {
+            if !text.is_empty() && self.format != Format::Name {
+                text.push('\n');
+            }
+            self.widths.clear();
+            self.derived = answer.is_derived();
+            let rows: Vec<_> = answer.rows.iter().map(|(row, _)| row).collect();
+            text.push_str(&self.lines(&answer.columns, &rows, self.headings));
+        }
+        Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+    }
+
+    fn value(&self, answers: &[Answer]) -> Result<Value, Failure> {
+        if let [answer] = answers {
+            if let (true, Some(listing)) = (answer.is_derived(), &answer.listing) {
+                return Ok(listing_json(self.cluster.id(), listing));
+            }
+            if let (None, [(_, body)]) = (&answer.listing, answer.rows.as_slice()) {
+                return body.value();
+            }
+        }
+        let items = answers.iter().flat_map(|answer| &answer.rows).map(|(row, body)| match body {
+            Body::Stored(record) if !record.body.is_some() => Ok(row_json(self.cluster.id(), row, &[])),
+            body => body.value(),
+        });
+        let items = items.collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items}))
+    }
+
+    /// Prints rows as they come, keeping the columns where they were.
+    pub(crate) fn print_rows(
+        &mut self,
+        columns: &[Column],
+        records: &[&Arc<Record>],
+        first: bool,
+    ) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        if matches!(self.format, Format::Json | Format::Yaml) {
+            for record in records {
+                let value = if record.body.is_some() {
+                    Body::Stored(Arc::clone(record)).value()?
+                } else {
+                    row_json(self.cluster.id(), &record.row, columns)
+                };
+                match self.format {
+                    Format::Json => writeln!(out, "{value}")?,
+                    _ => write!(out, "---\n{}", pilothouse_app::yaml(&value))?,
+                }
+            }
+            return Ok(out.flush()?);
+        }
+        self.derived = records.iter().all(|record| !record.body.is_some());
+        let rows: Vec<_> = records.iter().map(|record| &record.row).collect();
+        let text = self.lines(columns, &rows, self.headings && first);
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    fn lines(&mut self, columns: &[Column], rows: &[&Row], headings: bool) -> String {
+        if self.format == Format::Name {
+            return rows.iter().map(|row| format!("{}\n", qualified(row))).collect();
+        }
+        let shown: Vec<_> =
+            columns.iter().enumerate().filter(|(_, column)| self.format == Format::Wide || !column.wide).collect();
+        let namespaces = self.namespaces && (self.derived || rows.iter().any(|row| row.resource.namespaced));
+        let headings = headings.then(|| {
+            let mut line: Vec<String> = Vec::new();
+            line.extend(namespaces.then(|| "NAMESPACE".to_owned()));
+            line.push("NAME".to_owned());
+            line.extend(shown.iter().map(|(_, column)| column.title.to_uppercase()));
+            line.extend(self.show_labels.then(|| "LABELS".to_owned()));
+            line
+        });
+        let now = Timestamp::now();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| {
+                let mut line: Vec<String> = Vec::new();
+                line.extend(namespaces.then(|| row.namespace.as_deref().unwrap_or_default().to_owned()));
+                line.push(if self.prefixed { qualified(row) } else { row.name.to_string() });
+                line.extend(shown.iter().map(|(index, column)| {
+                    let cell = row.cells.get(*index).map_or_else(String::new, |cell| cell.show(column.kind, now));
+                    if column.kind == ColumnKind::Text && self.format == Format::Table { one_line(&cell) } else { cell }
+                }));
+                line.extend(self.show_labels.then(|| labels(row)));
+                line
+            })
+            .collect();
+        output::table(headings.as_deref(), &rows, &mut self.widths)
+    }
+}
+
+/// The longest text that a table shows; the wide view shows all of it.
+const LONGEST: usize = 100;
+
+/// Long texts end in an ellipsis in the table, and line breaks become spaces.
+fn one_line(text: &str) -> String {
+    let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if flat.chars().count() <= LONGEST {
+        return flat;
+    }
+    flat.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+/// `pod/web-0`, `deployment.apps/web`.
+fn qualified(row: &Row) -> String {
+    let resource = &row.resource;
+    let singular =
+        if resource.singular.is_empty() { resource.kind.to_lowercase() } else { resource.singular.to_string() };
+    if resource.group.is_empty() {
+        format!("{singular}/{}", row.name)
+    } else {
+        format!("{singular}.{}/{}", resource.group, row.name)
+    }
+}
+
+fn labels(row: &Row) -> String {
+    if row.labels.is_empty() {
+        return "<none>".to_owned();
+    }
+    row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}

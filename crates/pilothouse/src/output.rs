@@ -1,0 +1,101 @@
+//! How answers are printed: documents, tables, the version, completions.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use pilothouse_model::{Certainty, Completeness};
+use serde_json::{Value, json};
+
+use crate::arguments::{Arguments, Document, VersionArguments};
+use crate::failure::Failure;
+
+/// Prints a document for machines.
+pub(crate) fn document(value: &Value, format: Document) -> Result<(), Failure> {
+    let text = match format {
+        Document::Json => {
+            serde_json::to_string_pretty(value).map_err(|error| Failure::Other(error.to_string()))? + "\n"
+        }
+        Document::Yaml => pilothouse_app::yaml(value),
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Prints the version.
+pub(crate) fn version(options: &VersionArguments) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    match options.output {
+        Some(format) => {
+            document(&json!({"version": version, "os": std::env::consts::OS, "arch": std::env::consts::ARCH}), format)
+        }
+        None => {
+            writeln!(std::io::stdout(), "pilothouse {version}")?;
+            Ok(())
+        }
+    }
+}
+
+/// Prints a completion script.
+pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "pilothouse", &mut script);
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(())
+}
+
+/// How sure a cause is, in a word.
+pub(crate) fn certainty(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Certain => "certain",
+        Certainty::Likely => "likely",
+        Certainty::Possible => "possible",
+    }
+}
+
+/// Why an answer is not complete, in words.
+pub(crate) fn incomplete(completeness: &Completeness) -> String {
+    match completeness {
+        Completeness::Complete => "it is complete".to_owned(),
+        Completeness::Loading => "it is still loading".to_owned(),
+        Completeness::Absent => "the cluster does not serve it".to_owned(),
+        Completeness::Stale(why) | Completeness::Forbidden(why) | Completeness::Broken(why) => why.clone(),
+    }
+}
+
+/// Lines up cells under headings, three spaces between columns, as kubectl does.
+pub(crate) fn table(headings: Option<&[String]>, rows: &[Vec<String>], widths: &mut Vec<usize>) -> String {
+    let lines = || headings.into_iter().chain(rows.iter().map(Vec::as_slice));
+    for line in lines() {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines() {
+        let last = line.len().saturating_sub(1);
+        for (index, cell) in line.iter().enumerate() {
+            text.push_str(cell);
+            if index < last {
+                text.extend(std::iter::repeat_n(' ', widths[index] - cell.chars().count() + 3));
+            }
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let headings = ["NAME", "AGE"].map(str::to_owned);
+        let rows = [vec!["long-name".to_owned(), "5s".to_owned()], vec!["é".to_owned(), "2d".to_owned()]];
+        let text = table(Some(&headings), &rows, &mut Vec::new());
+        assert_eq!(text, "NAME        AGE\nlong-name   5s\né           2d\n");
+    }
+}
