@@ -20,7 +20,7 @@ use crate::discovery::{self, Discovery};
 use crate::error::ClusterError;
 use crate::reason;
 use crate::signal::Signal;
-use crate::{decode, watch};
+use crate::{decode, path, watch};
 
 /// How long a server may take to begin an answer; its own limit for a request is a minute.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -70,7 +70,7 @@ impl Connection {
 
     /// One object; `namespace` is `None` for cluster-scoped resources.
     pub async fn get(&self, resource: &Resource, namespace: Option<&str>, name: &str) -> Result<Object, ClusterError> {
-        let path = format!("{}/{name}", resource.path(namespace));
+        let path = path::object(resource, namespace, name)?;
         let body = self.read(&path).await?;
         decode::object(&body, resource).map_err(|reason| malformed(&path, reason))
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::config::{Config, ExecInteractiveMode};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::config::Contexts;
 use crate::error::ClusterError;
@@ -15,6 +16,8 @@ use crate::reason;
 
 /// How long a TCP and TLS connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a credential plugin may take; some wait for a person to log in.
+const PLUGIN: Duration = Duration::from_secs(120);
 /// How long before its end a credential counts as ended.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -51,13 +54,19 @@ impl Credential {
         }
         let config = prepare(self.contexts_for(built.generation).client_config(&self.context)?);
         // Building runs an exec plugin to its end, which may take seconds.
-        let client = tokio::task::spawn_blocking(move || Client::try_from(config))
+        let building = tokio::task::spawn_blocking(move || Client::try_from(config));
+        let client = timeout(PLUGIN, building)
             .await
-            .map_err(|error| ClusterError::Unauthorized { server: self.server.clone(), reason: error.to_string() })?
+            .map_err(|_| self.no_credential("the kubeconfig's credential plugin does not come to an end".to_owned()))?
+            .map_err(|error| self.no_credential(format!("the client could not be made: {error}")))?
             .map_err(|error| reason::from_kube(&self.server, &error))?;
         built.generation += 1;
         built.client = Some(client.clone());
         Ok((client, built.generation))
+    }
+
+    fn no_credential(&self, reason: String) -> ClusterError {
+        ClusterError::Unauthorized { server: self.server.clone(), reason }
     }
 
     /// The first build takes the files as they were loaded, later ones read them again: that is how a person mends an

@@ -13,6 +13,7 @@ use crate::connection::{Connection, malformed};
 use crate::error::ClusterError;
 use crate::frames::{Frame, Lines};
 use crate::list::Scope;
+use crate::path;
 use crate::reason;
 use crate::signal::Signal;
 
@@ -50,11 +51,15 @@ impl Follow<'_> {
     /// Watches until the server ends it, or it breaks.
     pub(crate) async fn run(&mut self) -> End {
         let span = jitter(self.pace.watch);
-        let path = self.scope.path(&format!(
+        let query = format!(
             "watch=true&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
-            self.version,
+            path::escape(self.version),
             span.as_secs().max(1)
-        ));
+        );
+        let path = match self.scope.path(&query) {
+            Ok(path) => path,
+            Err(error) => return End::Failed(error),
+        };
         let mut headers = HeaderMap::new();
         // Newer servers compress a watch event by event, which the client's decoder cannot follow.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));

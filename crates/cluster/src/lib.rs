@@ -13,6 +13,7 @@ mod error;
 mod follow;
 mod frames;
 mod list;
+mod path;
 mod reason;
 mod signal;
 mod watch;

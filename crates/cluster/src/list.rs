@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::connection::{Connection, malformed};
 use crate::decode::{self, Decoded, ListMeta, RawPage};
 use crate::error::ClusterError;
+use crate::path;
 use crate::signal::Signal;
 
 /// What is listed.
@@ -23,8 +24,8 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// The path of the list with these query parameters.
-    pub(crate) fn path(&self, query: &str) -> String {
-        format!("{}?{query}", self.resource.path(self.namespace.as_deref()))
+    pub(crate) fn path(&self, query: &str) -> Result<String, ClusterError> {
+        Ok(format!("{}?{query}", path::collection(&self.resource, self.namespace.as_deref())?))
     }
 }
 
@@ -34,14 +35,16 @@ pub(crate) async fn list(
     scope: &Scope,
     sender: &Sender<Signal>,
 ) -> Result<String, ClusterError> {
-    let mut path = scope.path(&format!("limit={}", scope.page));
+    let mut path = scope.path(&format!("limit={}", scope.page))?;
     let mut body = connection.read(&path).await?;
     loop {
         let Decoding { head, objects } = Decoding::start(body, scope.resource.clone());
         let broken = || malformed(&path, "the decoding was interrupted".to_owned());
         let head = head.await.map_err(|_| broken())?.map_err(|reason| malformed(&path, reason))?;
-        let following = (!head.next.is_empty())
-            .then(|| scope.path(&format!("limit={}&continue={}", scope.page, escape(&head.next))));
+        let following = match head.next.as_str() {
+            "" => None,
+            token => Some(scope.path(&format!("limit={}&continue={}", scope.page, path::escape(token)))?),
+        };
         let fetch = async {
             match &following {
                 Some(following) => connection.read(following).await.map(Some),
@@ -88,27 +91,5 @@ impl Decoding {
             decode::items(&items.unwrap_or_default(), &resource)
         });
         Self { head, objects }
-    }
-}
-
-/// A query value: continue tokens are base64, whose `+`, `/` and `=` mean something in a URL.
-pub(crate) fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len() + 8);
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_survive_the_query() {
-        assert_eq!(escape("eyJ2-_.~+/= %&"), "eyJ2-_.~%2B%2F%3D%20%25%26");
     }
 }

@@ -123,7 +123,7 @@ fn credential_words(error: &AuthError) -> String {
 fn network_words(error: &kube::Error) -> String {
     let deepest = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
     let all = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    let kind = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last();
+    let kind = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(kind_of).last();
     match kind {
         _ if all.contains("dns error") => {
             format!("its host name is unknown ({deepest}); check the URL, the network or the VPN")
@@ -132,8 +132,9 @@ fn network_words(error: &kube::Error) -> String {
             "its certificate is signed by an authority that the kubeconfig does not name; check `certificate-authority`"
                 .to_owned()
         }
-        _ if all.contains("invalid peer certificate") || all.contains("certificate") => {
-            format!("its certificate is not accepted: {deepest}")
+        _ if all.contains("invalid peer certificate") => format!("its certificate is not accepted: {deepest}"),
+        _ if all.contains("received fatal alert") => {
+            format!("it ended the TLS handshake ({deepest}); check the client certificate in the kubeconfig")
         }
         _ if all.contains("InvalidContentType") || all.contains("corrupt message") => {
             "it does not speak TLS on this port; check `server` in the kubeconfig".to_owned()
@@ -147,6 +148,12 @@ fn network_words(error: &kube::Error) -> String {
         }
         _ => deepest,
     }
+}
+
+/// The kind of the innermost of nested I/O errors: a wrapped one hides from the chain of causes.
+fn kind_of(error: &io::Error) -> io::ErrorKind {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+    inner.map_or_else(|| error.kind(), kind_of)
 }
 
 /// The error and all that caused it, outermost first.

@@ -25,22 +25,18 @@ pub(crate) fn start(
 ) -> Receiver<Signal> {
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let scope = Scope { resource, namespace, page: pace.page };
-    tokio::spawn(async move {
-        let mut life = Life {
-            backoff: Backoff::new(pace.clone()),
-            connection,
-            scope,
-            pace,
-            sender: sender.clone(),
-            listed: false,
-            bookmarks: false,
-        };
-        tokio::select! {
-            () = sender.closed() => {}
-            () = life.run() => {}
-        }
-    });
+    tokio::spawn(live(connection, scope, pace, sender));
     receiver
+}
+
+/// Watches while anybody listens.
+pub(crate) async fn live(connection: Connection, scope: Scope, pace: Pace, sender: Sender<Signal>) {
+    let backoff = Backoff::new(pace.clone());
+    let mut life = Life { connection, scope, pace, sender: sender.clone(), backoff, listed: false, bookmarks: false };
+    tokio::select! {
+        () = sender.closed() => {}
+        () = life.run() => {}
+    }
 }
 
 /// Everything that outlasts one request.

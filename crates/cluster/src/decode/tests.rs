@@ -1,5 +1,6 @@
 //! What decoding keeps, drops and refuses.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -58,5 +59,44 @@ fn a_hidden_value_tells_its_length_and_nothing_else() {
         let json = json!({"metadata": {"name": "a"}, "data": odd});
         let read = object(json.to_string().as_bytes(), &secrets).unwrap();
         assert!(!read.value().to_string().contains("aHVud"), "{read:?}");
+    }
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,6}".prop_map(Value::from),
+    ];
+    let key = prop_oneof!["managedFields", "metadata", "name", "kind", "apiVersion", ".{0,4}"];
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(key.clone(), inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn reading_without_managed_fields_is_reading_and_then_removing_them(metadata in json(), rest in json()) {
+        let mut whole = match rest {
+            Value::Object(map) => map,
+            other => Map::from_iter([("spec".to_owned(), other)]),
+        };
+        whole.insert("metadata".to_owned(), metadata);
+        let text = serde_json::to_string_pretty(&whole).unwrap();
+        for key in ["apiVersion", "kind"] {
+            if whole.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {
+                whole.insert(key.to_owned(), json!(if key == "kind" { "Pod" } else { "v1" }));
+            }
+        }
+        if let Some(metadata) = whole["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        let expected = Object::new(Value::Object(whole)).ok();
+        prop_assert_eq!(object(text.as_bytes(), &resource("", "v1", "pods", "Pod")).ok(), expected);
     }
 }

@@ -10,7 +10,7 @@ use super::{Findings, nullable};
 use crate::connection::Connection;
 use crate::decode::ListMeta;
 use crate::error::ClusterError;
-use crate::list::escape;
+use crate::path::escape;
 
 const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /// Definitions in a page.

@@ -1,15 +1,18 @@
 //! Lists and watches: what a listener is told, whatever the server does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::fake::{
     Ending, Fake, answer, event, next, pace, page, pod, pods, refusal, resource, status, story, streamed,
 };
 use crate::backoff::Pace;
+use crate::list::Scope;
 use crate::{ClusterError, Signal};
 
 #[tokio::test]
@@ -342,4 +345,28 @@ async fn a_secret_comes_without_its_values() {
         assert_eq!(object.annotations().collect::<Vec<_>>(), [("kept", "yes")]);
         assert!(!object.value().to_string().contains("aHVudGVyMg"));
     }
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_nobody_listens() {
+    let fake = Fake::start(|asked| match asked.is_watch() {
+        false => page(&[], 10, ""),
+        true => streamed(&[], Ending::Open),
+    })
+    .await;
+    let (sender, mut signals) = mpsc::channel(1);
+    let scope = Scope { resource: Arc::new(pods()), namespace: None, page: 2 };
+    let life = tokio::spawn(crate::watch::live(fake.connect(), scope, pace(), sender));
+    story(&mut signals, 4).await;
+    drop(signals);
+    tokio::time::timeout(Duration::from_secs(20), life).await.expect("it lives on").unwrap();
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_no_name_is_never_asked_for() {
+    let fake = Fake::start(|_| page(&[], 10, "")).await;
+    let connection = fake.connect();
+    let mut signals = crate::watch::start(connection, Arc::new(pods()), Some("../secrets".to_owned()), pace());
+    assert_eq!(story(&mut signals, 2).await, ["listing for the first time", "trouble not-found"]);
+    assert!(fake.asked().is_empty());
 }

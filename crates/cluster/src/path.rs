@@ -1,0 +1,63 @@
+//! Paths of the API, made from names that may come from a person.
+
+use pilothouse_model::Resource;
+
+use crate::error::ClusterError;
+
+/// The path of a resource's objects, in one namespace or in all.
+pub(crate) fn collection(resource: &Resource, namespace: Option<&str>) -> Result<String, ClusterError> {
+    let namespace = namespace.map(segment).transpose()?;
+    Ok(resource.path(namespace.as_deref()))
+}
+
+/// The path of one object.
+pub(crate) fn object(resource: &Resource, namespace: Option<&str>, name: &str) -> Result<String, ClusterError> {
+    Ok(format!("{}/{}", collection(resource, namespace)?, segment(name)?))
+}
+
+/// A name as one segment of a path. What Kubernetes allows in no name could lead elsewhere, so it is refused here.
+fn segment(name: &str) -> Result<String, ClusterError> {
+    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '%']) {
+        return Err(ClusterError::NotFound { message: format!("`{name}` cannot be the name of an object") });
+    }
+    Ok(escape(name))
+}
+
+/// Text as part of a path or a query: continue tokens are base64, whose `+`, `/` and `=` mean something in a URL.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b':' => {
+                escaped.push(char::from(byte));
+            }
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::resource;
+
+    #[test]
+    fn tokens_survive_the_query() {
+        assert_eq!(escape("eyJ2-_.~+/= %&"), "eyJ2-_.~%2B%2F%3D%20%25%26");
+    }
+
+    #[test]
+    fn a_name_stays_within_its_segment() {
+        let roles = resource("rbac.authorization.k8s.io", "v1", "roles", "Role");
+        let path = |namespace, name| object(&roles, namespace, name);
+        assert_eq!(
+            path(Some("team-a"), "system:node?x#y").unwrap(),
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles/system:node%3Fx%23y"
+        );
+        for odd in ["", ".", "..", "../../secrets/s", "%2e%2e"] {
+            assert!(matches!(path(Some("team-a"), odd), Err(ClusterError::NotFound { .. })), "{odd}");
+            assert!(matches!(path(Some(odd), "a"), Err(ClusterError::NotFound { .. })), "{odd}");
+        }
+    }
+}
