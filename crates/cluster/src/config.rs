@@ -244,6 +244,7 @@ impl std::fmt::Display for Origin {
 fn in_cluster() -> Kubeconfig {
     // A namespace file that cannot be read leaves the namespace open, as in a context that names none.
     let namespace = std::fs::read_to_string(Path::new(SERVICE_ACCOUNT).join("namespace")).ok();
+    let namespace = namespace.map(|name| name.trim().to_owned());
     let context = Context { cluster: IN_CLUSTER.to_owned(), namespace, ..Context::default() };
     Kubeconfig {
         contexts: vec![NamedContext { name: IN_CLUSTER.to_owned(), context: Some(context), ..NamedContext::default() }],

@@ -36,19 +36,28 @@ struct Findings {
 }
 
 pub(crate) async fn discover(connection: &Connection) -> Result<Discovery, ClusterError> {
+    let (findings, columns) = tokio::join!(find(connection), definitions::read(connection));
+    let Findings { mut resources, mut problems } = findings?;
+    mark_preferred(&mut resources);
+    match columns {
+        Ok(columns) => definitions::join(columns, &mut resources),
+        Err(error) => problems.push(format!("the printer columns of custom resources are unknown: {error}")),
+    }
+    Ok(Discovery { resources: resources.into_iter().map(Arc::new).collect(), problems })
+}
+
+/// All resources, without printer columns.
+async fn find(connection: &Connection) -> Result<Findings, ClusterError> {
     let (core, named) = tokio::join!(root(connection, "/api"), root(connection, "/apis"));
     let mut findings = Findings::default();
-    // The core group or the server itself missing is no partial success.
+    // Without one of the two roots there is no partial success.
     for root in [core?, named?] {
         match root {
             Root::Aggregated(list) => aggregated::read(list, &mut findings),
             Root::Groups(groups) => groups::read(connection, groups, &mut findings).await,
         }
     }
-    mark_preferred(&mut findings.resources);
-    definitions::join_columns(connection, &mut findings).await;
-    let resources = findings.resources.into_iter().map(Arc::new).collect();
-    Ok(Discovery { resources, problems: findings.problems })
+    Ok(findings)
 }
 
 /// What `/api` or `/apis` answered.

@@ -4,11 +4,14 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use http::{HeaderMap, header, response};
+use http::{HeaderMap, StatusCode, header, response};
 use kube::client::AuthError;
 use serde::Deserialize;
 
 use crate::error::ClusterError;
+
+/// How API servers say that a path leads nowhere: words that name nothing.
+const NOTHING_THERE: [&str; 2] = ["404 page not found", "the server could not find the requested resource"];
 
 /// A `Status` as the API server answers it, as far as we read it.
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +52,10 @@ pub(crate) fn from_kube(server: &str, error: &kube::Error) -> ClusterError {
 pub(crate) fn from_answer(server: &str, path: &str, head: &response::Parts, body: &[u8]) -> ClusterError {
     let mut status = serde_json::from_slice::<Status>(body).unwrap_or_else(|_| plain_status(body));
     status.code = head.status.as_u16();
+    if head.status == StatusCode::NOT_FOUND && NOTHING_THERE.contains(&status.message.as_str()) {
+        let path = path.split('?').next().unwrap_or(path);
+        status.message = format!("the cluster does not serve {path}");
+    }
     let mut error = from_status(server, &format!("GET {path}"), status);
     if let Some(asked) = retry_after(&head.headers)
         && let ClusterError::TooMany { retry_after, .. } | ClusterError::Other { retry_after, .. } = &mut error

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use pilothouse_model::PrinterColumn;
+use pilothouse_model::{PrinterColumn, Resource};
 use serde::Deserialize;
 
-use super::{Findings, nullable};
+use super::nullable;
 use crate::connection::Connection;
 use crate::decode::ListMeta;
 use crate::error::ClusterError;
@@ -52,36 +52,23 @@ struct Version {
 }
 
 /// Columns by group, plural and version.
-type Columns = HashMap<(String, String, String), Vec<PrinterColumn>>;
+pub(super) type Columns = HashMap<(String, String, String), Vec<PrinterColumn>>;
 
-/// Gives each custom resource its printer columns; that they cannot be had is a problem, not an error.
-pub(super) async fn join_columns(connection: &Connection, findings: &mut Findings) {
-    let served = findings.resources.iter().any(|resource| {
-        &*resource.group == "apiextensions.k8s.io"
-            && &*resource.version == "v1"
-            && &*resource.plural == "customresourcedefinitions"
-            && resource.offers("list")
-    });
-    if !served {
-        return;
-    }
-    let mut columns = match read(connection).await {
-        Ok(columns) => columns,
-        Err(error) => {
-            findings.problems.push(format!("the printer columns of custom resources are unknown: {error}"));
-            return;
-        }
-    };
-    for resource in &mut findings.resources {
+/// Gives each custom resource its printer columns.
+pub(super) fn join(mut columns: Columns, resources: &mut [Resource]) {
+    for resource in resources {
         let key = (resource.group.to_string(), resource.plural.to_string(), resource.version.to_string());
         resource.printer_columns = columns.remove(&key);
     }
 }
 
-async fn read(connection: &Connection) -> Result<Columns, ClusterError> {
-    match read_pages(connection).await {
+/// Reads the columns of all definitions; none where there are no definitions.
+pub(super) async fn read(connection: &Connection) -> Result<Columns, ClusterError> {
+    let first = read_pages(connection).await;
+    match first {
         // The definitions changed under a slow reader.
         Err(ClusterError::Gone { .. }) => read_pages(connection).await,
+        Err(ClusterError::NotFound { .. }) => Ok(Columns::new()),
         other => other,
     }
 }

@@ -125,3 +125,13 @@ async fn one_object_is_read_by_name() {
     let error = connection.get(&pods(), Some("team-a"), "b").await.unwrap_err();
     assert_eq!(error.to_string(), "not found: pods \"b\" not found");
 }
+
+#[tokio::test]
+async fn a_path_that_leads_nowhere_is_named() {
+    let plain = |_| (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+    let status = |_| refusal(404, "NotFound", "the server could not find the requested resource");
+    for fake in [Fake::start(plain).await, Fake::start(status).await] {
+        let error = fake.connect().read("/apis/gone/v1/lamps?limit=5").await.unwrap_err();
+        assert_eq!(error.to_string(), "not found: the cluster does not serve /apis/gone/v1/lamps");
+    }
+}
