@@ -22,6 +22,7 @@ mod suggestion;
 mod train_job;
 mod training;
 mod trial;
+mod warnings;
 mod why;
 mod workflow;
 mod writes;

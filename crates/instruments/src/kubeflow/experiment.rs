@@ -157,8 +157,7 @@ impl Family for Experiment {
         }
         let mut causes = causes_of_trials(object, objects);
         causes.extend(cause_of_suggestion(object, objects));
-        causes.extend(why::chain(object, objects, &[], own));
-        causes.retain(|cause| cause.id != "quota-used-up");
+        causes.extend(why::chain(object, objects, &[], State::Running, own));
         crate::causes::rank(causes)
     }
 

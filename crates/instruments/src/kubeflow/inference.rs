@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::family::Family;
 use super::standing::Standing;
-use super::{cells, pods, requests, why};
+use super::{cells, pods, requests, warnings, why};
 
 const POD_LABEL: &str = "serving.kserve.io/inferenceservice";
 const STOP: &str = "serving.kserve.io/stop";
@@ -104,9 +104,7 @@ impl Family for InferenceService {
     }
 
     fn links(&self, object: &Object) -> Vec<Link> {
-        let mut links = Vec::from_iter(pods::link(object, POD_LABEL, object.name()));
-        links.extend(why::quota_link(object));
-        links
+        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
     }
 
     fn runs(&self) -> bool {
@@ -115,7 +113,8 @@ impl Family for InferenceService {
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object), &pods).workload();
+        let standing = pods::refine(standing(object), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = requests::owner(object);
         workload.requested = requested(object);
         workload.queue = super::standing::queue(object);
@@ -145,11 +144,7 @@ impl Family for InferenceService {
         if let Some(part) = not_ready(object) {
             own.push(why::condition("not-ready", object, &part, format!("{} is false: {}", part.kind, part.reason)));
         }
-        let mut causes = why::chain(object, objects, &self.links(object), own);
-        if standing.state == State::Running {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own)
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

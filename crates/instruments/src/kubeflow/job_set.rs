@@ -7,7 +7,7 @@ use super::family::Family;
 use super::kinds::JOBS;
 use super::standing::{self, Standing};
 use super::train_job::POD_LABEL;
-use super::{cells, pods, requests, why, writes};
+use super::{cells, pods, requests, warnings, why, writes};
 
 pub(super) struct JobSet;
 
@@ -92,7 +92,8 @@ impl Family for JobSet {
             return None;
         }
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object), &pods).workload();
+        let standing = pods::refine(standing(object), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.started = pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
         workload.finished = ["Failed", "Completed"]
             .into_iter()
@@ -110,7 +111,7 @@ impl Family for JobSet {
         let own = failed.map(|failed| {
             why::condition("job-set-failed", object, &failed, format!("The job set failed: {}", failed.reason))
         });
-        why::chain(object, objects, &self.links(object), own.into_iter().collect())
+        why::chain(object, objects, &self.links(object), standing(object).state, own.into_iter().collect())
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

@@ -4,8 +4,6 @@
 //! a container that is merely being created is starting, not in trouble; a pod that crashes again and again is; and a
 //! notebook whose pod the quota refuses says so.
 
-use std::sync::Arc;
-
 use pilothouse_model::page::Value as Shown;
 use pilothouse_model::*;
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use serde_json::{Value, json};
 use super::family::Family;
 use super::kinds::STATEFUL_SETS;
 use super::standing::Standing;
-use super::{cells, pods, requests, why, writes};
+use super::{cells, pods, requests, warnings, why, writes};
 
 /// Present means stopped; the value is since when.
 const STOPPED: &str = "kubeflow-resource-stopped";
@@ -93,25 +91,6 @@ fn waiting_for(waiting: &Value) -> Standing {
     }
 }
 
-/// The newest warning since the object was made, when nothing else says why there is no pod.
-fn warned(standing: Standing, object: &Object, objects: &dyn Objects) -> Standing {
-    if standing.state != State::Pending || !standing.reason.is_empty() {
-        return standing;
-    }
-    let events = objects.events(&object.reference()).objects;
-    let since = |event: &Object| event.time("/lastTimestamp").or_else(|| event.time("/eventTime"));
-    let recent = |event: &&Arc<Object>| match (since(event), object.created()) {
-        (Some(seen), Some(created)) => seen >= created,
-        _ => true,
-    };
-    match events.iter().filter(recent).find(|event| event.text("/type") == Some("Warning")) {
-        Some(event) => standing
-            .at(Level::Warning)
-            .because(event.text("/reason").unwrap_or("Warning"), event.text("/message").unwrap_or_default()),
-        None => standing,
-    }
-}
-
 impl Family for Notebook {
     fn columns(&self) -> Vec<Column> {
         vec![
@@ -148,7 +127,6 @@ impl Family for Notebook {
         let set = LinkTarget::Named { resource: STATEFUL_SETS, namespace, name: object.name().to_owned() };
         let mut links = vec![Link { relation: "children", target: set }];
         links.extend(pods::link(object, POD_LABEL, object.name()));
-        links.extend(why::quota_link(object));
         links
     }
 
@@ -158,7 +136,8 @@ impl Family for Notebook {
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = warned(pods::refine(standing(object), &pods), object, objects);
+        let standing = pods::refine(standing(object), &pods);
+        let standing = warnings::refine(standing, object, objects, &self.links(object));
         let running = standing.state == State::Running;
         let mut workload = standing.workload();
         workload.owner = requests::owner(object);
@@ -184,11 +163,7 @@ impl Family for Notebook {
         if matches!(standing.state, State::Pending | State::Starting) && standing.level == Level::Warning {
             own.extend(own_reason(object, &standing));
         }
-        let mut causes = why::chain(object, objects, &self.links(object), own);
-        if standing.state == State::Running {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own)
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::standing::{self, Standing};
-use super::{cells, pods, requests, why, writes};
+use super::{cells, pods, requests, warnings, why, writes};
 
 const POD_LABEL: &str = "sparkoperator.k8s.io/app-name";
 
@@ -101,9 +101,7 @@ impl Family for SparkApplication {
     }
 
     fn links(&self, object: &Object) -> Vec<Link> {
-        let mut links = Vec::from_iter(pods::link(object, POD_LABEL, object.name()));
-        links.extend(why::quota_link(object));
-        links
+        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
     }
 
     fn runs(&self) -> bool {
@@ -112,7 +110,8 @@ impl Family for SparkApplication {
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object), &pods).workload();
+        let standing = pods::refine(standing(object), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = requests::owner(object);
         workload.started = object.time("/status/lastSubmissionAttemptTime");
         workload.finished = object.time("/status/terminationTime");
@@ -141,11 +140,7 @@ impl Family for SparkApplication {
         if standing.state == State::Suspended {
             own.push(why::field("suspended", object, "spec.suspend", "true", "It is suspended".to_owned()));
         }
-        let mut causes = why::chain(object, objects, &self.links(object), own);
-        if !matches!(standing.state, State::Pending | State::Starting) {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own)
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

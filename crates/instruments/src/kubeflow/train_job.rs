@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::family::Family;
 use super::kinds::{CLUSTER_TRAINING_RUNTIMES, JOB_SETS, JOBS, TRAINING_RUNTIMES};
 use super::standing::{self, Standing};
-use super::{cells, job_set, pods, requests, why, writes};
+use super::{cells, job_set, pods, requests, warnings, why, writes};
 
 pub(super) const POD_LABEL: &str = "jobset.sigs.k8s.io/jobset-name";
 
@@ -133,7 +133,6 @@ impl Family for TrainJob {
         }
         links.extend(pods::link(object, POD_LABEL, object.name()));
         links.extend(runtime_target(object).map(|target| Link { relation: "runtime", target }));
-        links.extend(why::quota_link(object));
         links
     }
 
@@ -145,7 +144,8 @@ impl Family for TrainJob {
         let set = job_set_of(object, objects);
         let runtime = first(runtime_target(object), object, objects);
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object, set.as_deref()), &pods).workload();
+        let standing = pods::refine(standing(object, set.as_deref()), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = requests::owner(object);
         workload.started = pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
         workload.finished = ["Failed", "Complete"]
@@ -176,11 +176,7 @@ impl Family for TrainJob {
         if let Some((set, failed)) = failed_set.filter(|(_, failed)| failed.is_true()) {
             own.push(why::condition("job-set-failed", set, &failed, format!("Its job set failed: {}", failed.reason)));
         }
-        let mut causes = why::chain(object, objects, &self.links(object), own);
-        if !matches!(standing.state, State::Pending | State::Starting) {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own)
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

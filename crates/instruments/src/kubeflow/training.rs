@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::standing::{self, Standing};
-use super::{cells, pods, requests, why, writes};
+use super::{cells, pods, requests, warnings, why, writes};
 
 const POD_LABEL: &str = "training.kubeflow.org/job-name";
 
@@ -125,9 +125,7 @@ impl Family for TrainingJob {
     }
 
     fn links(&self, object: &Object) -> Vec<Link> {
-        let mut links = Vec::from_iter(pods::link(object, POD_LABEL, object.name()));
-        links.extend(why::quota_link(object));
-        links
+        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
     }
 
     fn runs(&self) -> bool {
@@ -136,7 +134,8 @@ impl Family for TrainingJob {
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object), &pods).workload();
+        let standing = pods::refine(standing(object), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = requests::owner(object);
         workload.started = object.time("/status/startTime");
         workload.finished = object.time("/status/completionTime");
@@ -164,11 +163,7 @@ impl Family for TrainingJob {
             }
             _ => None,
         };
-        let mut causes = why::chain(object, objects, &self.links(object), own.into_iter().collect());
-        if !matches!(standing.state, State::Pending | State::Starting) {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own.into_iter().collect())
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

@@ -8,7 +8,7 @@ use super::experiment::objective_value;
 use super::family::Family;
 use super::kinds::*;
 use super::standing::{self, Standing};
-use super::{cells, experiment, pods, requests, why};
+use super::{cells, experiment, pods, requests, warnings, why};
 
 const POD_LABEL: &str = "katib.kubeflow.org/trial";
 
@@ -129,7 +129,6 @@ impl Family for Trial {
                 target: LinkTarget::Named { resource, namespace, name: object.name().to_owned() },
             }
         }));
-        links.extend(why::quota_link(object));
         links
     }
 
@@ -140,7 +139,8 @@ impl Family for Trial {
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         // What it asks for is its worker's to say: the worker is a workload too, and must not count twice.
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object), &pods).workload();
+        let standing = pods::refine(standing(object), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = experiment(object);
         workload.started = object.time("/status/startTime");
         workload.finished = object.time("/status/completionTime");
@@ -152,6 +152,7 @@ impl Family for Trial {
 
     fn explain(&self, object: &Object, objects: &dyn Objects) -> Vec<Cause> {
         let told = |kind: &str| object.condition(kind).filter(Condition::is_true);
+        let standing = standing(object);
         let mut own = Vec::new();
         if let Some(failed) = told("Failed") {
             let (reason, message) = root(failed.reason, failed.message);
@@ -170,11 +171,7 @@ impl Family for Trial {
         } else if let Some(killed) = told("Killed") {
             own.push(why::condition("killed", object, &killed, "It was killed".to_owned()));
         }
-        let mut causes = why::chain(object, objects, &self.links(object), own);
-        if !matches!(standing(object).state, State::Pending | State::Starting) {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own)
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use pilothouse_model::{
-    Cause, Certainty, Condition, Evidence, Link, LinkTarget, Lookup, Object, Objects, Quantity, Read,
-};
+use pilothouse_model::{Cause, Certainty, Condition, Evidence, Link, Lookup, Object, Objects, Quantity, Read, State};
 
 use super::kinds::RESOURCE_QUOTAS;
 use crate::causes;
@@ -53,8 +51,14 @@ pub(super) fn advise(mut cause: Cause, advice: &[&str]) -> Cause {
 }
 
 /// The whole chain below an object: its pods are closest to the root, then what events say of the object and of its
-/// children, then what the object says itself, then the quota, then what is not known.
-pub(super) fn chain(object: &Object, objects: &dyn Objects, links: &[Link], own: Vec<Cause>) -> Vec<Cause> {
+/// children, then what the object says itself; and for one that waits, a quota that is used up.
+pub(super) fn chain(
+    object: &Object,
+    objects: &dyn Objects,
+    links: &[Link],
+    state: State,
+    own: Vec<Cause>,
+) -> Vec<Cause> {
     let mut pods: Vec<Arc<Object>> = Vec::new();
     let mut children: Vec<Arc<Object>> = Vec::new();
     for link in links {
@@ -69,15 +73,10 @@ pub(super) fn chain(object: &Object, objects: &dyn Objects, links: &[Link], own:
     all.extend(children.iter().flat_map(|child| causes::of_events(child, objects)));
     all.extend(causes::of_events(object, objects));
     all.extend(own);
-    all.extend(quota(object, objects));
+    if matches!(state, State::Pending | State::Starting | State::Queued) {
+        all.extend(quota(object, objects));
+    }
     causes::rank(all)
-}
-
-/// Where the profile's quota is: linked by what runs in its namespace.
-pub(super) fn quota_link(object: &Object) -> Option<Link> {
-    let namespace = Some(object.namespace()?.to_owned());
-    let target = LinkTarget::Named { resource: RESOURCE_QUOTAS, namespace, name: PROFILE_QUOTA.to_owned() };
-    Some(Link { relation: "quota", target })
 }
 
 /// A used-up resource of the profile's quota: likely what an object without running pods waits for.

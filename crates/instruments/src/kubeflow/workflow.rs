@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::standing::{self, Standing};
-use super::{cells, pods, requests, why, writes};
+use super::{cells, pods, requests, warnings, why, writes};
 use nodes::{Node, Nodes};
 
 const POD_LABEL: &str = "workflows.argoproj.io/workflow";
@@ -83,9 +83,7 @@ impl Family for Workflow {
     }
 
     fn links(&self, object: &Object) -> Vec<Link> {
-        let mut links = Vec::from_iter(pods::link(object, POD_LABEL, object.name()));
-        links.extend(why::quota_link(object));
-        links
+        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
     }
 
     fn runs(&self) -> bool {
@@ -94,7 +92,8 @@ impl Family for Workflow {
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let mut workload = pods::refine(standing(object), &pods).workload();
+        let standing = pods::refine(standing(object), &pods);
+        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = requests::owner(object);
         workload.started = object.time("/status/startedAt");
         workload.finished = object.time("/status/finishedAt");
@@ -135,11 +134,7 @@ impl Family for Workflow {
         if matches!(standing.state, State::Suspended | State::Queued) {
             own.push(why::field("suspended", object, "spec.suspend", "true", "It is suspended".to_owned()));
         }
-        let mut causes = why::chain(object, objects, &self.links(object), own);
-        if standing.state != State::Pending {
-            causes.retain(|cause| cause.id != "quota-used-up");
-        }
-        causes
+        why::chain(object, objects, &self.links(object), standing.state, own)
     }
 
     fn sections(&self, object: &Object, _objects: &dyn Objects) -> Vec<Section> {
