@@ -1,0 +1,60 @@
+//! Bodies of requests: how large, in which format.
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// As large as the real server takes them.
+const LIMIT: usize = 3 * 1024 * 1024;
+
+/// The whole body.
+pub(crate) async fn read(headers: &HeaderMap, incoming: Incoming) -> Result<Bytes, Failure> {
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if told.is_some_and(|length| length > LIMIT) {
+        return Err(Failure::too_large(LIMIT));
+    }
+    match Limited::new(incoming, LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(LIMIT)),
+        Err(error) => Err(Failure::bad_request(format!("the body could not be read: {error}"))),
+    }
+}
+
+/// `application/json` without its parameters; empty when there is none.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
+    let whole = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    whole.split(';').next().unwrap_or_default().trim()
+}
+
+/// The object in a body of JSON or YAML.
+pub(crate) fn object(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Failure> {
+    let value = match media_type(headers) {
+        "" | "application/json" => json(bytes)?,
+        "application/yaml" | "application/x-yaml" | "text/yaml" => yaml(bytes)?,
+        _ => {
+            return Err(Failure::unsupported_media(
+                "the body of the request was in an unknown format - accepted media types include: application/json, \
+                 application/yaml",
+            ));
+        }
+    };
+    if value.is_object() { Ok(value) } else { Err(Failure::bad_request("the body is not a JSON object")) }
+}
+
+/// JSON of any kind.
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}")))
+}
+
+/// YAML of any kind; JSON is YAML.
+pub(crate) fn yaml(bytes: &[u8]) -> Result<Value, Failure> {
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
+    serde_saphyr::from_slice(bytes).map_err(|error| Failure::bad_request(format!("error decoding YAML: {error}")))
+}
