@@ -66,11 +66,22 @@ pub enum ConfigError {
 }
 
 /// The contexts of one kubeconfig, or of several merged.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Contexts {
     origin: Origin,
     kubeconfig: Kubeconfig,
     current: String,
+}
+
+impl std::fmt::Debug for Contexts {
+    /// Names only: the rest holds credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Contexts")
+            .field("place", &self.place())
+            .field("names", &self.names())
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the contexts come from, so that they can be read again.

@@ -108,7 +108,7 @@ fn credential_words(error: &AuthError) -> String {
     match error {
         AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr);
-            let said = said.trim();
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let ended = out.status;
             if said.is_empty() {
                 format!("the kubeconfig's credential plugin failed ({ended}); what it said stands in the terminal")

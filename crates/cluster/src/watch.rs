@@ -8,13 +8,16 @@ use tokio::time::{Instant, sleep};
 
 use crate::backoff::{Backoff, Pace};
 use crate::connection::Connection;
-use crate::error::ClusterError;
+use crate::error::{ClusterError, ErrorKind};
 use crate::follow::{End, Follow};
 use crate::list::{self, Scope};
 use crate::signal::Signal;
 
 /// How many signals wait for a slow listener; a page of large objects is some megabytes.
 const CAPACITY: usize = 16;
+
+/// After how many refusals of a watch it is listed again.
+const REFUSALS: usize = 4;
 
 /// Starts a watch that ends when the receiver is dropped.
 pub(crate) fn start(
@@ -84,6 +87,7 @@ impl Life {
 
     /// Watches from `version` on, again and again, until a new list is needed.
     async fn follow(&mut self, mut version: String) {
+        let mut refused = 0;
         loop {
             let begun = Instant::now();
             let mut follow = Follow {
@@ -103,10 +107,20 @@ impl Life {
                 return;
             }
             match end {
-                End::Over => self.pause().await,
+                End::Over => {
+                    refused = 0;
+                    self.pause().await;
+                }
                 // What is absent may come back with other objects.
                 End::Failed(error @ ClusterError::NotFound { .. }) => return self.rest(error).await,
-                End::Failed(error) => self.rest(error).await,
+                End::Failed(error) => {
+                    refused += usize::from(error.kind() == ErrorKind::Other);
+                    self.rest(error).await;
+                    // It may be our version that the server cannot bear: after its store was restored, versions run anew.
+                    if refused >= REFUSALS {
+                        return;
+                    }
+                }
                 End::Gone => return self.pause().await,
                 End::Broken(error) => return self.rest(error).await,
             }

@@ -370,3 +370,18 @@ async fn a_namespace_that_is_no_name_is_never_asked_for() {
     assert_eq!(story(&mut signals, 2).await, ["listing for the first time", "trouble not-found"]);
     assert!(fake.asked().is_empty());
 }
+
+#[tokio::test]
+async fn a_version_that_the_server_keeps_refusing_leads_to_a_new_list() {
+    let fake = Fake::start(|asked| match (asked.is_watch(), asked.get("resourceVersion")) {
+        (false, _) if asked.before == 0 => page(&[], 99, ""),
+        (false, _) => page(&[], 10, ""),
+        (true, "10") => streamed(&[event("ADDED", &pod("a", 11))], Ending::Open),
+        (true, _) => refusal(504, "Timeout", "Too large resource version: 99, current: 10"),
+    })
+    .await;
+    let mut signals = fake.watch(pods());
+    let told = story(&mut signals, 12).await;
+    assert_eq!(told[3..7], ["trouble other", "trouble other", "trouble other", "trouble other"]);
+    assert_eq!(told[7..], ["listing again", "page ", "listed", "fresh", "applied a@11"]);
+}
