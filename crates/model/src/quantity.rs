@@ -48,12 +48,6 @@ impl Quantity {
         self.milli as f64 / 1000.0
     }
 
-    /// So many times as much.
-    #[must_use]
-    pub fn times(self, count: i64) -> Self {
-        Self { milli: self.milli.saturating_mul(i128::from(count)) }
-    }
-
     /// Whether it is nothing.
     pub fn is_zero(self) -> bool {
         self.milli == 0

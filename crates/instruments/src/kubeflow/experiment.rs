@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::family::Family;
 use super::kinds::{SUGGESTIONS, TRIALS};
 use super::standing::{self, Standing};
-use super::{cells, requests, trial, why};
+use super::{cells, trial, why};
 
 /// On trials and suggestions.
 pub(super) const LABEL: &str = "katib.kubeflow.org/experiment";
@@ -135,7 +135,7 @@ impl Family for Experiment {
 
     fn workload(&self, object: &Object, _objects: &dyn Objects) -> Option<Workload> {
         let mut workload = standing(object).workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.started = object.time("/status/startTime");
         workload.finished = object.time("/status/completionTime");
         workload.progress = progress(object);

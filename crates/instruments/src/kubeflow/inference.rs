@@ -5,7 +5,7 @@ use pilothouse_model::*;
 use serde_json::Value;
 
 use super::family::Family;
-use super::standing::Standing;
+use super::standing::{self, Standing};
 use super::{cells, pods, requests, warnings, why};
 
 const POD_LABEL: &str = "serving.kserve.io/inferenceservice";
@@ -61,10 +61,10 @@ fn not_ready(object: &Object) -> Option<Condition<'_>> {
 
 /// Predictor, transformer and explainer, each with its fewest replicas.
 fn requested(object: &Object) -> Resources {
-    requests::sum(["predictor", "transformer", "explainer"].into_iter().filter_map(|component| {
+    requests::total(["predictor", "transformer", "explainer"].into_iter().filter_map(|component| {
         let part = object.pointer(&format!("/spec/{component}"))?;
         let model = part.pointer("/model/resources").map(requests::of_resources).unwrap_or_default();
-        let one = requests::plus(model, requests::of_pod_spec(part));
+        let one = requests::total([model, requests::of_pod_spec(part)]);
         Some(requests::times(one, part.integer("/minReplicas").unwrap_or(1)))
     }))
 }
@@ -115,9 +115,9 @@ impl Family for InferenceService {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
         let standing = pods::refine(standing(object), &pods);
         let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.requested = requested(object);
-        workload.queue = super::standing::queue(object);
+        workload.queue = standing::queue(object);
         Some(workload)
     }
 

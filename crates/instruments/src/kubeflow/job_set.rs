@@ -1,7 +1,7 @@
 //! JobSet: several Jobs as one. Below a TrainJob it is a part of it; alone it is a workload itself.
 
 use pilothouse_model::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::family::Family;
 use super::kinds::JOBS;
@@ -38,8 +38,8 @@ fn standing(object: &Object) -> Standing {
 }
 
 /// What all of its jobs ask for together.
-pub(super) fn requested(object: &Object) -> Resources {
-    requests::sum(object.items("/spec/replicatedJobs").iter().map(|job| {
+pub(super) fn requested(set: &Value) -> Resources {
+    requests::total(set.items("/spec/replicatedJobs").iter().map(|job| {
         let replicas = job.integer("/replicas").unwrap_or(1);
         job.pointer("/template/spec")
             .map(|spec| requests::times(requests::of_job_spec(spec), replicas))
@@ -71,7 +71,7 @@ impl Family for JobSet {
             cells::count(replicas(object)),
             cells::count(object.integer("/status/restarts")),
             cells::amount(requested(object).gpus),
-            requests::owner(object).map_or(Cell::Missing, |owner| Cell::text(&owner.to_string())),
+            standing::owner(object).map_or(Cell::Missing, |owner| Cell::text(&owner.to_string())),
             cells::moment(object.created()),
         ];
         Projection { status, cells }

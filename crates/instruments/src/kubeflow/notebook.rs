@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::kinds::STATEFUL_SETS;
-use super::standing::Standing;
+use super::standing::{self, Standing};
 use super::{cells, pods, requests, warnings, why, writes};
 
 /// Present means stopped; the value is since when.
@@ -140,9 +140,9 @@ impl Family for Notebook {
         let standing = warnings::refine(standing, object, objects, &self.links(object));
         let running = standing.state == State::Running;
         let mut workload = standing.workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.requested = requested(object);
-        workload.queue = super::standing::queue(object);
+        workload.queue = standing::queue(object);
         if running {
             workload.started = object.time("/status/containerState/running/startedAt");
         }

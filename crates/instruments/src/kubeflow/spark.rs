@@ -58,7 +58,7 @@ fn requested(object: &Object) -> Resources {
     let driver = object.pointer("/spec/driver").map(one).unwrap_or_default();
     let executors = object.pointer("/spec/executor").map(one).zip(executors(object));
     let executors = executors.map(|(one, count)| requests::times(one, count)).unwrap_or_default();
-    requests::plus(driver, executors)
+    requests::total([driver, executors])
 }
 
 fn running_executors(object: &Object) -> Option<i64> {
@@ -112,7 +112,7 @@ impl Family for SparkApplication {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
         let standing = pods::refine(standing(object), &pods);
         let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.started = object.time("/status/lastSubmissionAttemptTime");
         workload.finished = object.time("/status/terminationTime");
         workload.requested = requested(object);

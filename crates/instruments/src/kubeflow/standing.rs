@@ -1,6 +1,6 @@
 //! How an object stands, read from the object alone, before its pods have their say.
 
-use pilothouse_model::{Level, Object, State, Status, Workload};
+use pilothouse_model::{Level, Object, ObjectRef, OwnerReference, State, Status, Workload};
 
 /// A state with its reasons.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,5 +63,20 @@ pub(super) fn suspended(object: &Object, reason: &str, message: &str) -> Standin
         }
         Some(_) => Standing::new(State::Queued).because(reason, message),
         None => Standing::new(State::Suspended).because(reason, message),
+    }
+}
+
+/// The workload that an object belongs to: its controller, or its first owner.
+pub(super) fn owner(object: &Object) -> Option<ObjectRef> {
+    object.controller().or_else(|| object.owners().next()).map(|owner| reference(object, &owner))
+}
+
+fn reference(object: &Object, owner: &OwnerReference<'_>) -> ObjectRef {
+    ObjectRef {
+        api_version: owner.api_version.to_owned(),
+        kind: owner.kind.to_owned(),
+        namespace: object.namespace().map(str::to_owned),
+        name: owner.name.to_owned(),
+        uid: Some(owner.uid.to_owned()).filter(|uid| !uid.is_empty()),
     }
 }

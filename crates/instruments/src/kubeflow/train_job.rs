@@ -77,7 +77,7 @@ fn requested(object: &Object, job_set: Option<&Object>, runtime: Option<&Object>
         let per_node = requests::of_resources(object.pointer("/spec/trainer/resourcesPerNode")?);
         Some(requests::times(per_node, nodes(object, runtime)?))
     };
-    job_set.map(job_set::requested).or_else(own).unwrap_or_default()
+    job_set.map(|set| job_set::requested(set)).or_else(own).unwrap_or_default()
 }
 
 fn first(target: Option<LinkTarget>, object: &Object, objects: &dyn Objects) -> Option<std::sync::Arc<Object>> {
@@ -146,7 +146,7 @@ impl Family for TrainJob {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
         let standing = pods::refine(standing(object, set.as_deref()), &pods);
         let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.started = pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
         workload.finished = ["Failed", "Complete"]
             .into_iter()

@@ -52,7 +52,7 @@ impl TrainingJob {
     }
 
     fn requested(&self, object: &Object) -> Resources {
-        requests::sum(object.entries(self.replicas).map(|(_, replica)| {
+        requests::total(object.entries(self.replicas).map(|(_, replica)| {
             let count = replica.integer("/replicas").unwrap_or(1);
             replica.get("template").map(|template| requests::of_template(template, count)).unwrap_or_default()
         }))
@@ -136,7 +136,7 @@ impl Family for TrainingJob {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
         let standing = pods::refine(standing(object), &pods);
         let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.started = object.time("/status/startTime");
         workload.finished = object.time("/status/completionTime");
         workload.requested = self.requested(object);

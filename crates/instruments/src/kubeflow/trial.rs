@@ -83,8 +83,19 @@ fn worker(object: &Object) -> Option<GroupResource<'static>> {
     })
 }
 
+/// What a worker asks for that does not count as a workload of its own, being owned; the others say it themselves, and
+/// must not count twice.
+fn requested(object: &Object) -> Resources {
+    let run = object.pointer("/spec/runSpec");
+    match (worker(object), run) {
+        (Some(JOBS), Some(run)) => run.get("spec").map(requests::of_job_spec).unwrap_or_default(),
+        (Some(JOB_SETS), Some(run)) => super::job_set::requested(run),
+        _ => Resources::default(),
+    }
+}
+
 fn experiment(object: &Object) -> Option<ObjectRef> {
-    requests::owner(object).or_else(|| {
+    standing::owner(object).or_else(|| {
         Some(ObjectRef {
             api_version: object.api_version().to_owned(),
             kind: "Experiment".to_owned(),
@@ -137,13 +148,13 @@ impl Family for Trial {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        // What it asks for is its worker's to say: the worker is a workload too, and must not count twice.
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
         let standing = pods::refine(standing(object), &pods);
         let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
         workload.owner = experiment(object);
         workload.started = object.time("/status/startTime");
         workload.finished = object.time("/status/completionTime");
+        workload.requested = requested(object);
         workload.queue = standing::queue(object);
         workload.outside =
             workload.owner.as_ref().map(|owner| format!("/katib/experiment/{}/trial/{}", owner.name, object.name()));

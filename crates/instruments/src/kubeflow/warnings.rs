@@ -24,7 +24,7 @@ pub(super) fn refine(standing: Standing, object: &Object, objects: &dyn Objects,
         .into_iter()
         .chain(of_children)
         .filter(|event| event.text("/type") == Some("Warning") && is_of_this_life(event, object))
-        .max_by_key(|event| moment(event));
+        .max_by_key(moment);
     match newest {
         Some(event) => standing
             .at(Level::Warning)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pilothouse_model::{Cause, Certainty, Condition, Evidence, Link, Lookup, Object, Objects, Quantity, Read, State};
 
 use super::kinds::RESOURCE_QUOTAS;
-use crate::causes;
+use crate::causes::{self, Draft};
 
 /// The quota that a profile gives its namespace.
 const PROFILE_QUOTA: &str = "kf-resource-quota";
@@ -14,40 +14,29 @@ const PROFILE_QUOTA: &str = "kf-resource-quota";
 pub(super) fn condition(id: &'static str, object: &Object, condition: &Condition<'_>, title: String) -> Cause {
     let value = [condition.reason, condition.message].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
     let value = if value.is_empty() { condition.status.to_owned() } else { value.join(": ") };
-    let evidence = Evidence {
-        object: object.reference(),
-        field: format!("status.conditions[{}]", condition.kind),
-        value,
-        since: condition.since,
-    };
-    Cause {
-        id,
-        certainty: Certainty::Certain,
-        title,
-        detail: condition.message.to_owned(),
-        advice: Vec::new(),
-        evidence: vec![evidence],
-    }
+    let mut evidence = causes::about_value(object, &format!("status.conditions[{}]", condition.kind), &value);
+    evidence.since = condition.since;
+    Draft::new(id, title, evidence).detail(condition.message).done()
 }
 
 /// A cause that one of the object's fields states.
 pub(super) fn field(id: &'static str, object: &Object, field: &str, value: &str, title: String) -> Cause {
-    let evidence =
-        Evidence { object: object.reference(), field: field.to_owned(), value: value.to_owned(), since: None };
-    Cause {
-        id,
-        certainty: Certainty::Certain,
-        title,
-        detail: String::new(),
-        advice: Vec::new(),
-        evidence: vec![evidence],
-    }
+    Draft::new(id, title, causes::about_value(object, field, value)).done()
 }
 
 /// Adds what to do next.
 pub(super) fn advise(mut cause: Cause, advice: &[&str]) -> Cause {
     cause.advice = advice.iter().map(|text| (*text).to_owned()).collect();
     cause
+}
+
+/// Causes that only repeat what a pod says of itself, as long as the pod is there.
+const REPEATS_PODS: [&str; 2] = ["notebook-waits", "step-waits"];
+
+/// What the evidence of a cause says when it repeats a refusal of the API server: a quota, an admission webhook.
+fn refusals(object: &Object, objects: &dyn Objects, cause: &Cause) -> Vec<Cause> {
+    let told = |evidence: &Evidence| causes::of_message(object, &evidence.field, &evidence.value, objects);
+    cause.evidence.iter().flat_map(told).collect()
 }
 
 /// The whole chain below an object: its pods are closest to the root, then what events say of the object and of its
@@ -70,9 +59,11 @@ pub(super) fn chain(
         }
     }
     let mut all = causes::of_pods(&pods, objects);
+    let told_by_pods = !all.is_empty();
     all.extend(children.iter().flat_map(|child| causes::of_events(child, objects)));
     all.extend(causes::of_events(object, objects));
-    all.extend(own);
+    all.extend(own.iter().flat_map(|cause| refusals(object, objects, cause)));
+    all.extend(own.into_iter().filter(|cause| !(told_by_pods && REPEATS_PODS.contains(&cause.id))));
     if matches!(state, State::Pending | State::Starting | State::Queued) {
         all.extend(quota(object, objects));
     }

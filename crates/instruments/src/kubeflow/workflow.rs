@@ -94,14 +94,14 @@ impl Family for Workflow {
         let pods = pods::labelled(object, objects, POD_LABEL, object.name());
         let standing = pods::refine(standing(object), &pods);
         let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = requests::owner(object);
+        workload.owner = standing::owner(object);
         workload.started = object.time("/status/startedAt");
         workload.finished = object.time("/status/finishedAt");
         workload.progress = progress(object);
         // A workflow's steps come and go: what it asks for is what its unfinished pods ask for.
         let unfinished = |phase: Option<&str>| !matches!(phase, Some("Succeeded" | "Failed"));
         let live = pods.iter().filter(|pod| unfinished(pod.text("/status/phase")));
-        workload.requested = requests::sum(live.filter_map(|pod| pod.get("spec").map(requests::of_pod_spec)));
+        workload.requested = requests::total(live.filter_map(|pod| pod.get("spec").map(requests::of_pod_spec)));
         workload.queue = standing::queue(object);
         let retries = object.annotation("pipelines.kubeflow.org/retry-generation").and_then(|text| text.parse().ok());
         workload.attempts = retries.map(|retries: i64| retries.saturating_add(1));

@@ -163,6 +163,11 @@ fn a_trial_belongs_to_its_experiment_and_leaves_asking_to_its_worker() {
     let worker = Kubeflow.links(&case.it).into_iter().find(|link| link.relation == "children").unwrap().target;
     assert_eq!(worker.resource(), GroupResource::new("kubeflow.org", "pytorchjobs"));
 
+    assert_eq!(workload.requested, Resources::default(), "a PyTorchJob is a workload itself");
+    let job = "runSpec: {apiVersion: batch/v1, kind: Job, spec: {parallelism: 2, template: {spec: {containers: [{name: c, resources: {limits: {nvidia.com/gpu: 1}}}]}}}}";
+    let of_job = Case::new(&trial("it", "", job, ""));
+    assert_eq!(of_job.workload().requested.gpus, Some(Quantity::units(2)), "an owned Job is none");
+
     let by_label = Case::new(&trial("it", "", "", ""));
     assert_eq!(by_label.workload().owner.map(|owner| owner.name).as_deref(), Some("exp"));
 }

@@ -129,6 +129,16 @@ fn a_stopped_notebook_says_only_that() {
 }
 
 #[test]
+fn what_the_pod_says_is_not_said_twice() {
+    let status = "{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: none fit}]}";
+    let alone = Case::new(&notebook("", status));
+    assert_eq!(alone.why(), ["notebook-waits"]);
+    let with_pod = Case::new(&and(&notebook("", status), &pod("it-0", LABEL, UNSCHEDULABLE)));
+    assert_eq!(with_pod.why(), ["unschedulable"]);
+    assert_eq!(with_pod.causes()[0].evidence[0].object.to_string(), "Pod/it-0");
+}
+
+#[test]
 fn a_full_quota_is_only_possibly_why() {
     let quota = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: kf-resource-quota, namespace: ns}, \
                  status: {hard: {requests.nvidia.com/gpu: '4', cpu: '8'}, used: {requests.nvidia.com/gpu: '4', cpu: '2'}}}";

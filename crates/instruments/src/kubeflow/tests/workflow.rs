@@ -175,6 +175,15 @@ fn why_a_run_failed_names_the_step_and_its_pod() {
 }
 
 #[test]
+fn a_step_that_the_quota_refused_says_so() {
+    let status = "phase: Failed, nodes: {it: {name: it, displayName: it, type: Pod, phase: Error, message: \
+                  'pods \"it\" is forbidden: exceeded quota: kf-resource-quota, requested: cpu=2, used: cpu=3, limited: cpu=4'}}";
+    let case = workflow("", "", status);
+    assert_eq!(case.why(), ["quota", "step-failed", "workflow-failed"]);
+    assert_eq!(case.causes()[0].evidence[0].field, "status.nodes[it].message");
+}
+
+#[test]
 fn a_run_that_was_ended_says_who_says_so() {
     let case = workflow("", "shutdown: Terminate", "phase: Failed, message: Stopped with strategy 'Terminate'");
     assert_eq!(case.why(), ["terminated"]);
