@@ -111,8 +111,10 @@ impl Life {
                     refused = 0;
                     self.pause().await;
                 }
-                // What is absent may come back with other objects.
-                End::Failed(error @ ClusterError::NotFound { .. }) => return self.rest(error).await,
+                // What is absent may come back with other objects; what may be listed but not watched is polled.
+                End::Failed(error @ (ClusterError::NotFound { .. } | ClusterError::Forbidden { .. })) => {
+                    return self.rest(error).await;
+                }
                 End::Failed(error) => {
                     refused += usize::from(error.kind() == ErrorKind::Other);
                     self.rest(error).await;

@@ -385,3 +385,17 @@ async fn a_version_that_the_server_keeps_refusing_leads_to_a_new_list() {
     assert_eq!(told[3..7], ["trouble other", "trouble other", "trouble other", "trouble other"]);
     assert_eq!(told[7..], ["listing again", "page ", "listed", "fresh", "applied a@11"]);
 }
+
+#[tokio::test]
+async fn what_may_be_listed_but_not_watched_is_listed_now_and_then() {
+    let fake = Fake::start(|asked| match asked.is_watch() {
+        false => page(&[pod("a", 1)], 10, ""),
+        true => refusal(403, "Forbidden", "you may not watch"),
+    })
+    .await;
+    let mut signals = fake.watch(pods());
+    assert_eq!(
+        story(&mut signals, 7).await,
+        ["listing for the first time", "page a", "listed", "trouble forbidden", "listing again", "page a", "listed"]
+    );
+}
