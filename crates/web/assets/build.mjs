@@ -1,4 +1,4 @@
-// Bundles src into dist, with a content hash in every name, and writes dist/manifest.json (source name → built name).
+// Bundles src into dist/files, with a content hash in every name, and writes dist/manifest.json (source name → built name).
 import { build } from "esbuild";
 import { rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -6,7 +6,7 @@ import { basename } from "node:path";
 await rm("dist", { recursive: true, force: true });
 const result = await build({
   entryPoints: ["src/main.ts", "src/main.css", "src/icons.svg", "src/logo.svg"],
-  outdir: "dist",
+  outdir: "dist/files",
   entryNames: "[name]-[hash]",
   bundle: true,
   minify: true,

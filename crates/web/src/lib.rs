@@ -1,1 +1,26 @@
 //! Floor 4: HTTP, pages, live updates, assets.
+//!
+//! [`serve`] is the one way in. Every request passes the guard, which knows the launch secret, the session and the
+//! addresses that may be asked; behind it stand the pages (HTML by maud), the stream that keeps them current, and the JSON
+//! API of the app's operations.
+
+mod api;
+mod assets;
+mod components;
+mod failure;
+mod frame;
+mod guard;
+mod live;
+mod pages;
+mod question;
+#[cfg(test)]
+mod samples;
+mod server;
+mod session;
+#[cfg(test)]
+mod tests;
+mod urls;
+mod visit;
+
+pub use server::{WebError, WebOptions, launch_url, router, serve};
+pub use session::LaunchSecret;

@@ -1,0 +1,77 @@
+//! Rows of the API: one page of a list, or a window as a stream.
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use futures::stream;
+use pilothouse_app::{Cluster, Listing, Record, RowId, Source, Update, listing_json, row_json};
+use pilothouse_model::{Column, Completeness, Timestamp};
+use serde_json::{Value, json};
+
+use super::doubts;
+use crate::components::rows::id;
+use crate::failure;
+use crate::question::Question;
+use crate::server::Web;
+
+/// One page of a list: what the command line prints, and how much it knows.
+pub(super) fn page(cluster: &Cluster, listing: &Listing) -> Value {
+    let mut page = listing_json(cluster.id(), listing);
+    page["unfiltered"] = json!(listing.unfiltered);
+    page["notes"] = json!(notes(&listing.completeness, &listing.notes));
+    page
+}
+
+fn notes(completeness: &Completeness, notes: &[String]) -> Vec<String> {
+    [&doubts(completeness), notes].concat()
+}
+
+fn moment(as_of: Option<Timestamp>) -> Option<String> {
+    as_of.map(|moment| moment.to_string())
+}
+
+/// A window over a list, until the reader goes away.
+pub(super) fn stream(web: &Web, cluster: &Cluster, source: Source, question: &Question) -> Response {
+    let live = match cluster.window(source, question.ask()) {
+        Ok(live) => live,
+        Err(error) => return failure::api(&error),
+    };
+    let events = stream::unfold((live, cluster.clone()), |(mut live, cluster)| async move {
+        let update = live.next().await?;
+        let event = Event::default().event("rows").json_data(message(&cluster, &update));
+        Some((event, (live, cluster)))
+    });
+    let events = events.take_until(web.shutdown.clone().cancelled_owned());
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+/// One change. To apply it: take out `left` and `moved`, put in `entered` and `moved` by ascending index, then take over
+/// `changed`.
+fn message(cluster: &Cluster, update: &Update) -> Value {
+    let delta = update.delta.clone().unwrap_or_default();
+    let place = |index: usize, record: &Record, columns: &[Column]| {
+        json!({
+            "index": index,
+            "id": id(&RowId::of(&record.row)),
+            "row": row_json(cluster.id(), &record.row, columns),
+        })
+    };
+    let cells = |changed: &[usize]| -> Vec<_> {
+        changed.iter().filter_map(|cell| update.columns.get(*cell)).map(|column| column.id.to_string()).collect()
+    };
+    json!({
+        "total": update.total,
+        "unfiltered": update.unfiltered,
+        "asOf": moment(update.as_of),
+        "complete": update.completeness.is_complete(),
+        "notes": notes(&update.completeness, &update.notes),
+        "entered": delta.entered.iter().map(|(index, record)| place(*index, record, &update.columns)).collect::<Vec<_>>(),
+        "left": delta.left.iter().map(id).collect::<Vec<_>>(),
+        "moved": delta.moved.iter().map(|(index, row)| json!({"index": index, "id": id(row)})).collect::<Vec<_>>(),
+        "changed": delta.changed.iter().map(|(index, record, changed)| {
+            let mut place = place(*index, record, &update.columns);
+            place["cells"] = json!(cells(changed));
+            place
+        }).collect::<Vec<_>>(),
+    })
+}

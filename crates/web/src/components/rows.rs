@@ -1,0 +1,153 @@
+//! Tables of rows: heading, rows, and how a row is told apart.
+
+use maud::{Markup, html};
+use pilothouse_app::RowId;
+use pilothouse_model::{Cell, Column, ColumnKind, Row};
+
+use super::icon::icon;
+use super::scene::Scene;
+use super::{status, value};
+use crate::question::Question;
+use crate::urls::Url;
+
+/// Columns after these, the state and the age give way on narrow screens.
+const FIRST: usize = 2;
+
+/// What a table shows: made from the question and the columns alone, so that a stream makes the same rows as the page.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    /// The table's columns.
+    pub(crate) columns: Vec<Column>,
+    /// Whether the namespace has a column: not for cluster-scoped objects, and not when only one is asked for.
+    pub(crate) namespace: bool,
+    /// Whether the wide view's columns show.
+    pub(crate) wide: bool,
+}
+
+impl Shape {
+    /// The shape of a list of (or not of) namespaced objects.
+    pub(crate) fn new(columns: &[Column], namespaced: bool, question: &Question) -> Self {
+        Self { columns: columns.to_vec(), namespace: namespaced && question.namespaces.len() != 1, wide: question.wide }
+    }
+
+    /// The columns shown, each with its place in a row's cells.
+    fn shown(&self) -> impl Iterator<Item = (usize, &Column)> {
+        self.columns.iter().enumerate().filter(|(_, column)| self.wide || !column.wide)
+    }
+
+    /// Whether the kind's own columns tell the state.
+    fn tells_state(&self) -> bool {
+        self.shown().any(|(_, column)| column.kind == ColumnKind::Status)
+    }
+
+    /// A short text that differs when the columns do.
+    pub(crate) fn print(&self) -> String {
+        self.columns.iter().map(|column| &*column.id).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The heading. `here` is the list's address; without it nothing can be sorted by.
+pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) -> Markup {
+    let sortable = |id: &str, title: &str| sort_link(id, title, here, question);
+    html! {
+        thead {
+            tr {
+                th scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) }
+                @if shape.namespace {
+                    th scope="col" aria-sort=[order("namespace", question)] { (sortable("namespace", "Namespace")) }
+                }
+                @if !shape.tells_state() {
+                    th.own-state scope="col" aria-sort=[order("state", question)] { (sortable("state", "State")) }
+                }
+                @for (index, column) in shape.shown() {
+                    th scope="col" class=[class(column, index, None)] aria-sort=[order(&column.id, question)]
+                        title=[(!column.description.is_empty()).then_some(&*column.description)] {
+                        (sortable(&column.id, &column.title))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sort_link(id: &str, title: &str, here: Option<&Url>, question: &Question) -> Markup {
+    let Some(here) = here else { return html! { (title) } };
+    let next = if question.sort == id { format!("-{id}") } else { id.to_owned() };
+    let address = here.ask(&Question { sort: next, offset: 0, ..question.clone() });
+    html! { a id={ "sort-" (id) } href=(address) { (title) (icon("down")) } }
+}
+
+fn order(id: &str, question: &Question) -> Option<&'static str> {
+    let first = question.sort.split(',').next().unwrap_or_default();
+    if first == id {
+        Some("ascending")
+    } else if first.strip_prefix('-') == Some(id) {
+        Some("descending")
+    } else {
+        None
+    }
+}
+
+/// One row.
+pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
+    let namespace = row.namespace.as_deref();
+    html! {
+        tr id=(id(&RowId::of(row))) {
+            th scope="row" title=(row.name) { a href=(scene.object(&row.resource, namespace, &row.name)) { (row.name) } }
+            @if shape.namespace {
+                td.text { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
+            }
+            @if !shape.tells_state() {
+                td.own-state { (status::status(&row.status)) }
+            }
+            @for (index, column) in shape.shown() {
+                @let cell = row.cells.get(index).unwrap_or(&Cell::Unknown);
+                td class=[class(column, index, Some(cell))] title=[hint(cell)] {
+                    @if column.kind == ColumnKind::Status && row.status.is_some() {
+                        (status::status(&row.status))
+                    } @else {
+                        (value::cell(cell, column.kind, scene.now))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text that may be cut short is whole on hovering.
+fn hint(cell: &Cell) -> Option<&str> {
+    match cell {
+        Cell::Text(text) if text.len() > 40 => Some(text),
+        _ => None,
+    }
+}
+
+fn class(column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
+    let mut classes = Vec::new();
+    match column.kind {
+        ColumnKind::Integer | ColumnKind::Number | ColumnKind::Cpu | ColumnKind::Bytes | ColumnKind::Fraction => {
+            classes.push("number");
+        }
+        ColumnKind::Text if cell.is_some() && *column.id == *"message" => classes.push("text long"),
+        ColumnKind::Text if cell.is_some() => classes.push("text"),
+        _ => {}
+    }
+    if index >= FIRST && !matches!(column.kind, ColumnKind::Status | ColumnKind::Age) {
+        classes.push("lesser");
+    }
+    (!classes.is_empty()).then(|| classes.join(" "))
+}
+
+/// The row's name in the document: kind and group tell rows of mixed tables apart.
+pub(crate) fn id(row: &RowId) -> String {
+    format!("row:{}.{}/{}/{}", row.kind, row.group, row.namespace.as_deref().unwrap_or_default(), row.name)
+}
+
+/// A table around rows made with [`row`].
+pub(crate) fn table(label: &str, heading: &Markup, rows: &Markup) -> Markup {
+    html! {
+        div.table tabindex="0" role="region" aria-label=(label) {
+            table { (heading) tbody data-part="rows" { (rows) } }
+        }
+    }
+}

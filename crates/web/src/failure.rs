@@ -1,0 +1,128 @@
+//! A failure as it leaves the house: HTTP status, JSON, or a page in words.
+
+use axum::Json;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+use pilothouse_app::{AppError, ErrorKind};
+use serde_json::{Value, json};
+
+use crate::assets;
+
+/// The HTTP status of a kind of failure. A cluster that refuses our credential is not a console that refuses the browser:
+/// that is told apart from a missing session.
+pub(crate) fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::BadInput => StatusCode::BAD_REQUEST,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::Unauthorized | ErrorKind::Malformed => StatusCode::BAD_GATEWAY,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The kind's name in the API.
+fn kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::BadInput => "badInput",
+        ErrorKind::NotFound => "notFound",
+        ErrorKind::Forbidden => "forbidden",
+        ErrorKind::Unauthorized => "unauthorized",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::Malformed => "malformed",
+    }
+}
+
+/// The body of a failed API call.
+pub(crate) fn body(error: &AppError) -> Value {
+    let span = error.span.as_ref().map(|(text, range)| json!({"text": text, "start": range.start, "end": range.end}));
+    json!({"error": {
+        "kind": kind(error.kind),
+        "message": error.message,
+        "hint": error.hint,
+        "span": span,
+    }})
+}
+
+/// A failed API call.
+pub(crate) fn api(error: &AppError) -> Response {
+    (status(error.kind), Json(body(error))).into_response()
+}
+
+/// Whether the one who asks reads JSON rather than pages.
+pub(crate) fn wants_json(path: &str, headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    !accept.contains("text/html") && (path.starts_with("/api/") || accept.contains("json"))
+}
+
+/// A failure without the frame around it: there is no session, or no page.
+pub(crate) fn plain(status: StatusCode, error: &AppError, as_json: bool) -> Response {
+    if as_json { (status, Json(body(error))).into_response() } else { (status, plain_page(error)).into_response() }
+}
+
+fn plain_page(error: &AppError) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Pilothouse" }
+                link rel="icon" href=(assets::LOGO) type="image/svg+xml";
+                link rel="stylesheet" href=(assets::STYLE);
+            }
+            body {
+                main.plain-page {
+                    img src=(assets::LOGO) alt="";
+                    h1 { (error.message) }
+                    @if let Some(hint) = &error.hint {
+                        p { (hint) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_in_the_api_says_kind_words_and_place() {
+        let error = AppError {
+            kind: ErrorKind::BadInput,
+            message: "there is no field `stat`".into(),
+            hint: Some("did you mean `state`?".into()),
+            span: Some(("stat:failed".into(), 0..4)),
+        };
+        insta::assert_json_snapshot!(body(&error), @r#"
+        {
+          "error": {
+            "hint": "did you mean `state`?",
+            "kind": "badInput",
+            "message": "there is no field `stat`",
+            "span": {
+              "end": 4,
+              "start": 0,
+              "text": "stat:failed"
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn browsers_get_pages_and_scripts_get_json() {
+        let accept = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, value.parse().unwrap());
+            headers
+        };
+        assert!(wants_json("/api/v1/clusters", &HeaderMap::new()));
+        assert!(wants_json("/api/v1/clusters", &accept("*/*")));
+        assert!(!wants_json("/api/v1/clusters", &accept("text/html,*/*")));
+        assert!(wants_json("/c/prod", &accept("application/json")));
+        assert!(!wants_json("/c/prod", &accept("*/*")));
+    }
+}

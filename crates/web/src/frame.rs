@@ -1,0 +1,297 @@
+//! The frame around every page: top bar, navigation, main area.
+
+use jiff::Timestamp;
+use maud::{DOCTYPE, Markup, html};
+use pilothouse_app::{ClusterView, ConnectionState, NavigationGroup};
+use pilothouse_model::{Level, Manifest, Place};
+
+use crate::assets;
+use crate::components::freshness::notice;
+use crate::components::icon::icon;
+use crate::components::time::until;
+use crate::question::Question;
+use crate::urls::{self, Url};
+
+/// htmx, without anything that a strict policy would refuse: no style of its own, no code from attributes. What a person
+/// opened stays open when a page is morphed.
+const HTMX: &str = r#"{"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","open"],"defaultTimeout":30000}"#;
+
+/// What the frame shows.
+pub(crate) struct Frame {
+    /// The moment that the page is made.
+    pub(crate) now: Timestamp,
+    /// `light` or `dark` when a person chose.
+    pub(crate) theme: Option<&'static str>,
+    /// Path of this page.
+    pub(crate) path: String,
+    /// Every cluster.
+    pub(crate) clusters: Vec<ClusterView>,
+    /// The cluster of this page.
+    pub(crate) cluster: Option<ClusterFrame>,
+    /// The question of this page.
+    pub(crate) question: Question,
+}
+
+/// What the frame shows of the page's cluster.
+pub(crate) struct ClusterFrame {
+    /// Name.
+    pub(crate) name: String,
+    /// How it is connected.
+    pub(crate) state: ConnectionState,
+    /// Instruments with their places.
+    pub(crate) instruments: Vec<(&'static Manifest, Vec<Place>)>,
+    /// Resources by group; `None` while they are unknown.
+    pub(crate) navigation: Option<Vec<NavigationGroup>>,
+    /// Namespaces; `None` while they are unknown or may not be listed.
+    pub(crate) namespaces: Option<Vec<String>>,
+}
+
+impl ClusterFrame {
+    fn connected(&self) -> bool {
+        matches!(self.state, ConnectionState::Connected { .. })
+    }
+}
+
+/// What fills the frame.
+pub(crate) struct Content {
+    /// Title of the page.
+    pub(crate) title: String,
+    /// The main area.
+    pub(crate) body: Markup,
+    /// Where the namespace picker leads; `None` where namespaces mean nothing.
+    pub(crate) scoped: Option<Url>,
+}
+
+impl Frame {
+    /// The whole document.
+    pub(crate) fn render(&self, content: &Content) -> Markup {
+        let cluster = self.cluster.as_ref().map(|cluster| cluster.name.as_str());
+        let title = match cluster {
+            Some(cluster) => format!("{} · {cluster} · Pilothouse", content.title),
+            None => format!("{} · Pilothouse", content.title),
+        };
+        html! {
+            (DOCTYPE)
+            html lang="en" data-theme=[self.theme] data-now=(self.now.as_second()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="htmx-config" content=(HTMX);
+                    title { (title) }
+                    link rel="icon" href=(assets::LOGO) type="image/svg+xml";
+                    link rel="stylesheet" href=(assets::STYLE);
+                    script src=(assets::SCRIPT) defer {}
+                }
+                body {
+                    a.skip href="#main" { "Skip to content" }
+                    div.shell #shell hx-history-elt="" "hx-boost:inherited"="target:#shell select:#shell swap:outerMorph" {
+                        (self.brand())
+                        header.bar { (self.bar(content)) }
+                        nav.navigation #navigation aria-label="Cluster" { (self.navigation()) }
+                        main #main tabindex="-1" data-live=[cluster.map(urls::live)] { (content.body) }
+                        (self.palette())
+                    }
+                }
+            }
+        }
+    }
+
+    fn brand(&self) -> Markup {
+        html! {
+            div.brand {
+                a href="/" { img src=(assets::LOGO) alt="" width="22" height="22"; "Pilothouse" }
+                label.drawer-switch {
+                    input.hidden-text #drawer type="checkbox" aria-label="Show navigation";
+                    (icon("menu"))
+                }
+            }
+        }
+    }
+
+    fn bar(&self, content: &Content) -> Markup {
+        html! {
+            (self.cluster_picker())
+            @if let (Some(cluster), Some(target)) = (&self.cluster, &content.scoped) {
+                (self.namespace_picker(cluster, target))
+            }
+            @if let Some(cluster) = &self.cluster {
+                span data-watch=(urls::watch_state(cluster.connected())) {
+                    span data-part="connection" { (connection(&cluster.state)) }
+                }
+            }
+            span.space {}
+            @if self.cluster.is_some() {
+                button.button.plain.needs-script type="button" data-palette="" { (icon("search")) "Find" kbd { "Ctrl K" } }
+            }
+            button.button.plain.needs-script type="button" data-theme-switch="" aria-label="Switch between light and dark" {
+                (icon("theme"))
+            }
+        }
+    }
+
+    fn cluster_picker(&self) -> Markup {
+        let current = self.cluster.as_ref().map(|cluster| cluster.name.as_str());
+        html! {
+            details.picker #clusters {
+                summary {
+                    (icon("cluster"))
+                    span.value { (current.unwrap_or("Clusters")) }
+                    (icon("down"))
+                }
+                div.menu {
+                    ul.options {
+                        @for view in &self.clusters {
+                            li {
+                                a href=(urls::cluster(view.id.as_str())) aria-current=[(Some(view.id.as_str()) == current).then_some("true")] {
+                                    (view.id.as_str())
+                                    @if view.current { small { "current context" } }
+                                }
+                            }
+                        }
+                    }
+                    div.actions { a href=(urls::clusters()) { "All clusters" } }
+                }
+            }
+        }
+    }
+
+    /// Picks namespaces: a form of plain checkboxes that asks the page's own question again.
+    fn namespace_picker(&self, cluster: &ClusterFrame, target: &Url) -> Markup {
+        let chosen = &self.question.namespaces;
+        let words = match chosen.as_slice() {
+            [] => "All".to_owned(),
+            [one] => one.clone(),
+            many => format!("{} chosen", many.len()),
+        };
+        let kept = Question { namespaces: Vec::new(), offset: 0, ..self.question.clone() };
+        // A namespace that is asked for but not known is still shown: it may exist, or have just gone.
+        let mut names: Vec<&String> = cluster.namespaces.iter().flatten().collect();
+        names.extend(chosen.iter().filter(|name| !cluster.namespaces.iter().flatten().any(|known| known == *name)));
+        html! {
+            details.picker #namespaces {
+                summary { span.label { "Namespace" } span.value { (words) } (icon("down")) }
+                form.menu action=(target) method="get" {
+                    @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
+                    @if cluster.namespaces.is_some() {
+                        div.filter.needs-script { input type="search" placeholder="Filter" aria-label="Filter namespaces" autocomplete="off"; }
+                    } @else {
+                        div.filter {
+                            input type="text" name="ns" placeholder="team-a,team-b" aria-label="Namespaces, separated by commas" autocomplete="off";
+                        }
+                    }
+                    ul.options {
+                        @for name in names {
+                            li {
+                                label {
+                                    input type="checkbox" name="ns" value=(name) checked[chosen.contains(name)];
+                                    (name)
+                                }
+                            }
+                        }
+                    }
+                    div.actions {
+                        a.button.plain href=(target.ask(&kept)) { "All namespaces" }
+                        button.button.primary { "Show" }
+                    }
+                }
+            }
+        }
+    }
+
+    fn navigation(&self) -> Markup {
+        let Some(cluster) = &self.cluster else {
+            return html! { section { h2 { "Console" } ul { li { (self.link(&urls::clusters(), "Clusters")) } } } };
+        };
+        let name = cluster.name.as_str();
+        let scope = self.question.scope();
+        let scoped = |url: Url| url.ask(&scope);
+        html! {
+            section {
+                ul {
+                    li { (self.link(&scoped(urls::cluster(name)), "Overview")) }
+                    li { (self.link(&scoped(urls::workloads(name)), "Workloads")) }
+                }
+            }
+            @for (manifest, places) in &cluster.instruments {
+                section {
+                    h2 { (manifest.title) }
+                    ul {
+                        @for place in places { li { (self.link(&scoped(urls::place(name, manifest.id, place.id)), place.title)) } }
+                    }
+                }
+            }
+            @match &cluster.navigation {
+                None => p { "Resources show when the cluster answers." },
+                Some(groups) => @for (index, group) in groups.iter().enumerate() { (self.group(name, index, group, &scope)) },
+            }
+        }
+    }
+
+    fn group(&self, cluster: &str, index: usize, group: &NavigationGroup, scope: &Question) -> Markup {
+        // A person sees the first two groups; the rest opens when asked, or when the page stands in it.
+        let here = group.items.iter().any(|item| self.is_here(&urls::list(cluster, &item.resource)));
+        html! {
+            details id={ "group-" (group.title) } open[index < 2 || here] {
+                summary { (group.title) (icon("down")) }
+                ul {
+                    @for item in &group.items {
+                        li { (self.link(&urls::list(cluster, &item.resource).ask(scope), &item.title)) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_here(&self, url: &Url) -> bool {
+        let path = url.as_str().split('?').next().unwrap_or_default();
+        self.path == path || (path.contains("/r/") && self.path.starts_with(&format!("{path}/")))
+    }
+
+    fn link(&self, url: &Url, title: &str) -> Markup {
+        html! { a href=(url) title=(title) aria-current=[self.is_here(url).then_some("page")] { (title) } }
+    }
+
+    fn palette(&self) -> Markup {
+        html! {
+            @if let Some(cluster) = &self.cluster {
+                dialog.palette #palette aria-label="Find" data-address=(urls::palette(&cluster.name)) {
+                    input type="search" placeholder="Find places, kinds and objects" aria-label="Find places, kinds and objects"
+                        role="combobox" aria-expanded="true" aria-controls="palette-found" autocomplete="off" spellcheck="false";
+                    div.found #palette-found role="listbox" aria-label="Found" {}
+                }
+            }
+        }
+    }
+}
+
+/// How the cluster is connected, in one mark and one word.
+pub(crate) fn connection(state: &ConnectionState) -> Markup {
+    let (level, words) = match state {
+        ConnectionState::Idle => (Level::Idle, "Not connected".to_owned()),
+        ConnectionState::Connecting => (Level::Progress, "Connecting".to_owned()),
+        ConnectionState::Connected { version } => (Level::Good, version.clone()),
+        ConnectionState::Failed { .. } => (Level::Error, "Unreachable".to_owned()),
+    };
+    html! { span class={ "connection " (level.as_str()) } role="status" { (icon(level.as_str())) (words) } }
+}
+
+/// Why the cluster does not answer and when it is tried again; nothing while it does.
+pub(crate) fn trouble(state: &ConnectionState, now: Timestamp) -> Markup {
+    let soon = "This page opens by itself as soon as the cluster answers.";
+    match state {
+        ConnectionState::Connected { .. } => html! {},
+        ConnectionState::Idle | ConnectionState::Connecting => {
+            notice(Level::Progress, "Connecting to the cluster.", soon)
+        }
+        ConnectionState::Failed { error, retry_at, attempts } => html! {
+            div.notice.error {
+                (icon("error"))
+                div {
+                    p { (error.message) }
+                    @if let Some(hint) = &error.hint { p { (hint) } }
+                    p { "Attempt " (attempts) " failed, the next is " (until(*retry_at, now)) ". " (soon) }
+                }
+            }
+        },
+    }
+}

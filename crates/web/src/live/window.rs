@@ -1,0 +1,173 @@
+//! Messages of a window: only the rows that differ, as the page shows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use futures::stream;
+use pilothouse_app::{Cluster, Delta, Engine, LiveWindow, RowId, Update};
+use serde::Serialize;
+
+use super::target::AskedWindow;
+use super::{Message, Messages, said};
+use crate::components::listing::{Listed, Summary, parts};
+use crate::components::rows::{self, Shape};
+use crate::components::scene::Scene;
+use crate::pages::object::lost;
+use crate::urls;
+use crate::visit::scene;
+
+/// Changed rows of a table.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Rows {
+    /// Whether `put` is the whole page, in order.
+    whole: bool,
+    /// Rows that are no longer on the page.
+    left: Vec<String>,
+    /// Rows that entered or moved, by ascending index on the new page.
+    put: Vec<Placed>,
+    /// Rows that look different now.
+    changed: Vec<Placed>,
+}
+
+/// One row and where it stands.
+#[derive(Debug, Serialize)]
+struct Placed {
+    id: String,
+    index: usize,
+    /// The row as HTML; absent when it only moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<String>,
+}
+
+struct Follower {
+    engine: Engine,
+    cluster: Cluster,
+    asked: AskedWindow,
+    live: LiveWindow,
+    /// The rows on the page, by id; `None` before the first update.
+    page: Option<BTreeSet<String>>,
+    sent: BTreeMap<&'static str, String>,
+}
+
+/// The messages of one window.
+pub(super) fn messages(engine: Engine, cluster: Cluster, asked: AskedWindow) -> Messages {
+    let live = match cluster.window(asked.source.clone(), asked.question.ask()) {
+        Ok(live) => live,
+        Err(error) => return stream::once(async move { said("notes", &lost(&error)) }).boxed(),
+    };
+    let follower = Follower { engine, cluster, asked, live, page: None, sent: BTreeMap::new() };
+    stream::unfold(follower, |mut follower| async move {
+        let update = follower.live.next().await?;
+        Some((follower.message(&update), follower))
+    })
+    .boxed()
+}
+
+impl Follower {
+    fn message(&mut self, update: &Update) -> Message {
+        let Self { engine, cluster, asked, page, sent, .. } = self;
+        let (source, question) = (&asked.source, &asked.question);
+        let here = (!asked.inside).then(|| match source {
+            pilothouse_app::Source::Workloads => urls::workloads(cluster.id().as_str()),
+            pilothouse_app::Source::Resource(resource) => urls::list(cluster.id().as_str(), resource),
+        });
+        let listed = Listed { source, question, here, empty: "No rows" };
+        let shape = Shape::new(&update.columns, listed.namespaced(), question);
+        if shape.print() != asked.columns {
+            return Message { reload: true, ..Message::default() };
+        }
+        scene(engine, cluster, question.scope(), |scene| {
+            let rows = update.delta.as_ref().map(|delta| changes(delta, page, &shape, scene));
+            let mut fresh = BTreeMap::new();
+            for (name, html) in parts(&listed, &summary(update), scene) {
+                if sent.get(name) != Some(&html.0) {
+                    sent.insert(name, html.0.clone());
+                    fresh.insert(name, html.0);
+                }
+            }
+            Message { parts: fresh, rows, ..Message::default() }
+        })
+    }
+}
+
+fn summary(update: &Update) -> Summary {
+    Summary {
+        total: update.total,
+        unfiltered: update.unfiltered,
+        as_of: update.as_of,
+        completeness: update.completeness.clone(),
+        notes: update.notes.clone(),
+    }
+}
+
+/// A change set as the page applies it; keeps `page`, the ids that are there.
+fn changes(delta: &Delta, page: &mut Option<BTreeSet<String>>, shape: &Shape, scene: &Scene<'_>) -> Rows {
+    let row = |record: &pilothouse_app::Record| rows::row(&record.row, shape, scene).0;
+    let mut put: Vec<Placed> = delta
+        .entered
+        .iter()
+        .map(|(index, record)| Placed { id: rows::id(&RowId::of(&record.row)), index: *index, html: Some(row(record)) })
+        .collect();
+    // The engine begins anew when it turns to another table; what it then calls entered is the whole page.
+    let whole = page.as_ref().is_none_or(|page| put.iter().any(|placed| page.contains(&placed.id)));
+    put.extend(delta.moved.iter().map(|(index, id)| Placed { id: rows::id(id), index: *index, html: None }));
+    put.sort_by_key(|placed| placed.index);
+    let left: Vec<_> = delta.left.iter().map(rows::id).collect();
+    let page = page.get_or_insert_default();
+    if whole {
+        page.clear();
+    }
+    for id in &left {
+        page.remove(id);
+    }
+    page.extend(put.iter().map(|placed| placed.id.clone()));
+    let changed = delta
+        .changed
+        .iter()
+        .map(|(index, record, _)| Placed {
+            id: rows::id(&RowId::of(&record.row)),
+            index: *index,
+            html: Some(row(record)),
+        })
+        .collect();
+    Rows { whole, left, put, changed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::Question;
+    use crate::samples;
+
+    #[test]
+    fn a_change_carries_only_the_rows_that_differ() {
+        let listing = samples::listing();
+        let shape = Shape::new(&listing.columns, true, &Question::default());
+        let mut page = None;
+        let first = Delta {
+            total: 2,
+            entered: vec![(0, listing.rows[0].clone()), (1, listing.rows[1].clone())],
+            ..Delta::default()
+        };
+        let id = RowId::of(&listing.rows[0].row);
+        let second = Delta {
+            total: 2,
+            left: vec![RowId::of(&listing.rows[1].row)],
+            entered: vec![(0, listing.rows[2].clone())],
+            moved: vec![(1, id)],
+            changed: vec![(1, listing.rows[0].clone(), vec![1])],
+        };
+        samples::with_scene(|scene| {
+            let rows = changes(&first, &mut page, &shape, scene);
+            assert!(rows.whole && rows.left.is_empty() && rows.put.len() == 2);
+            let rows = changes(&second, &mut page, &shape, scene);
+            assert!(!rows.whole);
+            let shown: Vec<_> = rows.put.iter().map(|placed| (placed.index, placed.html.is_some())).collect();
+            assert_eq!(shown, [(0, true), (1, false)]);
+            assert_eq!(rows.left, ["row:Pod./team-b/train-1"]);
+            assert_eq!(rows.changed[0].id, "row:Pod./team-a/web-0");
+            let again = changes(&first, &mut page, &shape, scene);
+            assert!(again.whole, "rows that are there already enter again: the whole page is meant");
+        });
+    }
+}

@@ -1,0 +1,8 @@
+//! Pages: each a view, a handler and a test in one place.
+
+pub(crate) mod clusters;
+pub(crate) mod list;
+pub(crate) mod missing;
+pub(crate) mod object;
+pub(crate) mod palette;
+pub(crate) mod place;

@@ -1,0 +1,220 @@
+//! Lists: `/c/{cluster}/workloads` and `/c/{cluster}/r/{group}/{version}/{plural}`.
+
+use axum::response::Response;
+use maud::{Markup, html};
+use pilothouse_app::{AppError, Catalog, Cluster, ErrorKind, Listing, Source};
+use pilothouse_model::{Completeness, Resource};
+
+use crate::components::icon::icon;
+use crate::components::listing::{Listed, listing};
+use crate::components::scene::Scene;
+use crate::frame::Content;
+use crate::question::Question;
+use crate::urls::{self, Url};
+use crate::visit::{PATIENCE, Visit};
+
+/// `/c/{cluster}/workloads`
+pub(crate) async fn workloads(visit: Visit) -> Response {
+    let result = match visit.cluster() {
+        Ok(cluster) => all_workloads(&visit, &cluster).await,
+        Err(error) => Err(error),
+    };
+    visit.answer(result)
+}
+
+/// `/c/{cluster}/r/{group}/{version}/{plural}`
+pub(crate) async fn resource(visit: Visit) -> Response {
+    visit.answer(of_resource(&visit).await)
+}
+
+/// The list of all workloads, as a page of its own or as the overview of a cluster that no instrument opens.
+pub(crate) async fn all_workloads(visit: &Visit, cluster: &Cluster) -> Result<Content, AppError> {
+    cluster.wait_catalog(PATIENCE).await?;
+    let here = urls::workloads(cluster.id().as_str());
+    let about = About {
+        title: "Workloads".to_owned(),
+        note: "Everything that runs, of all kinds, in one shape.".to_owned(),
+        example: "state:failed gpu:>0 age:<2h",
+    };
+    page(visit, cluster, Source::Workloads, (here, about)).await
+}
+
+async fn of_resource(visit: &Visit) -> Result<Content, AppError> {
+    let cluster = visit.cluster()?;
+    let resource = visit.resource(&cluster).await?;
+    let title = match cluster.catalog() {
+        Some(catalog) => title_of(&catalog, &resource),
+        None => resource.kind.to_string(),
+    };
+    if !resource.offers("list") {
+        return Err(AppError::new(
+            ErrorKind::NotFound,
+            format!("{title} cannot be listed: the API server does not offer it"),
+        ));
+    }
+    let here = urls::list(cluster.id().as_str(), &resource);
+    let note = format!("{} · {}", resource.kind, resource.api_version());
+    let example = if resource.namespaced { "name, namespace, label, field:value" } else { "name, label, field:value" };
+    page(visit, &cluster, Source::Resource(resource), (here, About { title, note, example })).await
+}
+
+/// The plural name for people, as the navigation shows it.
+pub(crate) fn title_of(catalog: &Catalog, resource: &Resource) -> String {
+    catalog
+        .navigation()
+        .into_iter()
+        .flat_map(|group| group.items)
+        .find(|item| item.resource.group == resource.group && item.resource.plural == resource.plural)
+        .map_or_else(|| resource.kind.to_string(), |item| item.title)
+}
+
+/// What a list is about.
+struct About {
+    title: String,
+    note: String,
+    /// What the search field suggests.
+    example: &'static str,
+}
+
+async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, About)) -> Result<Content, AppError> {
+    let (here, about) = about;
+    let question = visit.question()?;
+    let (answer, wrong) = match cluster.list_settled(&source, &question.ask(), PATIENCE).await {
+        Ok(answer) => (answer, None),
+        // A question that cannot be read is answered on its own page, beside the field it was typed into.
+        Err(error) if error.kind == ErrorKind::BadInput => (nothing(), Some(error)),
+        Err(error) => return Err(error),
+    };
+    let empty = format!("No {}", about.title);
+    let listed = Listed { source: &source, question: &question, here: Some(here.clone()), empty: &empty };
+    let body = visit.scene(cluster, question.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref()), scene));
+    let scoped = listed.namespaced().then_some(here);
+    Ok(Content { title: about.title, body, scoped })
+}
+
+/// No rows, and no claim that there are none.
+fn nothing() -> Listing {
+    Listing {
+        columns: Vec::new().into(),
+        rows: Vec::new(),
+        total: 0,
+        unfiltered: 0,
+        as_of: None,
+        completeness: Completeness::Loading,
+        notes: Vec::new(),
+    }
+}
+
+fn view(
+    listed: &Listed<'_>,
+    about: &About,
+    (answer, wrong): (&Listing, Option<&AppError>),
+    scene: &Scene<'_>,
+) -> Markup {
+    html! {
+        div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
+        (toolbar(listed, about, wrong.is_some()))
+        @match wrong {
+            Some(error) => (question_error(error, listed)),
+            None => (listing(listed, answer, scene)),
+        }
+    }
+}
+
+fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
+    let Some(here) = &listed.here else { return html! {} };
+    let question = listed.question;
+    let kept = Question { q: String::new(), offset: 0, ..question.clone() };
+    let widened = Question { wide: !question.wide, ..question.clone() };
+    html! {
+        div.toolbar {
+            form action=(here) method="get" role="search" {
+                @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
+                div.field {
+                    (icon("search"))
+                    input #q type="search" name="q" value=(question.q) placeholder=(about.example) aria-label={ "Filter " (about.title) }
+                        aria-invalid=[wrong.then_some("true")] autocomplete="off" spellcheck="false" autocapitalize="off";
+                    kbd.needs-script { "/" }
+                }
+                button.button { "Filter" }
+            }
+            @if question.filters() { a.button.plain href=(here.ask(&Question { sort: question.sort.clone(), wide: question.wide, ..Question::default() })) { "Clear" } }
+            a.button aria-pressed=(question.wide) role="button" href=(here.ask(&widened)) { @if question.wide { "Fewer columns" } @else { "All columns" } }
+        }
+    }
+}
+
+/// What is wrong with the question, where, and what was likely meant.
+fn question_error(error: &AppError, listed: &Listed<'_>) -> Markup {
+    let (text, span) = error.span.clone().unwrap_or_default();
+    let parts = (text.get(..span.start), text.get(span.clone()), text.get(span.end..));
+    html! {
+        div.question-error role="alert" {
+            p { (error.message) }
+            @if let (Some(before), Some(wrong), Some(after)) = parts { p { code { (before) mark { (wrong) } (after) } } }
+            @match mended(error, listed) {
+                Some((url, text)) => p { "Did you mean " a href=(url) { code { (text) } } "?" },
+                None => @if let Some(hint) = &error.hint { p { (hint) } },
+            }
+        }
+    }
+}
+
+/// The question with the suggestion in place of the words that were wrong.
+fn mended(error: &AppError, listed: &Listed<'_>) -> Option<(Url, String)> {
+    let (here, (text, span), hint) = (listed.here.as_ref()?, error.span.as_ref()?, error.hint.as_ref()?);
+    let text = format!("{}{hint}{}", text.get(..span.start)?, text.get(span.end..)?);
+    let question = listed.question;
+    let mended = if error.span.as_ref()?.0 == question.sort && question.sort != question.q {
+        Question { sort: text.clone(), ..question.clone() }
+    } else {
+        Question { q: text.clone(), ..question.clone() }
+    };
+    Some((here.ask(&mended), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn about() -> About {
+        About { title: "Pods".into(), note: "Pod · v1".into(), example: "name" }
+    }
+
+    fn html(question: &Question, wrong: Option<&AppError>) -> String {
+        let source = Source::Resource(samples::resource("", "v1", "pods", "Pod"));
+        let here = Some(urls::list("prod", &samples::resource("", "v1", "pods", "Pod")));
+        let listed = Listed { source: &source, question, here, empty: "No Pods" };
+        samples::with_scene(|scene| view(&listed, &about(), (&samples::listing(), wrong), scene).into_string())
+    }
+
+    #[test]
+    fn a_list_is_rendered_the_same_twice() {
+        let question = Question { sort: "-age".into(), ..Question::default() };
+        assert_eq!(html(&question, None), html(&question, None));
+        insta::assert_snapshot!(samples::pretty(&html(&question, None)));
+    }
+
+    #[test]
+    fn data_from_the_cluster_is_escaped() {
+        let html = html(&Question { q: "\"><script>".into(), ..Question::default() }, None);
+        assert!(!html.contains("<script>"), "{html}");
+        assert!(html.contains("&lt;img src=x&gt;"), "{html}");
+    }
+
+    #[test]
+    fn a_wrong_word_is_pointed_at_and_mended() {
+        let question = Question { q: "stat:failed oom".into(), ..Question::default() };
+        let error = AppError {
+            kind: ErrorKind::BadInput,
+            message: "there is no field `stat`".into(),
+            hint: Some("state".into()),
+            span: Some(("stat:failed oom".into(), 0..4)),
+        };
+        let html = html(&question, Some(&error));
+        assert!(html.contains("<mark>stat</mark>:failed oom"), "{html}");
+        assert!(html.contains("q=state:failed%20oom"), "{html}");
+        assert!(html.contains(r#"aria-invalid="true""#) && !html.contains("<tbody"), "{html}");
+    }
+}

@@ -1,0 +1,253 @@
+//! The page of one object: `/c/{cluster}/r/{group}/{version}/{plural}[/namespaces/{namespace}]/{name}`.
+
+use axum::response::Response;
+use maud::{Markup, html};
+use pilothouse_app::{AppError, Cluster, ObjectView, yaml};
+use pilothouse_model::{Level, Object, Section};
+
+use super::place::{Window, fill};
+use crate::components::scene::Scene;
+use crate::components::{causes, events, freshness, sections, status, time, tree, value};
+use crate::frame::Content;
+use crate::question::Question;
+use crate::urls;
+use crate::visit::{PATIENCE, Visit};
+
+/// Events on the overview; the events' own view has all.
+const FEW_EVENTS: usize = 8;
+
+/// One of the ways to look at an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// Why, facts, parts, the latest events.
+    Overview,
+    /// All events.
+    Events,
+    /// The object as YAML.
+    Yaml,
+}
+
+impl View {
+    const ALL: [Self; 3] = [Self::Overview, Self::Events, Self::Yaml];
+
+    /// The view that an address names; the overview when it names none.
+    pub(crate) fn read(text: Option<&str>) -> Self {
+        Self::ALL.into_iter().find(|view| Some(view.as_str()) == text).unwrap_or(Self::Overview)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Events => "events",
+            Self::Yaml => "yaml",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Events => "Events",
+            Self::Yaml => "YAML",
+        }
+    }
+}
+
+/// `/c/{cluster}/r/.../{name}`
+pub(crate) async fn show(visit: Visit) -> Response {
+    visit.answer(page(&visit).await)
+}
+
+async fn page(visit: &Visit) -> Result<Content, AppError> {
+    let cluster = visit.cluster()?;
+    let resource = visit.resource(&cluster).await?;
+    let (namespace, name) = visit.object_key(&resource)?;
+    let looked = View::read(visit.query("view"));
+    let object = cluster.object(&resource, namespace, name, PATIENCE).await?;
+    let scope = visit.question()?.scope();
+    let windows = windows(&cluster, &object, looked).await;
+    let watch = urls::watch_object(&resource, namespace, name, looked.as_str());
+    let body = visit.scene(&cluster, scope, |scene| {
+        html! {
+            div data-watch=(watch) {
+                div data-part="head" { (head(&object, looked, scene)) }
+                div data-part="body" { (body(&object, looked, scene)) }
+            }
+            @for window in &windows { (window.show(scene)) }
+        }
+    });
+    Ok(Content { title: format!("{} {name}", resource.kind), body, scoped: None })
+}
+
+/// The live lists of the page stand beside what is morphed: they have streams of their own.
+async fn windows(cluster: &Cluster, object: &ObjectView, looked: View) -> Vec<Window> {
+    match looked {
+        View::Overview => fill(cluster, &object.sections, &Question::default()).await,
+        View::Events | View::Yaml => Vec::new(),
+    }
+}
+
+/// Name, kind, status and the ways to look at it.
+pub(crate) fn head(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup {
+    let resource = &view.resource;
+    let namespace = view.row.namespace.as_deref();
+    let list = urls::list(scene.cluster, resource);
+    let here = urls::object(scene.cluster, resource, namespace, &view.row.name).ask(&scene.scope);
+    html! {
+        div.head.gone[view.gone] {
+            div {
+                ul.crumbs {
+                    li { a href=(list.ask(&scene.scope)) { (resource.kind) } " · " (resource.api_version()) }
+                    @if let Some(namespace) = namespace {
+                        li { a href=(list.ask(&Question { namespaces: vec![namespace.to_owned()], ..Question::default() })) { (namespace) } }
+                    }
+                }
+                h1 { (view.row.name) }
+                p.summary {
+                    @if view.gone { "Deleted. This is the last version seen." } @else { (status::status(&view.row.status)) " " (reason(view)) }
+                }
+            }
+            div { (freshness::line(&view.completeness, view.as_of, scene.now)) }
+        }
+        nav.tabs aria-label="Views" {
+            @for one in View::ALL {
+                @let target = if one == View::Overview { here.clone() } else { here.with("view", one.as_str()) };
+                a href=(target) aria-current=[(one == looked).then_some("page")] {
+                    (one.title())
+                    @if one == View::Events && !view.events.is_empty() { span.count { " " (view.events.len()) } }
+                }
+            }
+        }
+    }
+}
+
+fn reason(view: &ObjectView) -> Markup {
+    let status = &view.row.status;
+    html! {
+        @if !status.reason.is_empty() && status.reason != status.word { span.soft { (status.reason) } " " }
+        @if !status.message.is_empty() { span.soft { (status.message) } }
+    }
+}
+
+/// What one way to look shows.
+pub(crate) fn body(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup {
+    match looked {
+        View::Overview => overview(view, scene),
+        View::Events => events::events(&view.events, &view.events_completeness, usize::MAX, None, scene),
+        View::Yaml => crate::components::yaml::yaml(&yaml(view.object.value())),
+    }
+}
+
+fn overview(view: &ObjectView, scene: &Scene<'_>) -> Markup {
+    let namespace = view.row.namespace.as_deref();
+    let all = scene.object(&view.resource, namespace, &view.row.name).with("view", View::Events.as_str());
+    let more = html! { a href=(all) { "All " (view.events.len()) } };
+    // Listings stand below, beside what is morphed.
+    let told = view.sections.iter().filter(|section| !matches!(section, Section::Listing { .. }));
+    html! {
+        (freshness::trouble(&view.completeness))
+        (causes::causes(&view.causes, scene))
+        @for section in told { (sections::section(section, scene, &mut |_| Markup::default())) }
+        (facts(view, scene))
+        (conditions(&view.object, scene))
+        (tree::tree(view, scene))
+        (events::events(&view.events, &view.events_completeness, FEW_EVENTS, Some(more), scene))
+    }
+}
+
+/// What every object has, and the cells of its list.
+fn facts(view: &ObjectView, scene: &Scene<'_>) -> Markup {
+    let object = &view.object;
+    let mut facts = Vec::new();
+    let cells = view.columns.iter().zip(&view.row.cells);
+    for (column, cell) in cells.filter(|(column, _)| &*column.id != "age") {
+        facts.push((column.title.to_string(), value::cell(cell, column.kind, scene.now)));
+    }
+    if let Some(created) = object.created() {
+        facts.push(("Created".to_owned(), time::date(created, scene.now)));
+    }
+    if let Some(deleted) = object.deleted() {
+        facts.push(("Deletion asked for".to_owned(), time::date(deleted, scene.now)));
+    }
+    facts.push(("UID".to_owned(), html! { code { (object.uid()) } }));
+    let labels: Vec<_> = object.labels().collect();
+    let annotations: Vec<_> = object.annotations().collect();
+    html! {
+        section.card aria-labelledby="facts" {
+            header { h2 id="facts" { "Facts" } }
+            div.body {
+                dl.facts {
+                    @for (label, value) in facts { div { dt { (label) } dd { (value) } } }
+                    @if !labels.is_empty() {
+                        div.whole { dt { "Labels" } dd { ul.chips { @for (key, text) in labels { li.chip { (key) "=" (text) } } } } }
+                    }
+                }
+            }
+        }
+        @if !annotations.is_empty() {
+            details.card #annotations {
+                summary.empty { (annotations.len()) " annotations" }
+                div.body { dl.facts { @for (key, text) in annotations { div.whole { dt { (key) } dd { (text) } } } } }
+            }
+        }
+    }
+}
+
+fn conditions(object: &Object, scene: &Scene<'_>) -> Markup {
+    let conditions: Vec<_> = object.conditions().collect();
+    html! {
+        @if !conditions.is_empty() {
+            section.card aria-labelledby="conditions" {
+                header { h2 id="conditions" { "Conditions" } }
+                div.table tabindex="0" role="region" aria-labelledby="conditions" {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "Type" }
+                                th scope="col" { "Status" }
+                                th scope="col" { "Reason" }
+                                th scope="col" { "Message" }
+                                th scope="col" { "Since" }
+                            }
+                        }
+                        tbody {
+                            @for condition in conditions {
+                                tr {
+                                    th scope="row" { (condition.kind) }
+                                    td { (condition.status) }
+                                    td { (condition.reason) }
+                                    td.wrap { (condition.message) }
+                                    td { @match condition.since { Some(since) => (time::age(since, scene.now)), None => (value::unknown()) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The page of an object that can no longer be read, for the stream.
+pub(crate) fn lost(error: &AppError) -> Markup {
+    freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn an_object_is_rendered_the_same_twice() {
+        for looked in View::ALL {
+            let html = || {
+                samples::with_scene(|scene| {
+                    let view = samples::object_view();
+                    html! { (head(&view, looked, scene)) (body(&view, looked, scene)) }.into_string()
+                })
+            };
+            assert_eq!(html(), html());
+            insta::assert_snapshot!(format!("object_{}", looked.as_str()), samples::pretty(&html()));
+        }
+    }
+}

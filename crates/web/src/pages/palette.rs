@@ -1,0 +1,161 @@
+//! What the palette finds: `/c/{cluster}/palette?q=`.
+
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use pilothouse_app::{AppError, Ask, Cluster, Source};
+use pilothouse_model::GroupResource;
+
+use crate::components::status;
+use crate::failure;
+use crate::urls::{self, Url};
+use crate::visit::{PATIENCE, Visit};
+
+/// Places and kinds shown.
+const MOST: usize = 8;
+/// Objects of one kind shown.
+const MOST_OBJECTS: usize = 6;
+
+/// One thing found.
+struct Found {
+    title: String,
+    note: String,
+    mark: Markup,
+    url: Url,
+}
+
+/// `/c/{cluster}/palette`
+pub(crate) async fn show(visit: Visit) -> Response {
+    match found(&visit).await {
+        Ok(html) => html.into_response(),
+        Err(error) => (failure::status(error.kind), html! { p.nothing { (error.message) } }).into_response(),
+    }
+}
+
+async fn found(visit: &Visit) -> Result<Markup, AppError> {
+    let cluster = visit.cluster()?;
+    let wanted = visit.query("q").unwrap_or_default().trim().to_lowercase();
+    let catalog = cluster.wait_catalog(PATIENCE).await?;
+    let name = cluster.id().as_str();
+    let mut places = vec![
+        plain("Overview", "", urls::cluster(name)),
+        plain("Workloads", "everything that runs", urls::workloads(name)),
+        plain("Clusters", "", urls::clusters()),
+    ];
+    for (instrument, its) in cluster.places() {
+        let manifest = instrument.manifest();
+        places.extend(
+            its.iter().map(|place| plain(place.title, manifest.title, urls::place(name, manifest.id, place.id))),
+        );
+    }
+    let kinds = catalog.navigation().into_iter().flat_map(|group| {
+        let title = group.title;
+        group.items.into_iter().map(move |item| (title.clone(), item))
+    });
+    let kinds = kinds.map(|(group, item)| {
+        let short = item.resource.short_names.iter().map(|name| &**name).collect::<Vec<_>>().join(" ");
+        (plain(&item.title, &group, urls::list(name, &item.resource)), short)
+    });
+    let places = best(places.into_iter().map(|place| (place, String::new())), &wanted);
+    let kinds = best(kinds, &wanted);
+    let objects = if wanted.len() < 2 { Vec::new() } else { objects(&cluster, &wanted).await };
+    Ok(view(&[("Places", places), ("Kinds", kinds), ("Objects", objects)]))
+}
+
+fn plain(title: &str, note: &str, url: Url) -> Found {
+    Found { title: title.to_owned(), note: note.to_owned(), mark: Markup::default(), url }
+}
+
+/// Those that match: by the start of the title first, then by any part of it, its note or its short names.
+fn best(all: impl Iterator<Item = (Found, String)>, wanted: &str) -> Vec<Found> {
+    let mut ranked: Vec<_> = all
+        .filter_map(|(found, aliases)| {
+            let title = found.title.to_lowercase();
+            let rank = if title == wanted || aliases.split(' ').any(|alias| alias == wanted) {
+                0
+            } else if title.starts_with(wanted) {
+                1
+            } else if title.contains(wanted) || found.note.to_lowercase().contains(wanted) {
+                2
+            } else {
+                return None;
+            };
+            Some((rank, found))
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().take(MOST).map(|(_, found)| found).collect()
+}
+
+/// Objects whose name holds the text: among workloads, pods, nodes and namespaces, as far as they are known now.
+async fn objects(cluster: &Cluster, wanted: &str) -> Vec<Found> {
+    let Some(catalog) = cluster.catalog() else { return Vec::new() };
+    let mut sources = vec![Source::Workloads];
+    for plural in ["pods", "nodes", "namespaces"] {
+        sources.extend(catalog.served(GroupResource::new("", plural)).cloned().map(Source::Resource));
+    }
+    let pattern: String = wanted.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')).collect();
+    if pattern.is_empty() {
+        return Vec::new();
+    }
+    let ask = Ask { q: format!("name:*{pattern}*"), limit: Some(MOST_OBJECTS), ..Ask::default() };
+    let answers = sources.iter().map(|source| cluster.list_settled(source, &ask, PATIENCE));
+    let mut seen = std::collections::BTreeSet::new();
+    let mut found = Vec::new();
+    // What cannot be listed cannot be found here; the lists themselves say why.
+    for answer in futures::future::join_all(answers).await.into_iter().flatten() {
+        for record in answer.rows {
+            let row = &record.row;
+            let namespace = row.namespace.as_deref();
+            let url = urls::object(cluster.id().as_str(), &row.resource, namespace, &row.name);
+            if seen.insert(url.as_str().to_owned()) {
+                let note = match namespace {
+                    Some(namespace) => format!("{} · {namespace}", row.resource.kind),
+                    None => row.resource.kind.to_string(),
+                };
+                found.push(Found { title: row.name.to_string(), note, mark: status::status(&row.status), url });
+            }
+        }
+    }
+    found
+}
+
+fn view(groups: &[(&str, Vec<Found>)]) -> Markup {
+    let none = groups.iter().all(|(_, found)| found.is_empty());
+    html! {
+        @if none { p.nothing { "Nothing has this name. Objects are found by name among workloads, pods, nodes and namespaces." } }
+        @for (title, found) in groups.iter().filter(|(_, found)| !found.is_empty()) {
+            h2 { (title) }
+            ul role="group" aria-label=(title) {
+                @for (index, one) in found.iter().enumerate() {
+                    li role="presentation" {
+                        a role="option" id={ "found-" (title) "-" (index) } tabindex="-1" href=(one.url) {
+                            (one.title) (one.mark)
+                            @if !one.note.is_empty() { small { (one.note) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_names_and_short_names_come_first() {
+        let all = || {
+            ["Deployments", "Pods", "PodTemplates", "Jobs"].into_iter().map(|title| {
+                let alias = if title == "Deployments" { "po-like deploy" } else { "" };
+                (plain(title, "Workloads", urls::clusters()), alias.to_owned())
+            })
+        };
+        let titles = |wanted: &str| best(all(), wanted).into_iter().map(|found| found.title).collect::<Vec<_>>();
+        assert_eq!(titles("deploy"), ["Deployments"]);
+        assert_eq!(titles("po"), ["Pods", "PodTemplates"]);
+        assert_eq!(titles("pods"), ["Pods"]);
+        assert_eq!(titles("workloads").len(), 4);
+        assert_eq!(titles("nope").len(), 0);
+    }
+}

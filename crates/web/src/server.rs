@@ -1,0 +1,91 @@
+//! The server: one table of routes behind one door.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{MethodRouter, get};
+use pilothouse_app::Engine;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::guard::{Guard, check};
+use crate::session::{LaunchSecret, Sessions};
+use crate::{api, assets, live, pages};
+
+/// What the server needs besides an engine.
+#[derive(Debug)]
+pub struct WebOptions {
+    /// Where it listens; loopback only.
+    pub listener: TcpListener,
+    /// The secret that opens a session.
+    pub secret: LaunchSecret,
+}
+
+/// Why the server did not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// Local mode has no users and no TLS: it must not be reachable from elsewhere.
+    #[error("the console listens on loopback only, not on {0}: use 127.0.0.1 or [::1]")]
+    NotLoopback(SocketAddr),
+    /// The listener failed.
+    #[error("the console's listener failed: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Web {
+    /// What they ask.
+    pub(crate) engine: Engine,
+    /// Ends the streams when the server ends.
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// The address to open: it carries the secret once, and leads to a page without it.
+pub fn launch_url(address: SocketAddr, secret: &LaunchSecret) -> String {
+    format!("http://{address}/?launch={}", secret.reveal())
+}
+
+/// Serves the console until `shutdown` is cancelled and every request has ended.
+pub async fn serve(engine: Engine, options: WebOptions, shutdown: CancellationToken) -> Result<(), WebError> {
+    let address = options.listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        return Err(WebError::NotLoopback(address));
+    }
+    let router = router(engine, address, options.secret, shutdown.clone());
+    axum::serve(options.listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
+    Ok(())
+}
+
+/// All routes behind the guard, as if they listened on `address`.
+pub fn router(engine: Engine, address: SocketAddr, secret: LaunchSecret, shutdown: CancellationToken) -> Router {
+    let guard = Arc::new(Guard::new(address, Sessions::new(secret, address.port())));
+    pages()
+        .into_iter()
+        .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
+        .merge(api::routes())
+        .fallback(pages::missing::show)
+        .with_state(Web { engine, shutdown })
+        // The last layer is the outermost: nothing above is reached without passing it, the fallback included.
+        .layer(middleware::from_fn_with_state(guard, check))
+}
+
+/// The routes of all pages and streams for people.
+pub(crate) fn pages() -> [(&'static str, MethodRouter<Web>); 12] {
+    [
+        ("/", get(pages::clusters::home)),
+        (assets::ROUTE, get(assets::serve)),
+        ("/clusters", get(pages::clusters::show)),
+        ("/c/{cluster}", get(pages::place::overview)),
+        ("/c/{cluster}/workloads", get(pages::list::workloads)),
+        ("/c/{cluster}/i/{instrument}", get(pages::place::show)),
+        ("/c/{cluster}/i/{instrument}/{place}", get(pages::place::show)),
+        ("/c/{cluster}/r/{group}/{version}/{plural}", get(pages::list::resource)),
+        ("/c/{cluster}/r/{group}/{version}/{plural}/{name}", get(pages::object::show)),
+        ("/c/{cluster}/r/{group}/{version}/{plural}/namespaces/{namespace}/{name}", get(pages::object::show)),
+        ("/c/{cluster}/live", get(live::follow)),
+        ("/c/{cluster}/palette", get(pages::palette::show)),
+    ]
+}

@@ -1,0 +1,112 @@
+//! Who may speak to the console in local mode: whoever holds the secret made at launch.
+
+use std::fmt::Write;
+
+use subtle::ConstantTimeEq;
+
+/// A secret made at launch. It stands in the address that the terminal prints.
+#[derive(Clone)]
+pub struct LaunchSecret(String);
+
+impl LaunchSecret {
+    /// A new one: 32 random bytes in hexadecimal.
+    pub fn generate() -> Self {
+        Self(random())
+    }
+
+    /// The text, for the address to print.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for LaunchSecret {
+    /// Never shows the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LaunchSecret(..)")
+    }
+}
+
+/// The sessions of one process: one person, one value. The launch secret opens a session as often as it is presented while
+/// the process lives, so that the printed address keeps working in a second browser; the cookie holds another value, so
+/// that reading cookies does not give the address away.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    launch: LaunchSecret,
+    value: String,
+    cookie: String,
+}
+
+impl Sessions {
+    /// `port` keeps the cookies of two consoles on one host apart: cookies know no ports.
+    pub(crate) fn new(launch: LaunchSecret, port: u16) -> Self {
+        Self { launch, value: random(), cookie: format!("pilothouse-{port}") }
+    }
+
+    /// Whether this is the secret made at launch.
+    pub(crate) fn is_launch(&self, secret: &str) -> bool {
+        same(secret, &self.launch.0)
+    }
+
+    /// Whether a `Cookie` header carries the session.
+    pub(crate) fn in_cookies(&self, header: &str) -> bool {
+        cookie(header, &self.cookie).is_some_and(|value| same(value, &self.value))
+    }
+
+    /// The `Set-Cookie` header that begins a session. Not `Secure`: loopback speaks plain HTTP.
+    pub(crate) fn set_cookie(&self) -> String {
+        format!("{}={}; Path=/; HttpOnly; SameSite=Strict", self.cookie, self.value)
+    }
+}
+
+/// The value of one cookie in a `Cookie` header.
+pub(crate) fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// Compares without telling by the time it takes how much is right.
+fn same(left: &str, right: &str) -> bool {
+    left.as_bytes().ct_eq(right.as_bytes()).into()
+}
+
+fn random() -> String {
+    let bytes: [u8; 32] = rand::random();
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_never_show() {
+        let (one, other) = (LaunchSecret::generate(), LaunchSecret::generate());
+        assert_ne!(one.reveal(), other.reveal());
+        assert_eq!(one.reveal().len(), 64);
+        assert_eq!(format!("{one:?}"), "LaunchSecret(..)");
+    }
+
+    #[test]
+    fn a_session_is_known_by_its_own_cookie_alone() {
+        let launch = LaunchSecret::generate();
+        let sessions = Sessions::new(launch.clone(), 8700);
+        let set = sessions.set_cookie();
+        let pair = set.split(';').next().unwrap();
+        assert!(sessions.in_cookies(pair));
+        assert!(sessions.in_cookies(&format!("a=b; {pair}; c=d")));
+        assert!(!sessions.in_cookies(&pair.replace("8700", "8701")));
+        assert!(!sessions.in_cookies(&format!("pilothouse-8700={}", launch.reveal())));
+        assert!(!sessions.in_cookies(""));
+        assert!(sessions.is_launch(launch.reveal()));
+        assert!(!sessions.is_launch(""));
+        assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"));
+    }
+}

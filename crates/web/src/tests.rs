@@ -1,0 +1,280 @@
+//! The door, from outside: every route and every stream, with and without what it takes to enter.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use pilothouse_app::{Contexts, Engine, OPERATIONS};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::guard::PUBLIC;
+use crate::server::{pages, router};
+use crate::session::LaunchSecret;
+
+const HOST: &str = "127.0.0.1:8700";
+
+/// A console over a cluster that does not answer: port 1 of loopback refuses.
+struct Console {
+    router: Router,
+    secret: LaunchSecret,
+    cookie: String,
+    _folder: tempfile::TempDir,
+}
+
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: prod\nclusters:\n- name: c\n  cluster: {server: 'http://127.0.0.1:1'}\nusers:\n- name: u\n  user: {token: t}\ncontexts:\n- name: prod\n  context: {cluster: c, user: u}\n- name: other/one\n  context: {cluster: c, user: u}\n";
+
+async fn console() -> Console {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(&path, KUBECONFIG).unwrap();
+    let engine = Engine::new(Contexts::load(Some(path), None).unwrap());
+    let secret = LaunchSecret::generate();
+    let address: SocketAddr = HOST.parse().unwrap();
+    let router = router(engine, address, secret.clone(), CancellationToken::new());
+    let entered = router.clone().oneshot(get(&format!("/?launch={}", secret.reveal()), &[])).await.unwrap();
+    assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+    assert_eq!(entered.headers()[header::LOCATION], "/");
+    let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    Console { router, secret, cookie, _folder: folder }
+}
+
+fn get(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::get(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header(header::HOST, HOST);
+    }
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(Body::empty()).unwrap()
+}
+
+impl Console {
+    async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.router.clone().oneshot(get(path, headers)).await.unwrap()
+    }
+
+    async fn enter(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut headers = headers.to_vec();
+        headers.push(("cookie", &self.cookie));
+        self.ask(path, &headers).await
+    }
+}
+
+async fn text(response: Response<Body>) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// Every route with something in the place of its parameters.
+fn every_path() -> Vec<String> {
+    let fill = |path: &str| {
+        path.split('/')
+            .map(|segment| match segment {
+                "{cluster}" => "prod",
+                "{group}" => "core",
+                "{version}" => "v1",
+                "{plural}" => "pods",
+                other if other.starts_with('{') => "name",
+                other => other,
+            })
+            .collect::<Vec<_>>()
+            .join("/")
+    };
+    let mut paths: Vec<_> = pages().iter().map(|(path, _)| fill(path)).collect();
+    paths.extend(OPERATIONS.iter().map(|operation| fill(&format!("/api/v1{}", operation.path))));
+    paths.extend(["/api/v1/openapi.json".to_owned(), "/no/such/page".to_owned(), "/favicon.ico".to_owned()]);
+    paths
+}
+
+#[tokio::test]
+async fn no_route_answers_without_a_session() {
+    let console = console().await;
+    for path in every_path() {
+        for accept in ["text/html", "application/json", "text/event-stream"] {
+            for headers in [
+                vec![("accept", accept)],
+                vec![("accept", accept), ("cookie", "pilothouse-8700=guess")],
+                vec![("accept", accept), ("authorization", "Bearer guess")],
+            ] {
+                let response = console.ask(&path, &headers).await;
+                assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {headers:?}");
+                assert!(response.headers().get(header::SET_COOKIE).is_none());
+            }
+        }
+    }
+    let wrong = console.ask("/?launch=0000", &[]).await;
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
+    assert!(text(wrong).await.contains("Open the address that pilothouse printed"));
+}
+
+#[tokio::test]
+async fn another_host_origin_or_site_is_refused_everywhere_even_with_a_session() {
+    let console = console().await;
+    let mut paths = every_path();
+    paths.extend(PUBLIC.map(str::to_owned));
+    paths.push(format!("/?launch={}", console.secret.reveal()));
+    for path in paths {
+        for header in [
+            ("host", "evil.example:8700"),
+            ("host", "127.0.0.1:8701"),
+            ("host", "127.0.0.1"),
+            ("origin", "http://evil.example"),
+            ("origin", "http://127.0.0.1:8701"),
+            ("origin", "https://127.0.0.1:8700"),
+            ("origin", "http://localhost:8700"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let response = console.enter(&path, &[header]).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path} {header:?}");
+            assert!(response.headers().get(header::SET_COOKIE).is_none(), "{path} {header:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_opens_every_way_that_it_should() {
+    let console = console().await;
+    let bearer = format!("Bearer {}", console.secret.reveal());
+    for headers in [
+        vec![("cookie", console.cookie.as_str())],
+        vec![("authorization", bearer.as_str())],
+        vec![("cookie", console.cookie.as_str()), ("host", "localhost:8700"), ("origin", "http://localhost:8700")],
+        vec![("cookie", console.cookie.as_str()), ("host", "[::1]:8700")],
+        vec![("cookie", console.cookie.as_str()), ("sec-fetch-site", "same-origin")],
+        // A link in another page may lead here, but only as a link.
+        vec![("cookie", console.cookie.as_str()), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+    ] {
+        assert_eq!(console.ask("/clusters", &headers).await.status(), StatusCode::OK, "{headers:?}");
+    }
+    // The printed address works again while the console lives, and never stays in the address bar.
+    let again = console.enter(&format!("/?launch={}", console.secret.reveal()), &[]).await;
+    assert_eq!(again.headers()[header::LOCATION], "/");
+}
+
+#[tokio::test]
+async fn only_the_look_of_the_refusal_is_public() {
+    let console = console().await;
+    assert_eq!(PUBLIC.len(), 2);
+    for path in PUBLIC {
+        let response = console.ask(path, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert!(response.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+    }
+    assert_eq!(console.ask(crate::assets::SCRIPT, &[]).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn every_answer_is_dressed() {
+    let console = console().await;
+    let answers = [
+        console.ask("/clusters", &[]).await,
+        console.ask("/clusters", &[("host", "evil")]).await,
+        console.enter("/clusters", &[]).await,
+        console.enter("/api/v1/clusters", &[]).await,
+        console.enter(crate::assets::SCRIPT, &[]).await,
+        console.enter("/nothing", &[]).await,
+    ];
+    for response in answers {
+        let value = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        let policy = value("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(value("x-content-type-options"), "nosniff");
+        assert_eq!(value("referrer-policy"), "no-referrer");
+        assert_eq!(value("cross-origin-resource-policy"), "same-origin");
+        assert!(["no-store", "public, max-age=31536000, immutable"].contains(&value("cache-control").as_str()));
+    }
+}
+
+#[tokio::test]
+async fn odd_parameters_are_harmless() {
+    let console = console().await;
+    for path in [
+        "/c/%2e%2e/r/core/v1/pods",
+        "/c/..%2f..%2fetc",
+        "/c/prod/r/%2e%2e/%2e%2e/%2e%2e",
+        "/c/prod/r/core/v1/pods/namespaces/%2e%2e/x",
+        "/c/prod/r/core/v1/pods/namespaces/a%2f..%2fb/x",
+        "/c/prod/r/core/v1/pods/namespaces/a/%00",
+        "/c/prod/r/core/v1/pods/namespaces/a/%ff",
+        "/c/prod/r/core/v1/pods?offset=minus&ns=%2e%2e",
+        "/assets/%2e%2e%2fmanifest.json",
+        "/assets/..%2f..%2fpackage.json",
+        "/api/v1/clusters/%2e%2e/resources",
+        "/api/v1/clusters/prod/resources/core/v1/pods/namespaces/%2e%2e/x",
+        "/c/prod/live?watch=o/core/v1/pods/namespaces/..%252fx/y&watch=%ff&watch=",
+    ] {
+        let response = console.enter(path, &[]).await;
+        assert!(!response.status().is_server_error() || response.status() == StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_ne!(response.headers().get(header::CONTENT_SECURITY_POLICY), None, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_does_not_answer_is_told_and_the_console_stays_up() {
+    let console = console().await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let page = loop {
+        let response = console.enter("/c/prod/r/core/v1/pods", &[]).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let page = text(response).await;
+        if page.contains("data-until") {
+            break page;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{page}");
+    };
+    assert!(page.contains("cannot reach the API server http://127.0.0.1:1"), "{page}");
+    assert!(page.contains("data-watch=\"state?was=down\""), "{page}");
+    let clusters = text(console.enter("/clusters", &[]).await).await;
+    assert!(clusters.contains("/c/other%2Fone"), "{clusters}");
+    let home = console.enter("/", &[]).await;
+    assert_eq!(home.headers()[header::LOCATION], "/c/prod");
+}
+
+#[tokio::test]
+async fn an_unknown_cluster_is_named_with_those_there_are() {
+    let console = console().await;
+    let response = console.enter("/c/prud", &[]).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let page = text(response).await;
+    assert!(page.contains("prud") && page.contains("prod"), "{page}");
+    let answer = console.enter("/api/v1/clusters/prud/resources", &[]).await;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    let body: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
+    assert_eq!(body["error"]["kind"], "notFound");
+}
+
+#[tokio::test]
+async fn the_stream_tells_of_the_connection_first() {
+    let console = console().await;
+    let response = console.enter("/c/prod/live?watch=state%3Fwas%3Ddown", &[("accept", "text/event-stream")]).await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let mut body = response.into_body();
+    let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    let event = String::from_utf8(frame.to_vec()).unwrap();
+    assert!(event.starts_with("event: update\ndata: {\"watch\":0,\"parts\":{\"connection\":"), "{event}");
+}
+
+#[tokio::test]
+async fn every_operation_is_a_route_and_every_route_an_operation() {
+    let console = console().await;
+    let described: serde_json::Value =
+        serde_json::from_str(&text(console.enter("/api/v1/openapi.json", &[]).await).await).unwrap();
+    let described = described["paths"].as_object().unwrap();
+    assert_eq!(described.len(), OPERATIONS.len());
+    for operation in OPERATIONS {
+        assert!(described.contains_key(operation.path), "{}", operation.path);
+        // A route answers the wrong method with 405; what is no route would be 404.
+        let path = operation.path.replace(['{', '}'], "");
+        let request = Request::post(format!("/api/v1{path}"))
+            .header(header::HOST, HOST)
+            .header(header::COOKIE, &console.cookie)
+            .body(Body::empty())
+            .unwrap();
+        let response = console.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{}", operation.path);
+    }
+    assert_eq!(console.enter("/api/v1/unheard-of", &[]).await.status(), StatusCode::NOT_FOUND);
+}
