@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use pilothouse_model::{Cause, Object, Objects};
 
-pub(crate) use draft::{Draft, about, about_value, event_evidence};
+pub(crate) use draft::{Draft, about, about_value};
+pub(crate) use volumes::of_claim;
 
 /// Why this pod is as it is, ranked.
 pub(crate) fn of_pod(pod: &Object, objects: &dyn Objects) -> Vec<Cause> {
@@ -115,8 +116,14 @@ pub(crate) fn rank(causes: Vec<Cause>) -> Vec<Cause> {
 
 /// When several pods show the same cause, says how many and keeps a few of them.
 fn tell_how_many(cause: &mut Cause) {
-    let pods: BTreeSet<_> = cause.evidence.iter().filter(|evidence| evidence.object.kind == "Pod").collect::<Vec<_>>()
-        .into_iter().map(|evidence| (&evidence.object.namespace, &evidence.object.name)).collect();
+    let pods: BTreeSet<_> = cause
+        .evidence
+        .iter()
+        .filter(|evidence| evidence.object.kind == "Pod")
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|evidence| (&evidence.object.namespace, &evidence.object.name))
+        .collect();
     let count = pods.len();
     if count > 1 && !cause.detail.contains("The same in ") {
         let words = format!("The same in {count} pods.");

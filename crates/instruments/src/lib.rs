@@ -13,5 +13,5 @@ use pilothouse_model::Instrument;
 
 /// Every instrument, by id.
 pub fn all() -> &'static [&'static dyn Instrument] {
-    &[&crate::core::Core, &crate::kubeflow::Kubeflow]
+    &[&core::Core, &kubeflow::Kubeflow]
 }

@@ -66,7 +66,8 @@ impl<'a> Part<'a> {
         if let Some(ending) = ending.filter(|_| waiting != "CrashLoopBackOff") {
             causes.extend(self.exit(&ending));
         }
-        let after = |draft: Draft| if self.init { draft.detail("The pod's own containers wait for it.") } else { draft };
+        let after =
+            |draft: Draft| if self.init { draft.detail("The pod's own containers wait for it.") } else { draft };
         causes.into_iter().map(|draft| after(draft).done()).collect()
     }
 
@@ -134,14 +135,17 @@ impl<'a> Part<'a> {
             None => "it has no limit: its node ran out of memory".to_owned(),
         };
         let mut ended = self.ended(ending, &["reason", "exitCode"]).into_iter();
-        let draft = Draft::new("out-of-memory", format!("{} ran out of memory ({words})", self.opening()), ended.next()?);
+        let draft =
+            Draft::new("out-of-memory", format!("{} ran out of memory ({words})", self.opening()), ended.next()?);
         let draft = match limit {
             Some(_) => draft.advise("Raise the container's memory limit, or make the program use less"),
-            None => draft.advise("Give the container a memory request and limit, so that it lands on a node that has enough"),
+            None => draft
+                .advise("Give the container a memory request and limit, so that it lands on a node that has enough"),
         };
-        let draft = draft.evidence(ended).evidence(limit).advise(
-            "In training, a smaller batch, fewer data loader workers or gradient accumulation lower the need",
-        );
+        let draft = draft
+            .evidence(ended)
+            .evidence(limit)
+            .advise("In training, a smaller batch, fewer data loader workers or gradient accumulation lower the need");
         Some(if ending.field == "lastState" { draft.detail(self.restarted()) } else { draft })
     }
 

@@ -23,11 +23,14 @@ pub(super) fn of_events(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
 
 /// A creation that failed for a reason that is none of ours.
 fn unread(event: &Object, message: &str) -> Option<Cause> {
-    let failed = matches!(event_reason(event), "FailedCreate" | "FailedDaemonPod") || event_reason(event).ends_with("CreationFailed");
+    let failed = matches!(event_reason(event), "FailedCreate" | "FailedDaemonPod")
+        || event_reason(event).ends_with("CreationFailed");
     let warning = event.text("/type") == Some("Warning");
     (failed && warning).then(|| {
         let title = format!("It could not make what it needs: {}", shortened(message));
-        Draft::new("create-failed", title, event_evidence(event)).advise("The message names what the API server refused").done()
+        Draft::new("create-failed", title, event_evidence(event))
+            .advise("The message names what the API server refused")
+            .done()
     })
 }
 
@@ -39,15 +42,24 @@ pub(super) fn of_refusal(evidence: Evidence, message: &str, objects: &dyn Object
         let (webhook, said) = rest.split_once("\" denied the request")?;
         let said = said.trim_start_matches([':', ' ']);
         let title = format!("The admission webhook `{webhook}` refused it: {}", shortened(said));
-        Some(Draft::new("admission", title, evidence).advise("Change what the policy objects to, or ask whoever runs it").done())
+        Some(
+            Draft::new("admission", title, evidence)
+                .advise("Change what the policy objects to, or ask whoever runs it")
+                .done(),
+        )
     } else if message.contains("failed calling webhook") {
         let webhook = between(message, "failed calling webhook \"", "\"").unwrap_or("<unknown>");
-        let draft = Draft::new("webhook-unreachable", format!("The admission webhook `{webhook}` does not answer"), evidence);
+        let draft =
+            Draft::new("webhook-unreachable", format!("The admission webhook `{webhook}` does not answer"), evidence);
         Some(draft.detail(shortened(message)).advise("See whether the pods behind the webhook's service run").done())
     } else if message.contains("violates PodSecurity") {
         let said = message.split_once("violates PodSecurity").map_or(message, |(_, said)| said).trim();
         let level = between(said, "\"", "\"").unwrap_or("<unknown>");
-        let draft = Draft::new("pod-security", format!("The namespace's pod security level `{level}` forbids the pod"), evidence);
+        let draft = Draft::new(
+            "pod-security",
+            format!("The namespace's pod security level `{level}` forbids the pod"),
+            evidence,
+        );
         Some(draft.detail(shortened(said)).advise("Set the `securityContext` that the message names").done())
     } else if message.contains("serviceaccount \"") && message.contains("not found") {
         let name = between(message, "serviceaccount \"", "\"").unwrap_or("<unknown>");
@@ -55,7 +67,8 @@ pub(super) fn of_refusal(evidence: Evidence, message: &str, objects: &dyn Object
         Some(draft.advise("Create it in this namespace, or name another one").done())
     } else if message.contains("is forbidden: ") && (message.contains("usage per ") || message.contains("LimitRange")) {
         let said = message.split_once("is forbidden: ").map_or(message, |(_, said)| said);
-        let draft = Draft::new("limit-range", format!("The namespace's limits forbid it: {}", shortened(said)), evidence);
+        let draft =
+            Draft::new("limit-range", format!("The namespace's limits forbid it: {}", shortened(said)), evidence);
         Some(draft.advise("Ask for an amount within the namespace's LimitRange").done())
     } else {
         None
@@ -74,7 +87,9 @@ fn quota(evidence: Evidence, message: &str, objects: &dyn Objects) -> Cause {
     };
     let (requested, used, limited) = (part("requested"), part("used"), part("limited"));
     let of = |list: &[(&str, &str)], key: &str| {
-        list.iter().find(|(name, _)| *name == key).map_or_else(|| "<unknown>".to_owned(), |(_, amount)| (*amount).to_owned())
+        list.iter()
+            .find(|(name, _)| *name == key)
+            .map_or_else(|| "<unknown>".to_owned(), |(_, amount)| (*amount).to_owned())
     };
     let lines: Vec<String> = requested
         .iter()

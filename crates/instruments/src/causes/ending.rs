@@ -45,24 +45,33 @@ fn condition_evidence(object: &Object, condition: Condition<'_>) -> Evidence {
 
 fn preemption(pod: &Object, condition: Option<Condition<'_>>, events: &[Arc<Object>]) -> Option<Cause> {
     let told = events.iter().filter(|event| event_reason(event) == "Preempted").map(|event| event_evidence(event));
-    let mut evidence = condition.map(|condition| condition_evidence(pod, condition)).into_iter().chain(told).chain(status(pod));
+    let mut evidence =
+        condition.map(|condition| condition_evidence(pod, condition)).into_iter().chain(told).chain(status(pod));
     let title = "The pod made room for one with a higher priority";
-    let draft = Draft::new("preempted", title, evidence.next()?).evidence(evidence).evidence(about(pod, "/spec/priorityClassName"));
+    let draft = Draft::new("preempted", title, evidence.next()?)
+        .evidence(evidence)
+        .evidence(about(pod, "/spec/priorityClassName"));
     Some(draft.advise("Use a higher `priorityClassName`, or save checkpoints so that a restart costs little").done())
 }
 
 fn eviction(pod: &Object) -> Option<Cause> {
     let message = pod.text("/status/message").unwrap_or_default();
-    let short = between(message, "low on resource: ", ".").or_else(|| message.split_once("low on resource: ").map(|(_, rest)| rest));
+    let short = between(message, "low on resource: ", ".")
+        .or_else(|| message.split_once("low on resource: ").map(|(_, rest)| rest));
     let (why, advice) = if let Some(resource) = short {
         let advice = match resource.trim_end_matches(". ") {
-            "memory" => "Set memory requests near to what the pod really uses; pods that use more than they asked for go first",
+            "memory" => {
+                "Set memory requests near to what the pod really uses; pods that use more than they asked for go first"
+            }
             "ephemeral-storage" => "Write large files to a volume, and set `ephemeral-storage` requests and limits",
             _ => "Look at what uses up this resource on the node",
         };
         (format!("the node was low on {}", resource.trim()), advice)
     } else if message.contains("exceed") {
-        (shortened(message).trim_end_matches(['.', ' ']).to_owned(), "Raise the limit that it names, or write to a volume")
+        (
+            shortened(message).trim_end_matches(['.', ' ']).to_owned(),
+            "Raise the limit that it names, or write to a volume",
+        )
     } else if message.is_empty() {
         ("the node does not say why".to_owned(), "Look at the node's conditions and events")
     } else {
@@ -103,19 +112,28 @@ fn refusal(pod: &Object, reason: &str) -> Option<Cause> {
     let title = format!("Node `{node}` refused the pod: {why}");
     let draft = Draft::new("node-refused", title, evidence.next()?).evidence(evidence);
     let draft = draft.detail(shortened(pod.text("/status/message").unwrap_or_default()));
-    Some(draft.advise("Delete the pod so that its controller makes a new one; look at device plugins on that node").done())
+    Some(
+        draft
+            .advise("Delete the pod so that its controller makes a new one; look at device plugins on that node")
+            .done(),
+    )
 }
 
 fn disrupted(pod: &Object, condition: Condition<'_>) -> Cause {
     let (id, title) = match condition.reason {
-        "DeletionByTaintManager" => ("node-lost", "The pod was removed from a node with a taint that it does not tolerate"),
+        "DeletionByTaintManager" => {
+            ("node-lost", "The pod was removed from a node with a taint that it does not tolerate")
+        }
         "EvictionByEvictionAPI" => ("evicted", "The pod was evicted on request, as a drain of its node does"),
         "DeletionByPodGC" => ("node-lost", "The pod was removed because its node no longer exists"),
         "TerminationByKubelet" => ("evicted", "The pod was ended by its node"),
         _ => ("evicted", "The pod was disrupted"),
     };
     let draft = Draft::new(id, title, condition_evidence(pod, condition)).evidence(status(pod));
-    draft.detail(shortened(condition.message)).advise("Its controller makes a new one; see what happened to the node").done()
+    draft
+        .detail(shortened(condition.message))
+        .advise("Its controller makes a new one; see what happened to the node")
+        .done()
 }
 
 /// A pod that should run on a node that does not answer.
@@ -123,7 +141,8 @@ fn lost_node(pod: &Object, reason: &str, objects: &dyn Objects) -> Option<Cause>
     let name = pod.text("/spec/nodeName").filter(|name| !name.is_empty())?;
     let over = pod.text("/status/phase") == Some("Failed");
     let nodes = GroupResource::new("", "nodes");
-    let advice = "Look at the node's kubelet and network; when it is gone for good, delete the node or force-delete the pod";
+    let advice =
+        "Look at the node's kubelet and network; when it is gone for good, delete the node or force-delete the pod";
     let draft = match objects.get(nodes, None, name) {
         Lookup::Found(node) => {
             let ready = node.condition("Ready").filter(|condition| !condition.is_true());
@@ -137,10 +156,13 @@ fn lost_node(pod: &Object, reason: &str, objects: &dyn Objects) -> Option<Cause>
                 .evidence(about(pod, "/spec/nodeName"))
         }
         Lookup::Missing if !over => {
-            Draft::new("node-lost", format!("Node `{name}` no longer exists"), about(pod, "/spec/nodeName")?).evidence(phase(pod))
+            Draft::new("node-lost", format!("Node `{name}` no longer exists"), about(pod, "/spec/nodeName")?)
+                .evidence(phase(pod))
         }
-        _ if reason == "NodeLost" => Draft::new("node-lost", format!("Node `{name}` does not answer"), about(pod, "/status/reason")?)
-            .evidence(about(pod, "/status/message")),
+        _ if reason == "NodeLost" => {
+            Draft::new("node-lost", format!("Node `{name}` does not answer"), about(pod, "/status/reason")?)
+                .evidence(about(pod, "/status/message"))
+        }
         _ => return None,
     };
     Some(draft.advise(advice).done())
@@ -149,7 +171,10 @@ fn lost_node(pod: &Object, reason: &str, objects: &dyn Objects) -> Option<Cause>
 fn unreachable_taint(node: &Object) -> Option<Evidence> {
     let taints = node.items("/spec/taints").iter().filter_map(|taint| Some((taint.text("/key")?, taint)));
     let mut bad = taints.filter(|(key, _)| {
-        matches!(*key, "node.kubernetes.io/unreachable" | "node.kubernetes.io/not-ready" | "node.kubernetes.io/out-of-service")
+        matches!(
+            *key,
+            "node.kubernetes.io/unreachable" | "node.kubernetes.io/not-ready" | "node.kubernetes.io/out-of-service"
+        )
     });
     let (key, taint) = bad.next()?;
     let effect = taint.text("/effect").unwrap_or_default();

@@ -32,7 +32,9 @@ fn failing_probe(pod: &Object, probe: &str, event: &Object) -> Option<Cause> {
     let (consequence, advice) = match probe {
         // A probe that failed while the pod came up, and holds now, is no cause.
         "Readiness" if is_ready(pod) => return None,
-        "Readiness" => ("It gets no traffic until the probe holds.", "Ask the address that the probe asks from inside the pod"),
+        "Readiness" => {
+            ("It gets no traffic until the probe holds.", "Ask the address that the probe asks from inside the pod")
+        }
         _ if is_ready(pod) && !restarts() => return None,
         _ => (
             "The kubelet restarts it when the probe has failed often enough.",

@@ -30,7 +30,10 @@ const READINGS: [(&[&str], Reading); 8] = [
         &["manifest unknown", "not found", "notfound", "name unknown", "does not exist in the registry"],
         Reading {
             why: "the registry has no such image or tag",
-            advice: &["Check the spelling of the image and its tag", "Check that the image was pushed to this registry"],
+            advice: &[
+                "Check the spelling of the image and its tag",
+                "Check that the image was pushed to this registry",
+            ],
         },
     ),
     (
@@ -58,7 +61,15 @@ const READINGS: [(&[&str], Reading); 8] = [
         },
     ),
     (
-        &["no such host", "i/o timeout", "connection refused", "connection reset", "tls handshake timeout", "deadline exceeded", "dial tcp"],
+        &[
+            "no such host",
+            "i/o timeout",
+            "connection refused",
+            "connection reset",
+            "tls handshake timeout",
+            "deadline exceeded",
+            "dial tcp",
+        ],
         Reading {
             why: "the registry cannot be reached from the node",
             advice: &["Check the registry's host name, and the node's network, proxy and DNS"],
@@ -82,17 +93,24 @@ const READINGS: [(&[&str], Reading); 8] = [
 ];
 
 /// The cause that this image is not there. `waiting` is evidence of the container's waiting reason, `message` its message.
-pub(super) fn cause(container: &str, image: &str, waiting: Vec<Evidence>, message: &str, events: &[&Object]) -> Option<Draft> {
+pub(super) fn cause(
+    container: &str,
+    image: &str,
+    waiting: Vec<Evidence>,
+    message: &str,
+    events: &[&Object],
+) -> Option<Draft> {
     let told: Vec<&&Object> = events
         .iter()
         .filter(|event| matches!(event_reason(event), "Failed" | "InspectFailed" | "ErrImageNeverPull"))
         .filter(|event| event_message(event).contains(image) || event_message(event).contains("image"))
         .collect();
     // Back-off messages say nothing new; the event beside them does.
-    let texts: Vec<String> =
-        std::iter::once(message).chain(told.iter().map(|event| event_message(event)))
-            // The image's own name must not be taken for the registry's answer.
-            .map(|text| text.replace(image, "").to_lowercase()).collect();
+    let texts: Vec<String> = std::iter::once(message)
+        .chain(told.iter().map(|event| event_message(event)))
+        // The image's own name must not be taken for the registry's answer.
+        .map(|text| text.replace(image, "").to_lowercase())
+        .collect();
     let reading = READINGS
         .iter()
         .find(|(words, _)| texts.iter().any(|text| words.iter().any(|word| text.contains(word))))

@@ -98,7 +98,9 @@ fn why(text: &str) -> Why<'_> {
         Why::VolumeElsewhere
     } else if has("unbound immediate PersistentVolumeClaims") {
         Why::UnboundClaim
-    } else if let Some(name) = super::draft::between(text, "persistentvolumeclaim \"", "\"").filter(|_| has("not found")) {
+    } else if let Some(name) =
+        super::draft::between(text, "persistentvolumeclaim \"", "\"").filter(|_| has("not found"))
+    {
         Why::MissingClaim(name)
     } else if has("affinity") || has("topology spread") {
         Why::OtherPods

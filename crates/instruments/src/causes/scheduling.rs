@@ -53,7 +53,9 @@ fn gated(pod: &Object, condition: Condition<'_>) -> Cause {
 fn unschedulable(pod: &Object, message: &str, evidence: Evidence) -> Cause {
     let Some(verdict) = scheduler::read(message) else {
         let title = format!("No node can take the pod: {}", shortened(message).trim_end_matches('.'));
-        return Draft::new("unschedulable", title, evidence).advise("See which nodes are ready: `kubectl get nodes`").done();
+        return Draft::new("unschedulable", title, evidence)
+            .advise("See which nodes are ready: `kubectl get nodes`")
+            .done();
     };
     let draft = Draft::new("unschedulable", title(&verdict), evidence).evidence(wishes(pod, &verdict));
     let draft = if verdict.blockers.len() > NAMED {
@@ -112,13 +114,14 @@ fn requests(pod: &Object, resource: &str) -> Vec<Evidence> {
 fn advise(mut draft: Draft, verdict: &Verdict<'_>) -> Draft {
     for blocker in &verdict.blockers {
         draft = match &blocker.why {
-            Why::Insufficient(resource) => draft.advise(format!(
-                "Ask for less `{resource}`, wait until others release it, or add nodes that have it"
-            )),
+            Why::Insufficient(resource) => draft
+                .advise(format!("Ask for less `{resource}`, wait until others release it, or add nodes that have it")),
             Why::Taint(taint) if taint.starts_with("node.kubernetes.io/") => {
                 draft.advise(format!("See why nodes carry `{taint}`: `kubectl get nodes`"))
             }
-            Why::Taint(taint) => draft.advise(format!("If the pod belongs on those nodes, add a toleration for `{taint}`")),
+            Why::Taint(taint) => {
+                draft.advise(format!("If the pod belongs on those nodes, add a toleration for `{taint}`"))
+            }
             Why::Selector => draft.advise("Compare the pod's node selector and affinity with the nodes' labels"),
             Why::Cordoned => draft.advise("Uncordon the nodes when their maintenance is over"),
             Why::VolumeElsewhere => draft.advise("The volume ties the pod to its zone or node: free room there"),
@@ -139,5 +142,10 @@ fn unseen(pod: &Object) -> Option<Cause> {
     let name = pod.text("/spec/schedulerName").unwrap_or("default-scheduler");
     let title = format!("The scheduler `{name}` has not looked at the pod yet");
     let draft = Draft::new("no-scheduler", title, phase(pod)?).certainty(Certainty::Possible);
-    Some(draft.evidence(about(pod, "/spec/schedulerName")).advise("If this lasts, see whether that scheduler runs").done())
+    Some(
+        draft
+            .evidence(about(pod, "/spec/schedulerName"))
+            .advise("If this lasts, see whether that scheduler runs")
+            .done(),
+    )
 }

@@ -21,7 +21,8 @@ pub(super) fn causes(pod: &Object, events: &[Arc<Object>], objects: &dyn Objects
 
 fn claims(pod: &Object, objects: &dyn Objects) -> Vec<Cause> {
     let volumes = pod.items("/spec/volumes").iter();
-    let names = volumes.filter_map(|volume| Some((volume.text("/name")?, volume.text("/persistentVolumeClaim/claimName")?)));
+    let names =
+        volumes.filter_map(|volume| Some((volume.text("/name")?, volume.text("/persistentVolumeClaim/claimName")?)));
     let resource = GroupResource::new("", "persistentvolumeclaims");
     names
         .filter_map(|(volume, claim)| match objects.get(resource, pod.namespace(), claim) {
@@ -42,8 +43,14 @@ pub(crate) fn of_claim(claim: &Object, objects: &dyn Objects) -> Option<Cause> {
     let phase = claim.text("/status/phase")?;
     let name = claim.name();
     if phase == "Lost" {
-        let draft = Draft::new("pending-claim", format!("The volume of claim `{name}` is lost"), about(claim, "/status/phase")?);
-        return Some(draft.evidence(about(claim, "/spec/volumeName")).advise("Restore the volume, or make a new claim").done());
+        let draft = Draft::new(
+            "pending-claim",
+            format!("The volume of claim `{name}` is lost"),
+            about(claim, "/status/phase")?,
+        );
+        return Some(
+            draft.evidence(about(claim, "/spec/volumeName")).advise("Restore the volume, or make a new claim").done(),
+        );
     }
     if phase != "Pending" {
         return None;
@@ -79,7 +86,8 @@ pub(crate) fn of_claim(claim: &Object, objects: &dyn Objects) -> Option<Cause> {
             .evidence([event_evidence(event)])
             .advise("Name a `storageClassName`, mark a storage class as the default, or create a fitting volume")
     } else {
-        Draft::new("pending-claim", format!("Claim `{name}` has no volume yet"), first).certainty(Certainty::Likely)
+        Draft::new("pending-claim", format!("Claim `{name}` has no volume yet"), first)
+            .certainty(Certainty::Likely)
             .advise("Look at the claim's events and storage class")
     };
     Some(draft.evidence(about(claim, "/spec/storageClassName")).done())
@@ -107,6 +115,8 @@ fn failing_mount(event: &Object) -> Cause {
             .advise("Look at the volume attachment, and at the storage driver's pod on this node")
             .done()
     } else {
-        draft(format!("Volume{volume} cannot be mounted")).advise("Look at the storage driver's pod on this node").done()
+        draft(format!("Volume{volume} cannot be mounted"))
+            .advise("Look at the storage driver's pod on this node")
+            .done()
     }
 }
