@@ -169,7 +169,7 @@ impl Family for Experiment {
             title: "Trials".to_owned(),
             resource: Some((TRIALS.group.to_owned(), TRIALS.plural.to_owned())),
             query: format!("label:{LABEL}={} ns:{}", object.name(), object.namespace().unwrap_or_default()),
-            sort: "-age".to_owned(),
+            sort: "age".to_owned(),
             limit: 50,
             empty: "No trials yet.".to_owned(),
         });

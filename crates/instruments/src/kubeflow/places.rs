@@ -105,7 +105,7 @@ fn listing(resource: GroupResource<'_>, alone: bool) -> Section {
         title: title.to_owned(),
         resource: Some((resource.group.to_owned(), resource.plural.to_owned())),
         query: String::new(),
-        sort: "-age".to_owned(),
+        sort: "age".to_owned(),
         limit: if alone { 100 } else { 25 },
         empty: empty.to_owned(),
     }
@@ -133,11 +133,11 @@ fn overview(resources: &[GroupResource<'_>]) -> Page {
             window(
                 "Needs attention",
                 "level:error,warning",
-                "level,-age",
+                "level,age",
                 "Nothing has failed, nothing is in trouble.",
             ),
-            window("Active", "is:active", "-age", "Nothing runs or waits to run."),
-            window("Finished", "state:succeeded,canceled", "-finished,-age", "Nothing has finished."),
+            window("Active", "is:active", "age", "Nothing runs or waits to run."),
+            window("Finished", "state:succeeded,canceled", "finished,age", "Nothing has finished."),
         ]
     };
     Page {

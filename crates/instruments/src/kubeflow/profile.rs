@@ -90,7 +90,7 @@ impl Family for Profile {
                 title: "What runs in its namespace".to_owned(),
                 resource: None,
                 query: format!("ns:{}", object.name()),
-                sort: "-age".to_owned(),
+                sort: "age".to_owned(),
                 limit: 50,
                 empty: "Nothing runs in this namespace.".to_owned(),
             },

@@ -34,7 +34,7 @@ fn runs(object: &Object, resource: GroupResource<'static>, key: &str) -> Section
         title: "Runs".to_owned(),
         resource: Some((resource.group.to_owned(), resource.plural.to_owned())),
         query: format!("label:{key}={} ns:{}", object.name(), object.namespace().unwrap_or_default()),
-        sort: "-age".to_owned(),
+        sort: "age".to_owned(),
         limit: 50,
         empty: "No runs: none were started yet, or they are gone.".to_owned(),
     }
