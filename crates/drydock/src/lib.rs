@@ -5,8 +5,8 @@
 //! by its address and credential alone and run against a real cluster just as well.
 //!
 //! What it holds to: the semantics of the Kubernetes API as clients see it (storage with resource versions, watches,
-//! selectors, patches, apply, access control). What it leaves out: admission webhooks, quota enforcement, protobuf bodies,
-//! exec and port-forward.
+//! selectors, patches, apply, access control). What it leaves out: admission webhooks, quota enforcement, answers in
+//! protobuf (bodies in protobuf are read), exec and port-forward.
 
 mod api;
 mod apply;
@@ -26,6 +26,7 @@ mod rbac;
 mod registry;
 mod selector;
 mod server;
+mod shape;
 mod storage;
 pub mod story;
 mod user;

@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::shape;
 
 /// As large as the real server takes them.
 const LIMIT: usize = 3 * 1024 * 1024;
@@ -30,15 +31,18 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     whole.split(';').next().unwrap_or_default().trim()
 }
 
-/// The object in a body of JSON or YAML.
+/// The object in a body of JSON, YAML or protobuf.
 pub(crate) fn object(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Failure> {
     let value = match media_type(headers) {
         "" | "application/json" => json(bytes)?,
         "application/yaml" | "application/x-yaml" | "text/yaml" => yaml(bytes)?,
+        "application/vnd.kubernetes.protobuf" => {
+            shape::decode(bytes).map_err(|error| Failure::bad_request(error.to_string()))?
+        }
         _ => {
             return Err(Failure::unsupported_media(
                 "the body of the request was in an unknown format - accepted media types include: application/json, \
-                 application/yaml",
+                 application/yaml, application/vnd.kubernetes.protobuf",
             ));
         }
     };

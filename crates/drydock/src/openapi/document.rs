@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::registry::{Registry, Served};
+use crate::shape;
 
 /// The parameters of writes that kubectl looks for before it uses them.
 const WRITE_PARAMETERS: [&str; 4] = ["dryRun", "fieldManager", "fieldValidation", "force"];
@@ -30,31 +31,71 @@ fn gvk(served: &Served) -> Value {
     json!({ "group": &*resource.group, "version": &*resource.version, "kind": &*resource.kind })
 }
 
-/// The schema of a kind: a custom resource's own; of the built-in ones only what all objects share.
-fn schema(served: &Served) -> Value {
-    let mut schema = served.schema.as_deref().cloned().unwrap_or_else(|| {
-        json!({
-            "type": "object",
-            "description": format!("{} of the embedded cluster.", served.resource.kind),
-            "x-kubernetes-preserve-unknown-fields": true,
-        })
-    });
+/// The schema of a kind. Those of the built-in kinds refer to their types.
+fn schema(served: &Served, reference: &str) -> Value {
+    let known = shape::name_of(&served.resource.group, &served.resource.kind);
+    let mut schema = match (&served.schema, known) {
+        (Some(own), _) => own.as_ref().clone(),
+        (None, Some(name)) => shape::schema(name, &type_name, reference),
+        (None, None) => json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true }),
+    };
     if schema.get("properties").is_none() {
         schema["properties"] = json!({});
     }
-    let common = [
-        ("apiVersion", json!({ "type": "string", "description": "The version of the schema of this object." })),
-        ("kind", json!({ "type": "string", "description": "The kind of this object." })),
-        (
-            "metadata",
-            json!({ "type": "object", "description": "Name, namespace, labels and the rest that all objects have." }),
-        ),
-    ];
-    for (field, description) in common {
-        schema["properties"][field] = description;
+    if schema.get("description").is_none() {
+        schema["description"] = json!(format!("{} in version {}.", served.resource.kind, served.api_version()));
     }
+    for (field, description) in [
+        ("apiVersion", "The version of the schema of this object: group and version."),
+        ("kind", "The kind of this object."),
+    ] {
+        schema["properties"][field] = json!({ "type": "string", "description": description });
+    }
+    schema["properties"]["metadata"] = json!({
+        "description": "Name, namespace, labels and whatever else all objects have.",
+        "allOf": [{ "$ref": format!("{reference}{}", type_name("meta.ObjectMeta")) }],
+    });
     schema["x-kubernetes-group-version-kind"] = json!([gvk(served)]);
     schema
+}
+
+/// What a type of the table is called in documents.
+fn type_name(name: &str) -> String {
+    match name.split_once('.') {
+        Some(("meta", kind)) => format!("io.k8s.apimachinery.pkg.apis.meta.v1.{kind}"),
+        Some((group, kind)) => format!("io.k8s.api.{group}.v1.{kind}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The types of the table that a set of schemas needs, and those that these need.
+fn add_types(schemas: &mut Map<String, Value>, reference: &str) {
+    let mut types = shape::schemas(type_name, reference);
+    let mut wanted: Vec<String> = schemas.values().flat_map(|schema| references(schema, reference)).collect();
+    while let Some(name) = wanted.pop() {
+        if let Some(schema) = types.remove(&name)
+            && !schemas.contains_key(&name)
+        {
+            wanted.extend(references(&schema, reference));
+            schemas.insert(name, schema);
+        }
+    }
+}
+
+fn references(value: &Value, reference: &str) -> Vec<String> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(field, inner)| match inner {
+                Value::String(text) if field == "$ref" => {
+                    text.strip_prefix(reference).map(str::to_owned).into_iter().collect()
+                }
+                inner => references(inner, reference),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(|item| references(item, reference)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn item_path(served: &Served) -> String {
@@ -69,7 +110,7 @@ pub(super) fn third(registry: &Registry, group: &str, version: &str) -> Value {
     let mut paths = Map::new();
     for served in registry.of(group, version).filter(|served| served.resource.offers("patch")) {
         let name = schema_name(served);
-        schemas.insert(name.clone(), schema(served));
+        schemas.insert(name.clone(), schema(served, "#/components/schemas/"));
         let parameters: Vec<Value> = WRITE_PARAMETERS
             .iter()
             .map(|parameter| {
@@ -95,6 +136,7 @@ pub(super) fn third(registry: &Registry, group: &str, version: &str) -> Value {
         });
         paths.insert(item_path(served), item);
     }
+    add_types(&mut schemas, "#/components/schemas/");
     json!({ "openapi": "3.0.0", "info": title(), "paths": paths, "components": { "schemas": schemas } })
 }
 
@@ -105,7 +147,7 @@ pub(super) fn second(registry: &Registry) -> Value {
     for (group, versions) in registry.groups() {
         for version in versions {
             for served in registry.of(group, version).filter(|served| served.resource.offers("patch")) {
-                definitions.insert(schema_name(served), schema(served));
+                definitions.insert(schema_name(served), schema(served, "#/definitions/"));
                 let parameters: Vec<Value> = WRITE_PARAMETERS
                     .iter()
                     .map(|name| {
@@ -124,5 +166,6 @@ pub(super) fn second(registry: &Registry) -> Value {
             }
         }
     }
+    add_types(&mut definitions, "#/definitions/");
     json!({ "swagger": "2.0", "info": title(), "paths": paths, "definitions": definitions })
 }
