@@ -95,6 +95,8 @@ impl SortKey<'_> {
     pub fn order(&self, other: &Self, descending: bool) -> Ordering {
         let ordering = match (self, other) {
             (Self::Number(left), Self::Number(right)) => left.total_cmp(right),
+            // Interned texts are often the very same.
+            (Self::Text(left), Self::Text(right)) if std::ptr::eq(*left, *right) => Ordering::Equal,
             (Self::Text(left), Self::Text(right)) => left.cmp(right),
             _ => self.rank().cmp(&other.rank()),
         };
@@ -248,7 +250,7 @@ fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
         Operand::Number(_) | Operand::Ago(_) | Operand::Moment(_) => return false,
     };
     match comparison {
-        Comparison::Equal if wild => glob(&text.to_lowercase(), &wanted.to_lowercase()),
+        Comparison::Equal if wild => glob_ignoring_case(text, wanted),
         Comparison::Equal if text.is_ascii() && wanted.is_ascii() => text.eq_ignore_ascii_case(wanted),
         Comparison::Equal => text.to_lowercase() == wanted.to_lowercase(),
         Comparison::Less => *text < **wanted,
@@ -260,24 +262,39 @@ fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
 
 /// Whether `pattern`, in which `*` stands for any text and `?` for any character, covers the whole of `text`.
 pub fn glob(text: &str, pattern: &str) -> bool {
+    if text.is_ascii() && pattern.is_ascii() {
+        return covers(text.as_bytes(), pattern.as_bytes(), (b'*', b'?'), |one, other| one == other);
+    }
     let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
+    covers(&text, &pattern, ('*', '?'), |one, other| one == other)
+}
+
+/// The same, ignoring case.
+fn glob_ignoring_case(text: &str, pattern: &str) -> bool {
+    if text.is_ascii() && pattern.is_ascii() {
+        return covers(text.as_bytes(), pattern.as_bytes(), (b'*', b'?'), |one, other| one.eq_ignore_ascii_case(other));
+    }
+    glob(&text.to_lowercase(), &pattern.to_lowercase())
+}
+
+fn covers<T: PartialEq>(text: &[T], pattern: &[T], (any, one): (T, T), same: impl Fn(&T, &T) -> bool) -> bool {
     let (mut t, mut p) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
-        if p < pattern.len() && pattern[p] == '*' {
+        if p < pattern.len() && pattern[p] == any {
             star = Some((p, t));
             p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
+        } else if p < pattern.len() && (pattern[p] == one || same(&pattern[p], &text[t])) {
             (t, p) = (t + 1, p + 1);
         } else if let Some((star_p, star_t)) = star {
-            // Let the last star swallow one character more.
+            // Let the last star swallow one more.
             star = Some((star_p, star_t + 1));
             (t, p) = (star_t + 1, star_p + 1);
         } else {
             return false;
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
+    pattern[p..].iter().all(|c| *c == any)
 }
 
 fn mentions(row: &Row, needle: &str) -> bool {
@@ -291,16 +308,16 @@ fn mentions(row: &Row, needle: &str) -> bool {
         || row.labels.iter().any(|(key, value)| has(key) || has(value))
 }
 
-/// `needle` is in lower case already.
+/// `needle` is in lower case already. Letters beyond ASCII compare in lower case where the needle has some.
 fn contains_ignoring_case(text: &str, needle: &str) -> bool {
-    if text.is_ascii() && needle.is_ascii() {
-        let (text, needle) = (text.as_bytes(), needle.as_bytes());
-        let Some(first) = needle.first() else { return true };
-        text.windows(needle.len())
-            .any(|part| part[0].to_ascii_lowercase() == *first && part.eq_ignore_ascii_case(needle))
-    } else {
-        text.to_lowercase().contains(needle)
+    if !needle.is_ascii() {
+        return text.to_lowercase().contains(needle);
     }
+    let (text, needle) = (text.as_bytes(), needle.as_bytes());
+    let Some(first) = needle.first() else { return true };
+    let Some(last_start) = text.len().checked_sub(needle.len()) else { return false };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), &text[..=last_start])
+        .any(|at| text[at..at + needle.len()].eq_ignore_ascii_case(needle))
 }
 
 /// One sort key.

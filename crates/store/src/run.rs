@@ -33,24 +33,25 @@ pub(crate) fn run(snapshot: &Snapshot, plan: &Plan, page: Range<usize>, now: Tim
         }
         return Answer { total, rows };
     }
-    let first = plan.order.first();
-    let mut found: Vec<Ranked<'_>> = matching
-        .enumerate()
-        .map(|(rank, record)| Ranked {
-            key: first.map_or(SortKey::Missing, |sort| sort.field.sort_key(&record.row)),
-            rank: if natural { rank } else { 0 },
-            record,
-        })
-        .collect();
-    let total = found.len();
-    let rows = cut(&mut found, page, |left, right| left.order(right, &plan.order));
-    Answer { total, rows: rows.iter().map(|ranked| ranked.record.clone()).collect() }
+    let mut best = Best::new(page.end, |left: &Ranked<'_>, right: &Ranked<'_>| left.order(right, &plan.order));
+    let mut total = 0;
+    for record in matching {
+        let rank = if natural { total } else { 0 };
+        best.offer(Ranked { keys: [key(plan, 0, record), key(plan, 1, record)], rank, record });
+        total += 1;
+    }
+    let rows = best.page(page.start).into_iter().map(|ranked| ranked.record.clone()).collect();
+    Answer { total, rows }
 }
 
-/// A matching row, with what the comparison needs first at hand.
+fn key<'a>(plan: &Plan, index: usize, record: &'a Record) -> SortKey<'a> {
+    plan.order.get(index).map_or(SortKey::Missing, |sort| sort.field.sort_key(&record.row))
+}
+
+/// A matching row, with what most comparisons need at hand.
 struct Ranked<'a> {
-    /// The value of the first sort key.
-    key: SortKey<'a>,
+    /// The values of the first two sort keys.
+    keys: [SortKey<'a>; 2],
     /// The place in natural order, or zero where candidates came in no order.
     rank: usize,
     record: &'a Arc<Record>,
@@ -59,16 +60,19 @@ struct Ranked<'a> {
 impl Ranked<'_> {
     /// As [`Plan::compare`], without going to the rows more than needed.
     fn order(&self, other: &Self, sorts: &[Sort]) -> Ordering {
-        let Some((first, rest)) = sorts.split_first() else { return self.order_naturally(other) };
-        let mut ordering = self.key.order(&other.key, first.descending);
-        for sort in rest {
+        for (index, sort) in sorts.iter().enumerate() {
+            let ordering = match (self.keys.get(index), other.keys.get(index)) {
+                (Some(left), Some(right)) => left.order(right, sort.descending),
+                _ => sort
+                    .field
+                    .sort_key(&self.record.row)
+                    .order(&sort.field.sort_key(&other.record.row), sort.descending),
+            };
             if ordering.is_ne() {
                 return ordering;
             }
-            let (left, right) = (sort.field.sort_key(&self.record.row), sort.field.sort_key(&other.record.row));
-            ordering = left.order(&right, sort.descending);
         }
-        ordering.then_with(|| self.order_naturally(other))
+        self.order_naturally(other)
     }
 
     fn order_naturally(&self, other: &Self) -> Ordering {
@@ -76,21 +80,53 @@ impl Ranked<'_> {
     }
 }
 
-/// The items of a page in order, without sorting what is not on it.
-fn cut<T>(items: &mut [T], page: Range<usize>, order: impl Fn(&T, &T) -> Ordering) -> &[T] {
-    if page.start >= items.len() || page.is_empty() {
-        return &[];
+/// The first so many of all items offered, in an order: keeps no more than about twice as many, and turns away most of
+/// the rest by one comparison.
+struct Best<T, O> {
+    kept: Vec<T>,
+    most: usize,
+    order: O,
+    /// Whether `kept[most - 1]` is the last of the first `most` so far.
+    settled: bool,
+}
+
+impl<T, O: Fn(&T, &T) -> Ordering> Best<T, O> {
+    /// Below this there is nothing to gain from throwing items away.
+    const FEW: usize = 512;
+
+    fn new(most: usize, order: O) -> Self {
+        Self { kept: Vec::new(), most, order, settled: false }
     }
-    let length = page.len().min(items.len() - page.start);
-    if page.start > 0 {
-        items.select_nth_unstable_by(page.start, &order);
+
+    fn offer(&mut self, item: T) {
+        if self.most == 0 || (self.settled && (self.order)(&item, &self.kept[self.most - 1]).is_ge()) {
+            return;
+        }
+        self.kept.push(item);
+        if self.kept.len() >= self.most.saturating_mul(2).max(Self::FEW) {
+            self.kept.select_nth_unstable_by(self.most - 1, &self.order);
+            self.kept.truncate(self.most);
+            self.settled = true;
+        }
     }
-    let items = &mut items[page.start..];
-    if length < items.len() {
-        items.select_nth_unstable_by(length, &order);
+
+    /// What comes from `start` on, in order.
+    fn page(mut self, start: usize) -> Vec<T> {
+        let (most, order) = (self.most, self.order);
+        if start >= most.min(self.kept.len()) {
+            return Vec::new();
+        }
+        if most < self.kept.len() {
+            self.kept.select_nth_unstable_by(most, &order);
+            self.kept.truncate(most);
+        }
+        if start > 0 {
+            self.kept.select_nth_unstable_by(start, &order);
+        }
+        let mut page = self.kept.split_off(start);
+        page.sort_unstable_by(&order);
+        page
     }
-    items[..length].sort_unstable_by(&order);
-    &items[..length]
 }
 
 type Records<'a> = Box<dyn Iterator<Item = &'a Arc<Record>> + 'a>;
@@ -137,4 +173,32 @@ pub(crate) fn count_by(snapshot: &Snapshot, plan: &Plan, field: &Field, now: Tim
     // Stable: equal counts stay in the order of their values.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_best_are_those_that_sorting_puts_first(
+            items in prop::collection::vec(0..500_u32, 0..3000),
+            most in prop_oneof![0..40_usize, 0..3000_usize, Just(usize::MAX)],
+            start in prop_oneof![0..40_usize, 0..3000_usize],
+        ) {
+            // Numbered, so that no two are equal.
+            let items: Vec<(u32, usize)> = items.into_iter().enumerate().map(|(at, item)| (item, at)).collect();
+            let mut best = Best::new(most, <(u32, usize)>::cmp);
+            for item in &items {
+                best.offer(*item);
+                prop_assert!(best.kept.len() <= most.saturating_mul(2).max(512));
+            }
+            let mut sorted = items;
+            sorted.sort_unstable();
+            let expected: Vec<_> = sorted.into_iter().take(most).skip(start).collect();
+            prop_assert_eq!(best.page(start), expected);
+        }
+    }
 }
