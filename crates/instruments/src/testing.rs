@@ -14,7 +14,12 @@ impl Folder {
     /// Reads a YAML text of several documents.
     pub(crate) fn new(yaml: &str) -> Self {
         let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).unwrap();
-        let objects = documents.into_iter().map(|value| Arc::new(Object::new(value).unwrap())).collect();
+        Self::of(documents)
+    }
+
+    /// Takes objects as JSON.
+    pub(crate) fn of(values: impl IntoIterator<Item = serde_json::Value>) -> Self {
+        let objects = values.into_iter().map(|value| Arc::new(Object::new(value).unwrap())).collect();
         Self { objects, unknown: Vec::new() }
     }
 
@@ -92,16 +97,16 @@ fn is_of(object: &Object, resource: GroupResource<'_>) -> bool {
 #[test]
 fn a_folder_answers_as_a_cluster_would() {
     let folder = Folder::new(
-        "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: n, labels: {x: y}, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: j, uid: u}]}}\n\
-         ---\n{apiVersion: v1, kind: Event, metadata: {name: e, namespace: n}, involvedObject: {kind: Pod, name: a, namespace: n}}\n",
+        "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: ns, labels: {app: web}, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: j, uid: u}]}}\n\
+         ---\n{apiVersion: v1, kind: Event, metadata: {name: e, namespace: ns}, involvedObject: {kind: Pod, name: a, namespace: ns}}\n",
     )
     .without(GroupResource::new("", "nodes"), Completeness::Loading);
     let pods = GroupResource::new("", "pods");
-    assert!(matches!(folder.get(pods, Some("n"), "a"), Lookup::Found(_)));
+    assert!(matches!(folder.get(pods, Some("ns"), "a"), Lookup::Found(_)));
     assert_eq!(folder.get(pods, Some("m"), "a"), Lookup::Missing);
     assert_eq!(folder.get(GroupResource::new("", "nodes"), None, "b"), Lookup::Unknown(Completeness::Loading));
-    assert_eq!(folder.list(pods, None, &LabelSelector::equals("x", "y")).objects.len(), 1);
-    assert_eq!(folder.list(pods, None, &LabelSelector::equals("x", "z")).objects.len(), 0);
+    assert_eq!(folder.list(pods, None, &LabelSelector::equals("app", "web")).objects.len(), 1);
+    assert_eq!(folder.list(pods, None, &LabelSelector::equals("app", "api")).objects.len(), 0);
     assert_eq!(folder.dependents(pods, "u").objects.len(), 1);
     assert_eq!(folder.events(&folder.object("Pod", "a").reference()).objects.len(), 1);
 }

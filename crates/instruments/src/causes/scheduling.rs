@@ -136,7 +136,8 @@ fn advise(mut draft: Draft, verdict: &Verdict<'_>) -> Draft {
 
 /// No condition and no event: perhaps it has only just been made, perhaps nobody schedules it.
 fn unseen(pod: &Object) -> Option<Cause> {
-    if pod.text("/status/phase") != Some("Pending") || pod.conditions().next().is_some() {
+    let looked_at = pod.conditions().next().is_some() || !pod.items("/status/containerStatuses").is_empty();
+    if pod.text("/status/phase") != Some("Pending") || looked_at {
         return None;
     }
     let name = pod.text("/spec/schedulerName").unwrap_or("default-scheduler");

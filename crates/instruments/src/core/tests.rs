@@ -13,6 +13,248 @@ fn standing(yaml: &str, kind: &str) -> (State, Level, String) {
 
 #[test]
 fn a_deployment_of_none_is_stopped() {
-    let yaml = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, namespace: n}, spec: {replicas: 0}}";
+    let yaml = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, namespace: ns}, spec: {replicas: 0}}";
     assert_eq!(standing(yaml, "Deployment"), (State::Stopped, Level::Idle, String::new()));
+}
+
+fn deployment(status: &str, pod: &str) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: w, namespace: ns, uid: d}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: w, tier: a}}}}
+  template: {{spec: {{containers: [{{name: c, resources: {{requests: {{cpu: 500m, nvidia.com/gpu: '1'}}}}}}]}}}}
+status: {status}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: w-1, namespace: ns, labels: {{app: w, tier: a}}}}
+{pod}
+"
+    )
+}
+
+const CRASHING: &str = "spec: {nodeName: a}\nstatus: {phase: Running, containerStatuses: [{name: c, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff, message: back-off}}}]}";
+const UNPLACED: &str = "spec: {}\nstatus: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: no room}]}";
+
+#[test]
+fn deployments_stand_as_their_replicas_and_pods_do() {
+    let cases = [
+        ("{replicas: 2, readyReplicas: 2}", "", State::Running, Level::Good, ""),
+        ("{replicas: 2, readyReplicas: 1}", CRASHING, State::Running, Level::Warning, "CrashLoopBackOff"),
+        ("{replicas: 2}", CRASHING, State::Starting, Level::Error, "CrashLoopBackOff"),
+        ("{replicas: 2}", UNPLACED, State::Pending, Level::Waiting, "Unschedulable"),
+        ("{replicas: 2}", "spec: {nodeName: a}\nstatus: {phase: Pending}", State::Starting, Level::Progress, ""),
+        (
+            "{conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'exceeded quota: q'}]}",
+            "",
+            State::Queued,
+            Level::Warning,
+            "QuotaExceeded",
+        ),
+        (
+            "{replicas: 2, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}",
+            UNPLACED,
+            State::Pending,
+            Level::Error,
+            "Unschedulable",
+        ),
+    ];
+    for (status, pod, state, level, reason) in cases {
+        assert_eq!(
+            standing(&deployment(status, pod), "Deployment"),
+            (state, level, reason.to_owned()),
+            "{status} {pod}"
+        );
+    }
+}
+
+#[test]
+fn a_deployment_asks_for_all_its_replicas() {
+    let folder = Folder::new(&deployment("{readyReplicas: 1}", ""));
+    let workload = Core.workload(&folder.object("Deployment", "w"), &folder).unwrap();
+    assert_eq!(workload.requested.cpu, Some(pilothouse_model::Quantity::units(1)));
+    assert_eq!(workload.requested.gpus, Some(pilothouse_model::Quantity::units(2)));
+    assert_eq!(workload.progress, Some((1, 2)));
+}
+
+fn job(spec: &str, status: &str) -> String {
+    format!(
+        "{{apiVersion: batch/v1, kind: Job, metadata: {{name: w, namespace: ns, uid: j, labels: {{{spec}}}}}, status: {status}}}"
+    )
+}
+
+#[test]
+fn jobs_stand_as_their_conditions_say() {
+    let condition = |kind: &str| format!("{{conditions: [{{type: {kind}, status: 'True', reason: R}}]}}");
+    assert_eq!(standing(&job("", &condition("Complete")), "Job"), (State::Succeeded, Level::Done, "R".to_owned()));
+    assert_eq!(standing(&job("", &condition("Failed")), "Job"), (State::Failed, Level::Error, "R".to_owned()));
+    assert_eq!(standing(&job("", "{}"), "Job").0, State::Pending);
+    assert_eq!(standing(&job("", "{active: 2, ready: 1}"), "Job").0, State::Starting);
+    assert_eq!(standing(&job("", "{active: 2, ready: 2}"), "Job"), (State::Running, Level::Good, String::new()));
+    assert_eq!(standing(&job("", "{active: 1, ready: 1, failed: 3}"), "Job").1, Level::Warning);
+    let suspended = |labels: &str| job(labels, "{}").replace("status:", "spec: {suspend: true}, status:");
+    assert_eq!(standing(&suspended(""), "Job").0, State::Suspended);
+    assert_eq!(standing(&suspended("kueue.x-k8s.io/queue-name: q"), "Job").0, State::Queued);
+}
+
+#[test]
+fn only_owners_that_are_shown_hide_their_children() {
+    let shown = |api_version: &str, kind: &str| {
+        let owner = format!(
+            "ownerReferences: [{{apiVersion: {api_version}, kind: {kind}, name: o, uid: o, controller: true}}]"
+        );
+        let folder = Folder::new(&job("", "{}").replace("uid: j", &format!("uid: j, {owner}")));
+        Core.workload(&folder.object("Job", "w"), &folder).map(|workload| workload.owner.unwrap().kind)
+    };
+    assert_eq!(shown("batch/v1", "CronJob"), Some("CronJob".to_owned()));
+    assert_eq!(shown("example.com/v1", "Thing"), Some("Thing".to_owned()));
+    assert_eq!(shown("kubeflow.org/v1beta1", "Trial"), None);
+}
+
+#[test]
+fn a_job_explains_itself_by_its_pods() {
+    let folder = Folder::new(
+        "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: w, namespace: ns, uid: j}
+spec: {backoffLimit: 2}
+status: {failed: 3, conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: Job has reached the specified backoff limit}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: w-1, namespace: ns, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: w, uid: j, controller: true}]}
+status: {phase: Failed, containerStatuses: [{name: c, state: {terminated: {exitCode: 137, reason: OOMKilled}}}]}
+",
+    );
+    let causes = Core.explain(&folder.object("Job", "w"), &folder);
+    assert_eq!(causes.iter().map(|cause| cause.id).collect::<Vec<_>>(), ["out-of-memory", "backoff-limit"]);
+    assert_eq!(causes[1].title, "Its pods failed more often than allowed (backoffLimit 2)");
+}
+
+#[test]
+fn nodes_and_finalizers_are_explained() {
+    let folder = Folder::new(
+        "
+apiVersion: v1
+kind: Node
+metadata: {name: a}
+spec: {unschedulable: true}
+status: {conditions: [{type: Ready, status: 'True'}, {type: DiskPressure, status: 'True', reason: KubeletHasDiskPressure}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c, namespace: ns, deletionTimestamp: '2026-01-02T03:04:05Z', finalizers: [example.com/hold]}
+",
+    );
+    let ids = |kind: &str, name: &str| {
+        let causes = Core.explain(&folder.object(kind, name), &folder);
+        causes.into_iter().map(|cause| cause.title).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids("Node", "a"),
+        ["The node is short of disk space", "The node is cordoned: new pods are not placed here"]
+    );
+    assert_eq!(ids("ConfigMap", "c"), ["It is deleted but held by `example.com/hold`"]);
+}
+
+/// JSON of the fields that rules read, so that arbitrary objects reach deep.
+fn any_json() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    use proptest::prelude::*;
+    use serde_json::Value;
+    const FIELDS: &[&str] = &[
+        "containers",
+        "initContainers",
+        "containerStatuses",
+        "initContainerStatuses",
+        "name",
+        "state",
+        "lastState",
+        "waiting",
+        "terminated",
+        "reason",
+        "message",
+        "exitCode",
+        "conditions",
+        "type",
+        "status",
+        "phase",
+        "volumes",
+        "persistentVolumeClaim",
+        "claimName",
+        "nodeName",
+        "template",
+        "spec",
+        "selector",
+        "matchLabels",
+        "resources",
+        "requests",
+        "limits",
+        "memory",
+        "hard",
+        "used",
+        "taints",
+        "key",
+        "capacity",
+        "ports",
+        "restartCount",
+        "replicas",
+    ];
+    let words = vec![
+        "True",
+        "False",
+        "PodScheduled",
+        "Failed",
+        "OOMKilled",
+        "CrashLoopBackOff",
+        "ImagePullBackOff",
+        "Evicted",
+        "main",
+        "0/3 nodes are available: 3 Insufficient cpu.",
+        "exceeded quota: ",
+        "secret \"",
+        "CreateContainerConfigError",
+        "é\"",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        prop::sample::select(words).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 5, |inner| {
+        let key = prop::sample::select(FIELDS.to_vec()).prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn no_object_makes_a_rule_fail(spec in any_json(), status in any_json()) {
+        for (api_version, kind) in [
+            ("v1", "Pod"), ("v1", "Node"), ("v1", "PersistentVolumeClaim"), ("v1", "Service"), ("v1", "ResourceQuota"),
+            ("v1", "Namespace"), ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"),
+            ("batch/v1", "Job"), ("batch/v1", "CronJob"), ("example.com/v1", "Thing"),
+        ] {
+            let metadata = serde_json::json!({"name": "w", "namespace": "n", "uid": "u", "labels": spec.clone()});
+            let value = serde_json::json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "status": status});
+            let folder = Folder::of([value]);
+            let object = folder.object(kind, "w");
+            Core.links(&object);
+            Core.workload(&object, &folder);
+            Core.sections(&object, &folder);
+            for cause in Core.explain(&object, &folder) {
+                assert!(!cause.evidence.is_empty() && !cause.title.is_empty());
+            }
+        }
+    }
 }
