@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::{Config, Context, Kubeconfig, KubeconfigError, NamedContext};
+
+use crate::proxy;
 
 /// The name that the only context has inside a cluster.
 const IN_CLUSTER: &str = "in-cluster";
@@ -173,13 +176,25 @@ impl Contexts {
             let known = known(&self.kubeconfig);
             return Err(ConfigError::UnknownContext { place, name: name.to_owned(), known });
         }
-        let unusable = |reason: String| ConfigError::Unusable { place, name: name.to_owned(), reason };
+        let unusable = |reason: String| ConfigError::Unusable { place: place.clone(), name: name.to_owned(), reason };
         if matches!(self.origin, Origin::ServiceAccount) {
             return Config::incluster().map_err(|error| unusable(error.to_string()));
         }
         let mut kubeconfig = self.kubeconfig.clone();
         kubeconfig.current_context = Some(name.to_owned());
-        Config::try_from(kubeconfig).map_err(|error| unusable(explain(&error)))
+        let named = self.named_proxy(name);
+        let mut config = Config::try_from(kubeconfig).map_err(|error| unusable(explain(&error)))?;
+        let environment = Matcher::from_env();
+        config.proxy_url =
+            proxy::choose(named, config.proxy_url, &config.cluster_url, &environment).map_err(unusable)?;
+        Ok(config)
+    }
+
+    /// The proxy that the context's cluster names.
+    fn named_proxy(&self, name: &str) -> Option<&str> {
+        let wanted = &self.context(name)?.cluster;
+        let cluster = self.kubeconfig.clusters.iter().find(|cluster| cluster.name == *wanted)?;
+        cluster.cluster.as_ref()?.proxy_url.as_deref()
     }
 
     /// The same contexts, read again: tokens and certificates in the files may have changed since.

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::config::Contexts;
 use crate::error::ClusterError;
+use crate::proxy;
 use crate::reason;
 
 /// How long a TCP and TLS connection may take to come about.
@@ -103,12 +103,6 @@ fn is_valid(client: &Client) -> bool {
     }
 }
 
-/// Whether a URL's host is a loopback address.
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 fn prepare(mut config: Config) -> Config {
     config.connect_timeout = Some(CONNECT);
     // Watches are silent for minutes; their stalls are found one level up.
@@ -116,7 +110,7 @@ fn prepare(mut config: Config) -> Config {
     // We retry ourselves, and tell what we wait for.
     config.default_retry = false;
     // On the machine itself, compressing a list takes longer than sending it.
-    config.disable_compression |= config.cluster_url.host().is_some_and(is_this_machine);
+    config.disable_compression |= config.cluster_url.host().is_some_and(proxy::is_this_machine);
     if let Some(exec) = config.auth_info.exec.as_mut()
         && exec.interactive_mode != Some(ExecInteractiveMode::Always)
         && !std::io::stdin().is_terminal()
@@ -125,19 +119,4 @@ fn prepare(mut config: Config) -> Config {
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
     config
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_is_this_machine() {
-        for host in ["localhost", "127.0.0.1", "127.3.2.1", "[::1]"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["10.0.0.1", "localhost.example.com", "[fe80::1]", ""] {
-            assert!(!is_this_machine(host), "{host}");
-        }
-    }
 }

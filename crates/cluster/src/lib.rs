@@ -14,6 +14,7 @@ mod follow;
 mod frames;
 mod list;
 mod path;
+mod proxy;
 mod reason;
 mod signal;
 mod watch;

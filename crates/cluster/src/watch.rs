@@ -100,7 +100,8 @@ impl Life {
                 bookmarks: &mut self.bookmarks,
             };
             let end = follow.run().await;
-            if follow.frames > 0 || (begun.elapsed() >= self.pace.settled && !matches!(end, End::Failed(_))) {
+            let lived = follow.frames > 0 || begun.elapsed() >= self.pace.settled;
+            if lived && !matches!(end, End::Failed(_) | End::Broken(_)) {
                 self.backoff.reset();
             }
             if self.sender.is_closed() {
