@@ -1,6 +1,6 @@
 # What one does with this repository; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo build test fmt bench screenshots assets
+.PHONY: help demo build test fmt bench screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,13 +9,9 @@ demo: build ## build everything and open the console on the embedded cluster (AR
 	@echo "Starting the demo; Ctrl C ends it."
 	@target/release/pilothouse demo $(ARGS)
 
-build: assets ## build the program into target/release/pilothouse
+build: ## build the program into target/release/pilothouse
 	@echo "Building pilothouse (a few minutes the first time) ..."
 	@cargo build --release --quiet -p pilothouse
-
-# The page's scripts and styles; embedded in the program.
-assets:
-	@scripts/assets
 
 test: ## every check: format, lints, unit tests, real and embedded clusters, browser
 	@scripts/test

@@ -4,11 +4,14 @@
 pub mod api;
 pub mod console;
 pub mod crds;
+pub mod embedded;
 pub mod kubeconfig;
 pub mod places;
 pub mod process;
 pub mod real;
+pub mod samples;
 
 pub use api::{Answer, Api};
 pub use console::Console;
+pub use embedded::Embedded;
 pub use real::{Options, RealControlPlane};

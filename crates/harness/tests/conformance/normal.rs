@@ -9,7 +9,7 @@ const LEFT_OUT: [&str; 4] = ["managedFields", "selfLink", "storageVersionHash", 
 const CHOSEN: [&str; 4] = ["uid", "resourceVersion", "continue", "creationTimestamp"];
 
 /// The normal form of `value`.
-pub fn normal(value: Value) -> Value {
+pub(crate) fn normal(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(fields.into_iter().filter_map(field).collect::<Map<_, _>>()),
         Value::Array(items) => items.into_iter().map(normal).collect(),
@@ -22,8 +22,8 @@ fn field((name, value): (String, Value)) -> Option<(String, Value)> {
     if LEFT_OUT.contains(&name.as_str()) {
         return None;
     }
-    // An explicit null says what an absent field says.
-    if value.is_null() {
+    // An explicit null says what an absent field says, and an empty token that there is no next page.
+    if value.is_null() || (name == "continue" && value == "") {
         return None;
     }
     let chosen = CHOSEN.contains(&name.as_str()) && value.as_str().is_some_and(|text| !text.is_empty());
@@ -38,14 +38,12 @@ fn plain(text: &str) -> String {
 }
 
 fn word(word: &str) -> String {
-    let inner = word.trim_matches(|letter: char| "\"',.:;()[]".contains(letter));
-    if is_uid(inner) {
-        return word.replace(inner, "<uid>");
+    let unique = word.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-').find(|part| is_uid(part));
+    if let Some(unique) = unique {
+        return word.replace(unique, "<uid>");
     }
-    if is_moment(inner) {
-        return word.replace(inner, "<time>");
-    }
-    word.to_owned()
+    let inner = word.trim_matches(|letter: char| "\"',.;()[]".contains(letter));
+    if is_moment(inner) { word.replace(inner, "<time>") } else { word.to_owned() }
 }
 
 fn is_uid(text: &str) -> bool {

@@ -10,33 +10,33 @@ use tokio::time::timeout;
 use crate::normal::normal;
 
 /// A JSON body.
-pub const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// A JSON merge patch.
-pub const MERGE: &str = "application/merge-patch+json";
+pub(crate) const MERGE: &str = "application/merge-patch+json";
 /// A JSON patch.
-pub const PATCH: &str = "application/json-patch+json";
+pub(crate) const PATCH: &str = "application/json-patch+json";
 /// A strategic merge patch.
-pub const STRATEGIC: &str = "application/strategic-merge-patch+json";
+pub(crate) const STRATEGIC: &str = "application/strategic-merge-patch+json";
 /// A server-side apply.
-pub const APPLY: &str = "application/apply-patch+yaml";
+pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 /// Asks for the form that kubectl prints.
-pub const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+pub(crate) const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
 /// One server and what it answered so far.
-pub struct Recorder {
+pub(crate) struct Recorder {
     /// The administrator.
-    pub admin: Api,
+    pub(crate) admin: Api,
     /// Somebody who may do nothing until a role is bound.
-    pub visitor: Api,
+    pub(crate) visitor: Api,
     /// The name of that somebody.
-    pub visitor_name: String,
+    pub(crate) visitor_name: String,
     /// Step and normalized answer, in order.
-    pub records: Vec<(String, Value)>,
+    pub(crate) records: Vec<(String, Value)>,
 }
 
 impl Recorder {
     /// Keeps a value as the answer of a step.
-    pub fn note(&mut self, step: &str, value: Value) {
+    pub(crate) fn note(&mut self, step: &str, value: Value) {
         let mut text = value.to_string();
         text = text.replace(&self.visitor_name, "VISITOR");
         let value = serde_json::from_str(&text).expect("replacing a plain word keeps JSON whole");
@@ -49,39 +49,39 @@ impl Recorder {
     }
 
     /// Sends a request and keeps the answer.
-    pub async fn ask(&mut self, step: &str, method: Method, path: &str, body: Option<(&str, &Value)>) -> Answer {
+    pub(crate) async fn ask(&mut self, step: &str, method: Method, path: &str, body: Option<(&str, &Value)>) -> Answer {
         let answer = self.admin.send(method, path, body).await;
         self.note_answer(step, &answer);
         answer
     }
 
     /// Gets `path` and keeps the answer.
-    pub async fn get(&mut self, step: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, step: &str, path: &str) -> Answer {
         self.ask(step, Method::GET, path, None).await
     }
 
     /// Posts `body` to `path` and keeps the answer.
-    pub async fn post(&mut self, step: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&mut self, step: &str, path: &str, body: &Value) -> Answer {
         self.ask(step, Method::POST, path, Some((JSON, body))).await
     }
 
     /// Puts `body` at `path` and keeps the answer.
-    pub async fn put(&mut self, step: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&mut self, step: &str, path: &str, body: &Value) -> Answer {
         self.ask(step, Method::PUT, path, Some((JSON, body))).await
     }
 
     /// Patches `path` and keeps the answer.
-    pub async fn patch(&mut self, step: &str, path: &str, patch: (&str, &Value)) -> Answer {
+    pub(crate) async fn patch(&mut self, step: &str, path: &str, patch: (&str, &Value)) -> Answer {
         self.ask(step, Method::PATCH, path, Some(patch)).await
     }
 
     /// Deletes `path` and keeps the answer.
-    pub async fn delete(&mut self, step: &str, path: &str, options: Option<&Value>) -> Answer {
+    pub(crate) async fn delete(&mut self, step: &str, path: &str, options: Option<&Value>) -> Answer {
         self.ask(step, Method::DELETE, path, options.map(|options| (JSON, options))).await
     }
 
     /// Gets `path` as a table and keeps the columns and the cells.
-    pub async fn table(&mut self, step: &str, path: &str) {
+    pub(crate) async fn table(&mut self, step: &str, path: &str) {
         let request = self.admin.request(Method::GET, path).header("accept", TABLE);
         let answer = pilothouse_harness::api::read(request).await.expect("an answer");
         let columns: Vec<Value> = list(&answer.body["columnDefinitions"])
@@ -109,13 +109,13 @@ impl Recorder {
     }
 
     /// Waits until `path` is gone; unlike other steps it may take a while.
-    pub async fn gone(&mut self, step: &str, path: &str) {
+    pub(crate) async fn gone(&mut self, step: &str, path: &str) {
         let answer = self.admin.wait(path, |answer| answer.status == 404).await;
         self.note(step, json!(answer.status));
     }
 
     /// Opens a watch.
-    pub async fn watch(&self, path: &str) -> Frames {
+    pub(crate) async fn watch(&self, path: &str) -> Frames {
         let request = self.admin.request(Method::GET, path);
         let response = request.send().await.expect("the watch is answered");
         Frames { code: response.status().as_u16(), response, rest: Vec::new() }
@@ -123,16 +123,16 @@ impl Recorder {
 }
 
 /// The frames of an open watch.
-pub struct Frames {
+pub(crate) struct Frames {
     /// HTTP status.
-    pub code: u16,
+    pub(crate) code: u16,
     response: reqwest::Response,
     rest: Vec<u8>,
 }
 
 impl Frames {
     /// The next frame; `None` at the end of the stream or after ten quiet seconds.
-    pub async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.rest.drain(..=end).collect();
@@ -144,7 +144,7 @@ impl Frames {
     }
 
     /// As many frames as `count`, or fewer when no more come.
-    pub async fn take(&mut self, count: usize) -> Vec<Value> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Value> {
         let mut frames = Vec::new();
         while frames.len() < count {
             let Some(frame) = self.next().await else { break };
@@ -155,7 +155,7 @@ impl Frames {
 }
 
 /// The items of a list, none when it is not one.
-pub fn list(value: &Value) -> &[Value] {
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 

@@ -29,9 +29,11 @@ pub async fn run(recorder: &mut Recorder) {
     discovery::run(recorder).await;
 }
 
-/// Makes a namespace for one subject.
+/// Makes a namespace for one subject, and waits for the certificate that every namespace gets.
 async fn namespace(recorder: &Recorder, name: &str) {
     recorder.admin.ensure("/api/v1/namespaces", &json!({"metadata": {"name": name}})).await;
+    let path = format!("/api/v1/namespaces/{name}/configmaps/kube-root-ca.crt");
+    recorder.admin.wait(&path, |answer| answer.status == 200).await;
 }
 
 fn config_map(name: &str, data: &Value) -> Value {

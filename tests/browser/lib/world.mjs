@@ -1,0 +1,79 @@
+// Starts what the browser looks at: the demo, or the console on a real API server. Everything started is stopped by its id.
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const built = process.env.PILOTHOUSE_BUILT ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug");
+const kubectlPath = spawnSync(join(root, "scripts/kubectl-versions"), { encoding: "utf8" }).stdout.split("\n")[0];
+
+/** A program whose first output that fits `pattern` is what it is started for. */
+async function start(program, args, pattern, options = {}) {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let said = "";
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const found = new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => reject(new Error(`${program} did not get ready within two minutes:\n${said}`)), 120_000);
+    const hear = (data) => {
+      said += data;
+      const match = said.match(pattern);
+      if (match) {
+        clearTimeout(deadline);
+        resolve(match[1]);
+      }
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", (data) => { said += data; });
+    child.once("error", reject);
+    ended.then((code) => {
+      clearTimeout(deadline);
+      reject(new Error(`${program} ended with ${code}:\n${said}`));
+    });
+  });
+  // A program that waits for the end of its input cleans up after itself; others are asked to end.
+  const stop = async () => {
+    child.stdin.end();
+    if (!options.endsWithInput) child.kill("SIGTERM");
+    const late = setTimeout(() => child.kill("SIGKILL"), 15_000);
+    await ended;
+    clearTimeout(late);
+  };
+  return { found: await found.catch(async (error) => { await stop(); throw error; }), stop };
+}
+
+const URL_PRINTED = /(http:\/\/\S+)\s/;
+
+/** A world: the address to open, kubectl for its cluster, and how to end it. */
+function world(url, kubeconfig, home, stops) {
+  const kubectl = (...args) => {
+    const input = typeof args.at(-1) === "object" ? JSON.stringify(args.pop()) : "";
+    const done = spawnSync(kubectlPath, args, { input, encoding: "utf8", env: { ...process.env, KUBECONFIG: kubeconfig, HOME: home } });
+    if (done.status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${done.stderr}`);
+    return done.stdout;
+  };
+  const stop = async () => {
+    for (const one of stops) await one();
+    rmSync(home, { recursive: true, force: true });
+  };
+  return { url, origin: new URL(url).origin, kubectl, stop };
+}
+
+/** The demo on its embedded cluster. */
+export async function demo({ seed = 7, speed = 4 } = {}) {
+  const home = mkdtempSync(join(tmpdir(), "pilothouse-browser-"));
+  const kubeconfig = join(home, "kubeconfig");
+  const args = ["demo", "--seed", seed, "--speed", speed, "--listen", "127.0.0.1:0", "--no-open", "--kubeconfig-out", kubeconfig];
+  const console = await start(join(built, "pilothouse"), args.map(String), URL_PRINTED);
+  return world(console.found, kubeconfig, home, [console.stop]);
+}
+
+/** The console on a real API server, with the same story. */
+export async function real() {
+  const home = mkdtempSync(join(tmpdir(), "pilothouse-browser-"));
+  const cluster = await start(join(built, "examples/real_cluster"), [], /(\S+\.kubeconfig)\s/, { endsWithInput: true });
+  const args = ["serve", "--kubeconfig", cluster.found, "--listen", "127.0.0.1:0", "--no-open"];
+  const console = await start(join(built, "pilothouse"), args, URL_PRINTED);
+  return world(console.found, cluster.found, home, [console.stop, cluster.stop]);
+}
