@@ -1,6 +1,6 @@
 //! The same rows as an API server's `Table` (`meta.k8s.io/v1`): what kubectl prints.
 
-use pilothouse_model::{Cell, ColumnKind, Object, Resource, Timestamp, time};
+use pilothouse_model::{Cell, Column, ColumnKind, Object, PrinterColumn, Quantity, Resource, Timestamp, time};
 use serde_json::Value;
 
 use crate::{custom, kinds, pod};
@@ -31,7 +31,7 @@ pub fn table_columns(resource: &Resource) -> Vec<TableColumn> {
     };
     let printed = custom::printer_columns(resource);
     let rest: Vec<TableColumn> = if kinds::find(resource).is_none() && !printed.is_empty() {
-        let column = |column: &pilothouse_model::PrinterColumn| TableColumn {
+        let column = |column: &PrinterColumn| TableColumn {
             name: column.name.clone(),
             kind: column.kind.clone(),
             format: column.format.clone(),
@@ -40,9 +40,9 @@ pub fn table_columns(resource: &Resource) -> Vec<TableColumn> {
         };
         printed.iter().map(column).collect()
     } else {
-        let column = |column: &pilothouse_model::Column| TableColumn {
+        let column = |column: &Column| TableColumn {
             name: column.title.to_string(),
-            kind: json_type(column.kind).to_owned(),
+            kind: declared(resource, column.kind).to_owned(),
             format: String::new(),
             description: column.description.to_string(),
             priority: i32::from(column.wide),
@@ -57,9 +57,10 @@ pub fn table_cells(resource: &Resource, object: &Object, now: Timestamp) -> Vec<
     let columns = crate::columns(resource);
     let cells = crate::project(resource, object).cells;
     let well_known = kinds::find(resource).is_some();
-    let shown = |(cell, column): (&Cell, &pilothouse_model::Column)| match cell {
+    let shown = |(cell, column): (&Cell, &Column)| match cell {
         // A custom resource's cell without a value is null, which kubectl prints as `<none>`.
         Cell::Missing | Cell::Unknown if !well_known && &*column.title != "Age" => Value::Null,
+        cell if well_known && as_text(resource, column, cell).is_some() => Value::from(as_text(resource, column, cell)),
         Cell::Integer(number) => Value::from(*number),
         Cell::Number(number) => Value::from(*number),
         Cell::Boolean(truth) => Value::from(*truth),
@@ -90,13 +91,57 @@ fn is_events(resource: &Resource) -> bool {
     is(resource, "", "events") || is(resource, "events.k8s.io", "events")
 }
 
-fn json_type(kind: ColumnKind) -> &'static str {
+/// Resources whose API server calls every column a string, whatever it sends in it.
+const ALL_STRINGS: [&str; 10] = [
+    "configmaps",
+    "controllerrevisions",
+    "deployments",
+    "events",
+    "flowschemas",
+    "horizontalpodautoscalers",
+    "prioritylevelconfigurations",
+    "secrets",
+    "serviceaccounts",
+    "storageclasses",
+];
+
+fn declared(resource: &Resource, kind: ColumnKind) -> &'static str {
     match kind {
+        ColumnKind::Time => "date",
+        _ if ALL_STRINGS.contains(&&*resource.plural) => "string",
         ColumnKind::Integer => "integer",
         ColumnKind::Number => "number",
         ColumnKind::Boolean => "boolean",
         _ => "string",
     }
+}
+
+/// What some cells are sent as although they hold a number or a truth value.
+fn as_text(resource: &Resource, column: &Column, cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Integer(number) if &*column.title == "MinPods" => Some(number.to_string()),
+        Cell::Boolean(truth) if is(resource, "batch", "cronjobs") => {
+            Some(if *truth { "True" } else { "False" }.to_owned())
+        }
+        Cell::Quantity(amount) => Some(canonical(*amount)),
+        _ => None,
+    }
+}
+
+/// The shorter of the exact binary and decimal spellings: `1500Mi`, `10G`.
+fn canonical(amount: Quantity) -> String {
+    let units = amount.as_milli() / 1000;
+    if amount.as_milli() % 1000 != 0 || units == 0 {
+        return amount.to_string();
+    }
+    let exact = |base: i128, suffixes: [&str; 6]| {
+        let sizes = (1..=6).rev().map(|power| base.pow(power)).zip(suffixes.into_iter().rev());
+        let fit = sizes.into_iter().find(|(size, _)| units % size == 0);
+        fit.map_or_else(|| units.to_string(), |(size, suffix)| format!("{}{suffix}", units / size))
+    };
+    let binary = exact(1024, ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]);
+    let decimal = exact(1000, ["k", "M", "G", "T", "P", "E"]);
+    if decimal.len() < binary.len() { decimal } else { binary }
 }
 
 /// `3 (5m ago)`.
@@ -112,4 +157,11 @@ fn tell_last_restart(cells: &mut [Value], object: &Object, now: Timestamp) {
 fn is_default_class(resource: &Resource, object: &Object) -> bool {
     let marks = ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
     is(resource, "storage.k8s.io", "storageclasses") && marks.iter().any(|mark| object.annotation(mark) == Some("true"))
+}
+
+#[test]
+fn sizes_are_spelled_as_they_were_written() {
+    for text in ["1500Mi", "10G", "1Gi", "10Gi", "100", "1k", "1Ki", "5M", "0", "500m"] {
+        assert_eq!(canonical(text.parse().expect("a quantity")), text);
+    }
 }

@@ -84,10 +84,10 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         groups: &[""],
         plural: "podtemplates",
-        headings: &[Heading::text("Containers"), Heading::text("Images"), Heading::text("Pod Labels"), AGE],
+        headings: &[Heading::text("Containers"), Heading::text("Images"), Heading::text("Pod Labels")],
         project: |object| {
             let [names, images] = containers(object, "/template/spec");
-            plain(object, vec![names, images, labels(object, "/template/metadata/labels"), age(object)])
+            plain(object, vec![names, images, labels(object, "/template/metadata/labels")])
         },
     },
 ];

@@ -72,7 +72,11 @@ fn targets(object: &Object) -> String {
     let specs = object.items("/spec/metrics");
     if specs.is_empty() {
         // `autoscaling/v1` knows nothing but the processor.
-        let Some(wanted) = object.integer("/spec/targetCPUUtilizationPercentage") else { return "<none>".to_owned() };
+        let Some(wanted) = object.integer("/spec/targetCPUUtilizationPercentage") else {
+            // It keeps the rest in an annotation, which is not ours to read.
+            let more = object.annotation("autoscaling.alpha.kubernetes.io/metrics").is_some();
+            return if more { unknown() } else { "<none>".to_owned() };
+        };
         let current = object.integer("/status/currentCPUUtilizationPercentage");
         return format!("cpu: {}/{wanted}%", current.map_or_else(unknown, |current| format!("{current}%")));
     }
