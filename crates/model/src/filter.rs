@@ -198,7 +198,7 @@ impl Filter {
             Self::Exists(field) => !matches!(field.sort_key(row), SortKey::Missing | SortKey::Unknown),
             Self::Levels(levels) => levels.contains(&row.status.level),
             Self::Labels(selector) => selector.matches(|key| row.label(key)),
-            Self::Text(needle) => mentions(row, needle),
+            Self::Text(needle) => mentions(row, needle, None),
         }
     }
 }
@@ -297,15 +297,32 @@ fn covers<T: PartialEq>(text: &[T], pattern: &[T], (any, one): (T, T), same: imp
     pattern[p..].iter().all(|c| *c == any)
 }
 
-fn mentions(row: &Row, needle: &str) -> bool {
-    let has = |text: &str| contains_ignoring_case(text, needle);
-    has(&row.name)
-        || row.namespace.as_deref().is_some_and(has)
-        || has(&row.status.word)
-        || has(&row.status.reason)
-        || has(&row.status.message)
-        || row.cells.iter().any(|cell| matches!(cell, Cell::Text(text) if has(text)))
-        || row.labels.iter().any(|(key, value)| has(key) || has(value))
+/// Whether a row mentions `needle`, which is in lower case. `miss` is a row that does not: what the two share (interned
+/// texts are the very same) need not be looked at again, and neighbours share nearly everything.
+pub fn mentions(row: &Row, needle: &str, miss: Option<&Row>) -> bool {
+    let has = |text: &str, missed: Option<&str>| {
+        missed.is_none_or(|missed| !std::ptr::eq(missed, text)) && contains_ignoring_case(text, needle)
+    };
+    has(&row.name, None)
+        || row.namespace.as_deref().is_some_and(|own| has(own, miss.and_then(|miss| miss.namespace.as_deref())))
+        || has(&row.status.word, miss.map(|miss| &*miss.status.word))
+        || has(&row.status.reason, miss.map(|miss| &*miss.status.reason))
+        || has(&row.status.message, miss.map(|miss| &*miss.status.message))
+        || row.cells.iter().enumerate().any(|(index, cell)| match cell {
+            Cell::Text(own) => has(own, miss.and_then(|miss| text(miss.cells.get(index)?))),
+            _ => false,
+        })
+        || row.labels.iter().enumerate().any(|(index, (key, value))| {
+            let missed = miss.and_then(|miss| miss.labels.get(index));
+            has(key, missed.map(|(key, _)| &**key)) || has(value, missed.map(|(_, value)| &**value))
+        })
+}
+
+fn text(cell: &Cell) -> Option<&str> {
+    match cell {
+        Cell::Text(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// `needle` is in lower case already. Letters beyond ASCII compare in lower case where the needle has some.
@@ -348,8 +365,12 @@ impl Plan {
 
     /// Whether the row belongs to the answer at `now`.
     pub fn matches(&self, row: &Row, now: Timestamp) -> bool {
-        self.namespaces.as_ref().is_none_or(|wanted| row.namespace.as_ref().is_some_and(|own| wanted.contains(own)))
-            && self.filter.matches(row, now)
+        self.covers(row.namespace.as_ref()) && self.filter.matches(row, now)
+    }
+
+    /// Whether rows of this namespace (`None` for cluster-scoped ones) are asked for.
+    pub fn covers(&self, namespace: Option<&Str>) -> bool {
+        self.namespaces.as_ref().is_none_or(|wanted| namespace.is_some_and(|own| wanted.contains(own)))
     }
 
     /// The order of two rows in the answer.

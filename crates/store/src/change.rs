@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::record::{Record, RowId};
 
 /// A reader that is further behind than this many commits or changes reads everything anew.
-const MOST_SETS: usize = 512;
+const MOST_SETS: usize = 256;
 const MOST_CHANGES: usize = 8192;
 
 /// What one commit changed.

@@ -26,6 +26,7 @@ mod body;
 mod change;
 mod chunks;
 mod interner;
+mod matcher;
 mod record;
 mod run;
 mod snapshot;

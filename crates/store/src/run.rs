@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pilothouse_model::filter::SortKey;
 use pilothouse_model::{Cell, Field, Filter, Plan, Requirement, Sort, Str, Timestamp};
 
+use crate::matcher::Matcher;
 use crate::record::{Record, natural_order};
 use crate::snapshot::Snapshot;
 
@@ -20,9 +21,10 @@ pub struct Answer {
     pub rows: Vec<Arc<Record>>,
 }
 
-pub(crate) fn run(snapshot: &Snapshot, plan: &Plan, page: Range<usize>, now: Timestamp) -> Answer {
+pub(crate) fn run<'a>(snapshot: &'a Snapshot, plan: &'a Plan, page: Range<usize>, now: Timestamp) -> Answer {
     let (candidates, natural) = candidates(snapshot, plan);
-    let matching = candidates.filter(|record| plan.matches(&record.row, now));
+    let mut matcher = Matcher::new(plan, now);
+    let matching = candidates.filter(|record| matcher.matches(&record.row));
     if natural && plan.order.is_empty() {
         let (mut total, mut rows) = (0, Vec::new());
         for record in matching {
@@ -166,7 +168,8 @@ fn label_equality(filter: &Filter) -> Option<(&str, &str)> {
 
 pub(crate) fn count_by(snapshot: &Snapshot, plan: &Plan, field: &Field, now: Timestamp) -> Vec<(Cell, usize)> {
     let mut counts: BTreeMap<SortKey<'_>, (usize, &Arc<Record>)> = BTreeMap::new();
-    for record in candidates(snapshot, plan).0.filter(|record| plan.matches(&record.row, now)) {
+    let mut matcher = Matcher::new(plan, now);
+    for record in candidates(snapshot, plan).0.filter(|record| matcher.matches(&record.row)) {
         counts.entry(field.sort_key(&record.row)).or_insert((0, record)).0 += 1;
     }
     let mut counts: Vec<_> = counts.into_values().map(|(count, example)| (field.of(&example.row), count)).collect();

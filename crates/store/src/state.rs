@@ -20,11 +20,11 @@ pub(crate) struct State {
     /// Tells two tables apart whose versions happen to be equal.
     pub(crate) table: Arc<()>,
     slots: Slots,
-    /// Slots in natural order.
-    order: Sorted<u32>,
-    uids: HashIndex,
-    owners: HashIndex,
-    labels: HashIndex,
+    /// Slots in natural order. Behind one more pointer, as are the indexes: most commits do not touch them.
+    order: Arc<Sorted<u32>>,
+    uids: Arc<HashIndex>,
+    owners: Arc<HashIndex>,
+    labels: Arc<HashIndex>,
 }
 
 impl State {
@@ -36,10 +36,10 @@ impl State {
             history: History::default(),
             table: Arc::new(()),
             slots: Slots::default(),
-            order: Sorted::default(),
-            uids: HashIndex::default(),
-            owners: HashIndex::default(),
-            labels: HashIndex::default(),
+            order: Arc::default(),
+            uids: Arc::default(),
+            owners: Arc::default(),
+            labels: Arc::default(),
         }
     }
 
@@ -106,7 +106,7 @@ impl State {
             None => {
                 let slot = free();
                 let place = self.find(|row| natural_order(row, &record.row).is_lt());
-                self.order.insert(place, slot);
+                Arc::make_mut(&mut self.order).insert(place, slot);
                 self.reindex(slot, None, Some(&record.row));
                 self.slots.set(slot, Some(record));
                 None
@@ -119,7 +119,7 @@ impl State {
         let (place, slot) = self.slot(id)?;
         let before = self.slots.get(slot).cloned()?;
         self.reindex(slot, Some(&before.row), None);
-        self.order.remove(place);
+        Arc::make_mut(&mut self.order).remove(place);
         self.slots.set(slot, None);
         Some((before, slot))
     }
@@ -139,10 +139,11 @@ impl State {
 }
 
 /// Replaces the hashes under which a slot is found.
-fn update<H: IntoIterator<Item = u32> + PartialEq>(index: &mut HashIndex, slot: u32, (before, after): (H, H)) {
+fn update<H: IntoIterator<Item = u32> + PartialEq>(index: &mut Arc<HashIndex>, slot: u32, (before, after): (H, H)) {
     if before == after {
         return;
     }
+    let index = Arc::make_mut(index);
     before.into_iter().for_each(|hash| index.remove(hash, slot));
     after.into_iter().for_each(|hash| index.insert(hash, slot));
 }

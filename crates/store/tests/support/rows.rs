@@ -8,7 +8,7 @@ use pilothouse_model::{
     Cell, Column, ColumnKind, Comparison, Field, Filter, LabelSelector, Level, Operand, Plan, Resource, Row, Sort,
     Status, Timestamp,
 };
-use pilothouse_store::{Body, Record, RowId, Table};
+use pilothouse_store::{Body, Interner, Record, RowId, Table};
 use proptest::prelude::*;
 
 /// What the table should hold.
@@ -84,6 +84,20 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     )
 }
 
+/// Shares equal strings, as writers do.
+pub(crate) fn interned(mut record: Record, interner: &mut Interner) -> Record {
+    let row = &mut record.row;
+    row.namespace = row.namespace.as_deref().map(|namespace| interner.intern(namespace));
+    row.labels = row.labels.iter().map(|(key, value)| (interner.intern(key), interner.intern(value))).collect();
+    row.status.word = interner.intern(&row.status.word);
+    for cell in &mut row.cells {
+        if let Cell::Text(text) = cell {
+            *text = interner.intern(text);
+        }
+    }
+    record
+}
+
 /// What a writer does.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -104,8 +118,10 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 
 /// Does one step to the table and to the oracle.
 pub(crate) fn apply(step: Step, table: &mut Table, oracle: &mut Oracle) {
+    let mut interner = Interner::new();
     match step {
         Step::Upsert(record) => {
+            let record = interned(record, &mut interner);
             let id = RowId::of(&record.row);
             let changes = oracle.get(&id) != Some(&record);
             assert_eq!(table.upsert(record.clone()), changes);
@@ -113,6 +129,7 @@ pub(crate) fn apply(step: Step, table: &mut Table, oracle: &mut Oracle) {
         }
         Step::Remove(id) => assert_eq!(table.remove(&id), oracle.remove(&id).is_some()),
         Step::Replace(records) => {
+            let records: Vec<_> = records.into_iter().map(|record| interned(record, &mut interner)).collect();
             table.replace(records.clone());
             *oracle = records.into_iter().map(|record| (RowId::of(&record.row), record)).collect();
         }
@@ -135,7 +152,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         (0..4_u8).prop_map(|n| Filter::Compare(Field::Column(1), Comparison::AtLeast, Operand::Number(n.into()))),
         (0..1500_i32).prop_map(|n| Filter::Compare(Field::Column(2), Comparison::Less, Operand::Ago(n.into()))),
         prop::sample::select(vec!["app=x", "team=y", "app in (x,y)", "!team", "app=z,team=z"]).prop_map(labels),
-        prop::sample::select(vec!["n1", "z"]).prop_map(|text| Filter::Text(text.into())),
+        prop::sample::select(vec!["n1", "z", "team", "fail", "x"]).prop_map(|text| Filter::Text(text.into())),
         Just(Filter::Exists(Field::Column(1))),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
