@@ -17,24 +17,36 @@ use pilothouse_model::Read;
 
 mod actor;
 mod api;
+mod argo;
 mod chronicle;
 mod clock;
 mod crds;
 mod deployment;
 mod dice;
+mod director;
 mod fate;
 mod garbage;
 mod job;
+mod jobset;
+mod katib;
 mod kind;
 mod kubelet;
 mod mirror;
 mod node;
+mod notebook;
 mod object;
 mod pods;
 mod quota;
+mod scenario;
+mod schedule;
 mod scheduler;
+mod serving;
+mod spark;
 mod stage;
 mod statefulset;
+mod tenancy;
+mod trainer;
+mod training;
 mod watcher;
 mod world;
 
@@ -132,6 +144,18 @@ impl Story {
         }
         handle.cast(kubelet::Kubelet, &stage);
         handle.cast(node::Nodes, &stage);
+        handle.cast(tenancy::Tenancy, &stage);
+        handle.cast(notebook::Notebooks, &stage);
+        handle.cast(training::Training, &stage);
+        handle.cast(trainer::Trainer, &stage);
+        handle.cast(jobset::JobSets, &stage);
+        handle.cast(katib::Experiments, &stage);
+        handle.cast(katib::trial::Trials, &stage);
+        handle.cast(argo::Workflows, &stage);
+        handle.cast(schedule::Schedules, &stage);
+        handle.cast(spark::Spark, &stage);
+        handle.cast(serving::Serving, &stage);
+        handle.tasks.spawn(director::direct(stage, options.scale, handle.end.clone()));
         Ok(handle)
     }
 }
