@@ -272,7 +272,13 @@ impl Writer {
                 }
             }
             Signal::Fresh => self.alive(index),
-            Signal::Trouble { error, retry_in: _ } => self.trouble(index, &error),
+            Signal::Trouble { error, retry_in: _ } => {
+                self.trouble(index, &error);
+                if self.parts[index].completeness == Completeness::Absent {
+                    // The resource itself is gone, and its objects with it.
+                    self.keep_only(index, &HashSet::new());
+                }
+            }
         }
     }
 
@@ -283,7 +289,16 @@ impl Writer {
         for record in std::mem::take(&mut part.pending) {
             self.table.upsert(record);
         }
-        let namespace = part.namespace.clone();
+        self.keep_only(index, &listed);
+        let part = &mut self.parts[index];
+        part.first = false;
+        part.completeness = Completeness::Complete;
+        self.alive(index);
+    }
+
+    /// Takes out the rows of one part that are not among these.
+    fn keep_only(&mut self, index: usize, listed: &HashSet<RowId>) {
+        let namespace = self.parts[index].namespace.clone();
         // What was written since the last moment counts too; readers see none of it before `publish`.
         self.table.commit();
         let gone: Vec<RowId> = self
@@ -297,10 +312,6 @@ impl Writer {
         for id in gone {
             self.table.remove(&id);
         }
-        let part = &mut self.parts[index];
-        part.first = false;
-        part.completeness = Completeness::Complete;
-        self.alive(index);
     }
 
     fn alive(&mut self, index: usize) {

@@ -19,7 +19,8 @@ const PORT: u16 = 7070;
 pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
     // A command that ends with a message of its own needs no second voice.
     let usual = match arguments.command {
-        Command::Serve(_) | Command::Demo(_) => "warn",
+        // kube's client tells of failed requests itself; the console does, too, with more to say.
+        Command::Serve(_) | Command::Demo(_) => "warn,kube_client=off",
         _ => "off",
     };
     let filter = EnvFilter::try_from_env("PILOTHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
