@@ -64,7 +64,10 @@ impl Failure {
     }
 
     fn about(code: StatusCode, reason: &'static str, served: &Served, name: &str) -> Self {
-        let mut details = json!({ "name": name, "kind": &*served.resource.plural });
+        let mut details = json!({ "kind": &*served.resource.plural });
+        if !name.is_empty() {
+            details["name"] = json!(name);
+        }
         if !served.resource.group.is_empty() {
             details["group"] = json!(&*served.resource.group);
         }

@@ -99,7 +99,7 @@ fn list(api: &Api, asked: &Asked) -> Result<Response<Body>, Failure> {
 }
 
 fn collect(state: &State, asked: &Asked, selection: &Selection) -> Result<Piece, Failure> {
-    let limit = asked.query.get("limit").and_then(|text| text.parse::<usize>().ok()).filter(|limit| *limit > 0);
+    let limit = limit(asked)?;
     let current = state.revision();
     let (revision, after) = match asked.query.get("continue") {
         Some(token) => {
@@ -138,6 +138,15 @@ fn collect(state: &State, asked: &Asked, selection: &Selection) -> Result<Piece,
     // How many of the rest are selected is not known without looking at them, so it is not told.
     let remaining = selection.is_everything().then_some(left);
     Ok(Piece { objects, revision, next, remaining })
+}
+
+/// How many objects a page holds at most; zero and less mean all of them.
+fn limit(asked: &Asked) -> Result<Option<usize>, Failure> {
+    let Some(text) = asked.query.get("limit").filter(|text| !text.is_empty()) else { return Ok(None) };
+    match text.parse::<i64>() {
+        Ok(limit) => Ok(usize::try_from(limit).ok().filter(|limit| *limit > 0)),
+        Err(_) => Err(Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))),
+    }
 }
 
 fn wanted_revision(asked: &Asked, current: u64) -> Result<u64, Failure> {

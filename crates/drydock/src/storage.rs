@@ -33,6 +33,13 @@ impl Stored {
         Self::new(value, 0)
     }
 
+    /// The same object as if it came with another revision.
+    pub(crate) fn at(&self, revision: u64) -> Arc<Self> {
+        let mut value = self.value.clone();
+        value["metadata"]["resourceVersion"] = Value::from(revision.to_string());
+        Self::new(value, revision)
+    }
+
     /// Its JSON, made once for all who ask.
     pub(crate) fn json(&self) -> Bytes {
         self.json.get_or_init(|| Bytes::from(self.value.to_string())).clone()

@@ -29,6 +29,9 @@ pub(crate) fn object(served: &Served, value: &Value, before: Option<&Value>) -> 
         name(served, value, &mut problems);
     }
     metadata(value, &mut problems);
+    if let Some(before) = before {
+        finalizers(value, before, &mut problems);
+    }
     if let Some(schema) = &served.schema {
         schema::check(schema, value, &mut problems);
         return problems;
@@ -50,6 +53,21 @@ pub(crate) fn object(served: &Served, value: &Value, before: Option<&Value>) -> 
         _ => {}
     }
     problems
+}
+
+/// What is being deleted can be released, but not held any further.
+fn finalizers(value: &Value, before: &Value, problems: &mut Vec<FieldProblem>) {
+    if before.text("/metadata/deletionTimestamp").is_none() {
+        return;
+    }
+    let held = before.items("/metadata/finalizers");
+    let added: Vec<String> =
+        value.items("/metadata/finalizers").iter().filter(|item| !held.contains(item)).map(Value::to_string).collect();
+    if !added.is_empty() {
+        let why = "no new finalizers can be added if the object is being deleted, found new finalizers";
+        let why = format!("{why} []string{{{}}}", added.join(", "));
+        problems.push(FieldProblem::forbidden("metadata.finalizers", &why));
+    }
 }
 
 fn is_label(text: &str) -> bool {

@@ -87,7 +87,9 @@ pub(super) fn patch(api: &Api, asked: &Asked, subresource: &'static str) -> Resu
 
 fn apply_patch(api: &Api, asked: &Asked, subresource: &'static str) -> Result<Response<Body>, Failure> {
     if asked.query.get("fieldManager").is_none() {
-        return Err(Failure::bad_request(
+        return Err(Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Invalid",
             "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
         ));
     }

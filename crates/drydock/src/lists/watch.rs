@@ -191,7 +191,12 @@ impl Watch {
         match (before, after) {
             (false, true) => Some(("ADDED", change.object.clone())),
             (true, true) => Some(("MODIFIED", change.object.clone())),
-            (true, false) => Some(("DELETED", change.object.clone())),
+            // An object that leaves the selection is shown as it was when it was last in it, at the version of its leaving.
+            (true, false) => {
+                let gone = change.kind == ChangeKind::Deleted;
+                let shown = change.previous.as_ref().filter(|_| !gone);
+                Some(("DELETED", shown.map_or_else(|| change.object.clone(), |last| last.at(change.object.revision))))
+            }
             (false, false) => None,
         }
     }

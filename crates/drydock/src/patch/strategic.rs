@@ -58,6 +58,12 @@ fn merge_object<'p>(
         *value = Value::Object(Map::new());
     }
     let Value::Object(target) = value else { return Ok(()) };
+    let ordered = |(field, order): (&'p String, &'p Value)| {
+        let list = field.strip_prefix(ORDER)?;
+        let former = target.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+        Some((list, order.as_array()?, former))
+    };
+    let orders: Vec<_> = patch.iter().filter_map(ordered).collect();
     if let Some(Value::Array(keep)) = patch.get(RETAIN) {
         target.retain(|field, _| keep.iter().any(|kept| kept == field));
     }
@@ -78,14 +84,12 @@ fn merge_object<'p>(
             own.retain(|item| !items.as_array().is_some_and(|gone| gone.contains(item)));
         }
     }
-    for (field, order) in patch {
-        if let Some(list) = field.strip_prefix(ORDER) {
-            path.push(list);
-            let kind = lists.kind(path);
-            path.pop();
-            if let (Some(Value::Array(own)), Value::Array(order)) = (target.get_mut(list), order) {
-                reorder(own, order, &kind);
-            }
+    for (list, order, former) in orders {
+        path.push(list);
+        let kind = lists.kind(path);
+        path.pop();
+        if let Some(Value::Array(own)) = target.get_mut(list) {
+            reorder(own, order, &former, &kind);
         }
     }
     Ok(())
@@ -123,12 +127,14 @@ fn merge_list<'p>(
         return Ok(());
     }
     let Value::Array(own) = value else { return Ok(()) };
-    let ListKind::Map(keys) = kind else {
+    let former = own.clone();
+    let ListKind::Map(keys) = &kind else {
         for item in patch {
             if !own.contains(item) {
                 own.push(item.clone());
             }
         }
+        reorder(own, patch, &former, &kind);
         return Ok(());
     };
     let key = keys.first().map(String::as_str).unwrap_or_default();
@@ -150,29 +156,33 @@ fn merge_list<'p>(
             }
         }
     }
+    reorder(own, patch, &former, &kind);
     Ok(())
 }
 
-/// Brings the items that the order names into that order; the others stay behind the item that they came after.
-fn reorder(items: &mut Vec<Value>, order: &[Value], kind: &ListKind) {
+/// Brings the items that `order` names into its order and merges the others, which keep their own, in between: where the
+/// `former` list had both, it says which comes first; else the named one does.
+fn reorder(items: &mut Vec<Value>, order: &[Value], former: &[Value], kind: &ListKind) {
     let key = match kind {
         ListKind::Map(keys) => keys.first().map(String::as_str),
         ListKind::Set | ListKind::Atomic => None,
     };
-    let place = |item: &Value| match key {
-        Some(key) => order.iter().position(|wanted| wanted.get(key) == item.get(key)),
-        None => order.iter().position(|wanted| wanted == item),
+    let place = |list: &[Value], item: &Value| match key {
+        Some(key) => list.iter().position(|other| other.get(key) == item.get(key)),
+        None => list.iter().position(|other| other == item),
     };
-    // Each item without a place of its own is kept with the one before it.
-    let mut groups: Vec<(Option<usize>, Vec<Value>)> = Vec::new();
-    for item in items.drain(..) {
-        match (place(&item), groups.last_mut()) {
-            (None, Some((_, group))) => group.push(item),
-            (at, _) => groups.push((at, vec![item])),
+    let (mut named, others): (Vec<Value>, Vec<Value>) = items.drain(..).partition(|item| place(order, item).is_some());
+    named.sort_by_key(|item| place(order, item));
+    let mut others = others.into_iter().peekable();
+    for item in named {
+        let stands = place(former, &item);
+        let before = |other: &Value| stands.zip(place(former, other)).is_some_and(|(item, other)| other < item);
+        while let Some(other) = others.next_if(|other| before(other)) {
+            items.push(other);
         }
+        items.push(item);
     }
-    groups.sort_by_key(|(at, _)| at.map_or(0, |at| at + 1));
-    items.extend(groups.into_iter().flat_map(|(_, group)| group));
+    items.extend(others);
 }
 
 #[cfg(test)]
@@ -200,9 +210,9 @@ mod tests {
             pod(&json!([{ "name": "a", "image": "1", "env": [{ "name": "X", "value": "1" }] }, { "name": "b" }]));
         let patch = pod(&json!([{ "name": "a", "env": [{ "name": "Y", "value": "2" }] }, { "name": "c" }]));
         let expected = pod(&json!([
-            { "name": "a", "image": "1", "env": [{ "name": "X", "value": "1" }, { "name": "Y", "value": "2" }] },
-            { "name": "b" },
+            { "name": "a", "image": "1", "env": [{ "name": "Y", "value": "2" }, { "name": "X", "value": "1" }] },
             { "name": "c" },
+            { "name": "b" },
         ]));
         assert_eq!(patched(before, &patch), expected);
     }
@@ -224,7 +234,7 @@ mod tests {
         );
         let finalizers = json!({ "metadata": { "finalizers": ["x", "y"] } });
         let without = json!({ "metadata": { "$deleteFromPrimitiveList/finalizers": ["x"], "finalizers": ["z"] } });
-        assert_eq!(patched(finalizers, &without), json!({ "metadata": { "finalizers": ["y", "z"] } }));
+        assert_eq!(patched(finalizers, &without), json!({ "metadata": { "finalizers": ["z", "y"] } }));
         let volumes = json!({ "spec": { "volumes": [{ "name": "v", "emptyDir": {} }] } });
         let retain =
             json!({ "spec": { "volumes": [{ "name": "v", "$retainKeys": ["name", "secret"], "secret": {} }] } });
