@@ -99,6 +99,26 @@ fn family_of(object: &Object) -> Option<&'static dyn Family> {
     FAMILIES.iter().find(|(own, name, _)| *name == kind && own.group == group).map(|(_, _, family)| *family)
 }
 
+/// Reason and message of what is on its way out.
+const DELETED: (&str, &str) = ("Terminating", "It is being deleted.");
+
+/// What is being deleted stops, whatever its status said last, unless it was over or stopped before.
+fn is_leaving(object: &Object, state: State) -> bool {
+    object.deleted().is_some() && !state.is_over() && state != State::Stopped
+}
+
+/// Says so in the list of its kind. Every workload's first cell is its state.
+fn leaving(mut projection: Projection, object: &Object) -> Projection {
+    let state = projection.status.word.parse().unwrap_or(State::Unknown);
+    if is_leaving(object, state) {
+        projection.status = Status::from(State::Stopping).because(DELETED.0, DELETED.1);
+        if let Some(first) = projection.cells.first_mut() {
+            *first = Cell::text(&projection.status.word);
+        }
+    }
+    projection
+}
+
 impl Instrument for Kubeflow {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
@@ -110,6 +130,7 @@ impl Instrument for Kubeflow {
 
     fn project(&self, resource: &Resource, object: &Object) -> Projection {
         match family_of_resource(resource.group_resource()) {
+            Some(family) if family.runs() => leaving(family.project(object), object),
             Some(family) => family.project(object),
             None => Projection { status: Status::none(), cells: Vec::new() },
         }
@@ -124,7 +145,12 @@ impl Instrument for Kubeflow {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        family_of(object)?.workload(object, objects)
+        let mut workload = family_of(object)?.workload(object, objects)?;
+        if is_leaving(object, workload.state) {
+            (workload.state, workload.level) = (State::Stopping, State::Stopping.level());
+            (workload.reason, workload.message) = (DELETED.0.to_owned(), DELETED.1.to_owned());
+        }
+        Some(workload)
     }
 
     fn explain(&self, object: &Object, objects: &dyn Objects) -> Vec<Cause> {

@@ -27,9 +27,6 @@ fn standing(object: &Object) -> Standing {
     if is_stopped(object) {
         return Standing::new(State::Stopped);
     }
-    if object.deleted().is_some() {
-        return Standing::new(State::Stopping).because("Terminating", "It is being deleted.");
-    }
     let transition = object.text("/status/modelStatus/transitionStatus").unwrap_or_default();
     let blocked = matches!(transition, "BlockedByFailedLoad" | "InvalidSpec");
     let (reason, message) = failure(object).unwrap_or((transition, ""));

@@ -47,9 +47,6 @@ fn standing(object: &Object) -> Standing {
         // The controller leaves a zero out, so that no count means no ready pod.
         return Standing::new(if ready.unwrap_or(0) == 0 { State::Stopped } else { State::Stopping });
     }
-    if object.deleted().is_some() {
-        return Standing::new(State::Stopping).because("Terminating", "It is being deleted.");
-    }
     if ready.is_some_and(|ready| ready > 0) {
         return Standing::new(State::Running);
     }

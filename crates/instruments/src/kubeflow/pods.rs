@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pilothouse_model::{Condition, Level, Link, LinkTarget, Object, Objects, Read, Section, State};
+use pilothouse_model::{Condition, Level, Link, LinkTarget, Object, Objects, Read, Section, State, Timestamp};
 use serde_json::Value;
 
 use super::kinds::PODS;
@@ -41,8 +41,15 @@ pub(super) struct Trouble {
     pub(super) message: String,
 }
 
-/// Says of an unfinished workload what its pods say: why they wait, or that they fail again and again.
-pub(super) fn refine(standing: Standing, pods: &[Arc<Object>]) -> Standing {
+/// Says of a workload what its pods say: why they wait, that they fail again and again, or how the first of them failed.
+pub(super) fn refine(mut standing: Standing, pods: &[Arc<Object>]) -> Standing {
+    if standing.state == State::Failed
+        && let Some((_, how)) =
+            pods.iter().filter_map(|pod| failure(pod)).min_by_key(|(when, _)| (when.is_none(), *when))
+    {
+        let gap = if standing.message.is_empty() { "" } else { " " };
+        standing.message = format!("{}{gap}{how}", standing.message);
+    }
     if !matches!(standing.state, State::Pending | State::Starting | State::Running) {
         return standing;
     }
@@ -50,6 +57,32 @@ pub(super) fn refine(standing: Standing, pods: &[Arc<Object>]) -> Standing {
     let state = if trouble.gated && standing.state == State::Pending { State::Queued } else { standing.state };
     let level = if trouble.gated { standing.level } else { standing.level.min(Level::Warning) };
     Standing { state, level, reason: trouble.reason, message: trouble.message }
+}
+
+/// When and how a pod failed; the controllers above say only that it did.
+fn failure(pod: &Object) -> Option<(Option<Timestamp>, String)> {
+    if pod.text("/status/phase") != Some("Failed") {
+        return None;
+    }
+    let name = pod.name();
+    let ended = ["/status/initContainerStatuses", "/status/containerStatuses"]
+        .into_iter()
+        .flat_map(|list| pod.items(list))
+        .filter_map(|container| Some((container.text("/name").unwrap_or("?"), container.pointer("/state/terminated")?)))
+        .filter_map(|(container, ended)| {
+            Some((container, ended, ended.integer("/exitCode").filter(|code| *code != 0)?))
+        })
+        .min_by_key(|(_, ended, _)| ended.time("/finishedAt"));
+    let reason = pod.text("/status/reason").filter(|reason| !reason.is_empty());
+    match (reason, ended) {
+        (Some(reason), _) => Some((None, format!("Pod {name}: {reason}."))),
+        (None, Some((container, ended, code))) => {
+            let reason = ended.text("/reason").unwrap_or("Error");
+            let how = format!("Pod {name}: container {container} ended with {reason} (exit code {code}).");
+            Some((ended.time("/finishedAt"), how))
+        }
+        (None, None) => None,
+    }
 }
 
 /// The worst trouble among the pods; of equal ones that of the first pod.

@@ -40,7 +40,11 @@ fn standing(object: &Object, job_set: Option<&Object>) -> Standing {
     }
     if let Some(active) = jobs(object, "/active").filter(|active| *active > 0) {
         let ready = jobs(object, "/ready").unwrap_or(0);
-        return Standing::new(if ready >= active { State::Running } else { State::Starting });
+        let standing = Standing::new(if ready >= active { State::Running } else { State::Starting });
+        return match initializer(object) {
+            Some(name) => standing.because("Initializing", &format!("Its {name} runs; training has not begun.")),
+            None => standing,
+        };
     }
     match job_set.and_then(|set| set.integer("/status/restarts")).filter(|restarts| *restarts > 0) {
         Some(restarts) => Standing::new(State::Starting)
@@ -48,6 +52,14 @@ fn standing(object: &Object, job_set: Option<&Object>) -> Standing {
             .because("Restarting", &format!("Its job set was restarted {restarts} times.")),
         None => Standing::new(State::Pending),
     }
+}
+
+/// The active job that prepares the training, when no other job is active.
+fn initializer(object: &Object) -> Option<&str> {
+    let jobs = object.items("/status/jobsStatus").iter();
+    let mut active = jobs.filter(|job| job.integer("/active").is_some_and(|count| count > 0));
+    let first = active.next()?.text("/name").filter(|name| name.ends_with("-initializer"))?;
+    active.all(|job| job.text("/name").is_some_and(|name| name.ends_with("-initializer"))).then_some(first)
 }
 
 fn progress(object: &Object) -> Option<(i64, i64)> {
@@ -71,13 +83,15 @@ fn nodes(object: &Object, runtime: Option<&Object>) -> Option<i64> {
     own.or_else(|| runtime?.integer("/spec/mlPolicy/numNodes"))
 }
 
-/// What the job set's templates ask for; before there is one, nodes times what the job asks for each.
+/// What the job set's templates ask for; what they do not say, and before there is one, nodes times what the job asks for
+/// each.
 fn requested(object: &Object, job_set: Option<&Object>, runtime: Option<&Object>) -> Resources {
     let own = || {
         let per_node = requests::of_resources(object.pointer("/spec/trainer/resourcesPerNode")?);
         Some(requests::times(per_node, nodes(object, runtime)?))
     };
-    job_set.map(|set| job_set::requested(set)).or_else(own).unwrap_or_default()
+    let (set, own) = (job_set.map(|set| job_set::requested(set)).unwrap_or_default(), own().unwrap_or_default());
+    Resources { cpu: set.cpu.or(own.cpu), memory: set.memory.or(own.memory), gpus: set.gpus.or(own.gpus) }
 }
 
 fn first(target: Option<LinkTarget>, object: &Object, objects: &dyn Objects) -> Option<std::sync::Arc<Object>> {

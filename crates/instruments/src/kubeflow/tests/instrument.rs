@@ -63,6 +63,25 @@ fn every_sample_has_a_cell_for_each_column_and_a_status() {
 }
 
 #[test]
+fn what_is_being_deleted_stops_unless_it_was_over() {
+    let folder = Folder::new(SAMPLES);
+    for (_, kind, family) in FAMILIES.iter().filter(|(_, _, family)| family.runs()) {
+        let mut value = folder.object(kind, "it").value().clone();
+        value["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z".into();
+        value["status"] = serde_json::json!({});
+        let object = Object::new(value).unwrap();
+        let projection = Kubeflow.project(&resource_of(&object), &object);
+        assert_eq!((&*projection.status.word, &projection.cells[0]), ("Stopping", &Cell::text("Stopping")), "{kind}");
+        assert_eq!(family.columns()[0].kind, ColumnKind::Status, "{kind}");
+        let workload = Kubeflow.workload(&object, &folder).unwrap();
+        assert_eq!((workload.state, workload.reason.as_str()), (State::Stopping, "Terminating"), "{kind}");
+    }
+    let over = "deletionTimestamp: '2026-01-02T00:00:00Z'";
+    let over = it("argoproj.io/v1alpha1", "Workflow", over, "status: {phase: Succeeded}");
+    assert_eq!(Case::new(&over).says().0, State::Succeeded);
+}
+
+#[test]
 fn a_place_lists_only_what_is_served() {
     let only = |resource: GroupResource<'_>| resource.plural == "notebooks" || resource.plural == "trainjobs";
     for place in Kubeflow.manifest().places {

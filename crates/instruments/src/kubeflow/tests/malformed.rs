@@ -1,5 +1,7 @@
 //! Whatever a cluster answers, nothing panics: rich samples of every kind, with arbitrary parts put in arbitrary places.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -71,15 +73,13 @@ fn ask_all(object: &Object, folder: &Folder) {
     Kubeflow.actions(object);
 }
 
-fn documents() -> Vec<Value> {
-    serde_saphyr::from_multiple(SAMPLES).unwrap()
-}
+static DOCUMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| serde_saphyr::from_multiple(SAMPLES).unwrap());
+static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::new(SAMPLES));
 
 #[test]
 fn the_samples_themselves_answer_everything() {
-    let folder = Folder::new(SAMPLES);
     for (_, kind, _) in &FAMILIES {
-        ask_all(&folder.object(kind, "it"), &folder);
+        ask_all(&FOLDER.object(kind, "it"), &FOLDER);
     }
 }
 
@@ -91,46 +91,42 @@ proptest! {
         which in 0..FAMILIES.len(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), anything()), 1..5),
     ) {
-        let mut documents = documents();
         let kind = FAMILIES[which].1;
-        let at = documents.iter().position(|value| value.text("/kind") == Some(kind)).unwrap();
+        let mut document = DOCUMENTS.iter().find(|value| value.text("/kind") == Some(kind)).unwrap().clone();
         for (place, value) in changes {
             let mut found = Vec::new();
-            places(&documents[at], "", &mut found);
+            places(&document, "", &mut found);
             found.retain(|pointer| !["/kind", "/apiVersion", "/metadata", "/metadata/name"].contains(&pointer.as_str()));
             if found.is_empty() {
                 continue;
             }
             let pointer: &String = place.get(&found);
-            if let Some(slot) = documents[at].pointer_mut(pointer) {
+            if let Some(slot) = document.pointer_mut(pointer) {
                 *slot = value;
             }
         }
-        let folder = Folder::new(SAMPLES);
-        ask_all(&Object::new(documents.swap_remove(at)).unwrap(), &folder);
+        ask_all(&Object::new(document).unwrap(), &FOLDER);
     }
 
     #[test]
     fn no_malformed_pod_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), anything()), 1..5),
     ) {
-        let mut documents = documents();
-        let at = documents.iter().position(|value| value.text("/kind") == Some("Pod")).unwrap();
+        let mut pod = DOCUMENTS.iter().find(|value| value.text("/kind") == Some("Pod")).unwrap().clone();
         for (place, value) in changes {
             let mut found = Vec::new();
-            places(&documents[at]["status"], "/status", &mut found);
+            places(&pod["status"], "/status", &mut found);
             if found.is_empty() {
                 continue;
             }
             let pointer: &String = place.get(&found);
-            if let Some(slot) = documents[at].pointer_mut(pointer) {
+            if let Some(slot) = pod.pointer_mut(pointer) {
                 *slot = value;
             }
         }
-        let text: Vec<_> = documents.iter().map(Value::to_string).collect();
-        let folder = Folder::new(&text.join("\n---\n"));
+        let folder = Folder::new(&pod.to_string());
         for (_, kind, _) in &FAMILIES {
-            ask_all(&folder.object(kind, "it"), &folder);
+            ask_all(&FOLDER.object(kind, "it"), &folder);
         }
     }
 }

@@ -36,6 +36,14 @@ fn states_in_their_order() {
             Level::Progress,
             "Terminating",
         ),
+        (
+            "stopped before it is deleted",
+            "annotations: {kubeflow-resource-stopped: x}, deletionTimestamp: '2026-01-02T00:00:00Z'",
+            "{}".to_owned(),
+            State::Stopped,
+            Level::Idle,
+            "",
+        ),
         ("ready", "", "{readyReplicas: 1}".to_owned(), State::Running, Level::Good, ""),
         ("starting", "", waiting("PodInitializing"), State::Starting, Level::Progress, "PodInitializing"),
         ("creating", "", waiting("ContainerCreating"), State::Starting, Level::Progress, "ContainerCreating"),
@@ -50,6 +58,13 @@ fn states_in_their_order() {
         assert_eq!(case.says(), (state, level, reason.to_owned()), "{name}");
         assert_eq!(case.shows(), (state.to_string(), level, reason.to_owned()), "{name}");
     }
+}
+
+#[test]
+fn an_ordinary_condition_does_not_hide_a_telling_one() {
+    let status = "{conditions: [{type: Ready, status: 'False', reason: ContainersNotReady}, \
+                  {type: PodScheduled, status: 'False', reason: Unschedulable}]}";
+    assert_eq!(Case::new(&notebook("", status)).says().2, "Unschedulable");
 }
 
 #[test]

@@ -114,6 +114,31 @@ fn an_unschedulable_pod_is_why_it_is_pending() {
 }
 
 #[test]
+fn preparing_is_said_to_be_preparing() {
+    let reason = |jobs: &str| Case::new(&job("", SPEC, &format!("jobsStatus: [{jobs}]"))).says().2;
+    let preparing = "{name: dataset-initializer, active: 1, ready: 1}";
+    assert_eq!(reason(&format!("{preparing}, {{name: node, active: 0}}")), "Initializing");
+    assert_eq!(reason(&format!("{preparing}, {{name: node, active: 1, ready: 1}}")), "");
+    assert_eq!(reason("{name: node, active: 1}"), "");
+}
+
+#[test]
+fn a_failed_job_says_how_its_first_pod_failed() {
+    let failed = |code: u8, reason: &str, at: &str| {
+        format!(
+            "{{phase: Failed, containerStatuses: [{{name: node, state: {{terminated: {{exitCode: {code}, reason: {reason}, \
+             finishedAt: '2026-01-01T0{at}:00:00Z'}}}}}}]}}"
+        )
+    };
+    let page = job("", SPEC, &format!("conditions: [{}]", condition("Failed", "True", "FailedJobs")));
+    let page = and(&page, &pod("late", LABEL, &failed(1, "Error", "2")));
+    let page = and(&page, &pod("first", LABEL, &failed(137, "OOMKilled", "1")));
+    let workload = Case::new(&page).workload();
+    assert_eq!(workload.reason, "FailedJobs");
+    assert_eq!(workload.message, "m Pod first: container node ended with OOMKilled (exit code 137).");
+}
+
+#[test]
 fn other_pods_troubles_have_their_own_words() {
     let with = |status: &str| Case::new(&and(&job("", SPEC, ""), &pod("p", LABEL, status))).says();
     let waiting = |reason: &str| {
@@ -169,6 +194,8 @@ fn the_job_set_says_what_is_really_asked_for() {
     let case = Case::new(&and(&job("", "runtimeRef: {name: torch}", ""), &set));
     let asked = case.workload().requested;
     assert_eq!((asked.gpus, asked.cpu), (Some(Quantity::units(6)), Some(Quantity::units(1))));
+    let silent = Case::new(&and(&job("", SPEC, ""), &job_set("spec: {replicatedJobs: []}")));
+    assert_eq!(silent.workload().requested.gpus, Some(Quantity::units(8)), "what the set does not say, the job does");
 }
 
 #[test]
