@@ -57,14 +57,14 @@ pub fn table_cells(resource: &Resource, object: &Object, now: Timestamp) -> Vec<
     let columns = crate::columns(resource);
     let cells = crate::project(resource, object).cells;
     let well_known = kinds::find(resource).is_some();
-    let shown = |(cell, column): (&Cell, &Column)| match cell {
+    let shown = |(cell, column): (&Cell, &Column)| match (as_text(resource, column, cell), cell) {
+        (Some(text), _) if well_known => Value::from(text),
         // A custom resource's cell without a value is null, which kubectl prints as `<none>`.
-        Cell::Missing | Cell::Unknown if !well_known && &*column.title != "Age" => Value::Null,
-        cell if well_known && as_text(resource, column, cell).is_some() => Value::from(as_text(resource, column, cell)),
-        Cell::Integer(number) => Value::from(*number),
-        Cell::Number(number) => Value::from(*number),
-        Cell::Boolean(truth) => Value::from(*truth),
-        cell => Value::from(cell.show(column.kind, now)),
+        (_, Cell::Missing | Cell::Unknown) if !well_known && &*column.title != "Age" => Value::Null,
+        (_, Cell::Integer(number)) => Value::from(*number),
+        (_, Cell::Number(number)) => Value::from(*number),
+        (_, Cell::Boolean(truth)) => Value::from(*truth),
+        (_, cell) => Value::from(cell.show(column.kind, now)),
     };
     let mut rest: Vec<Value> = cells.iter().zip(&columns).map(shown).collect();
     if is(resource, "", "pods") {

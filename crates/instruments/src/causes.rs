@@ -81,10 +81,10 @@ const BY_DEPTH: [&str; 27] = [
     "node-refused",
     "volume",
     "sandbox",
+    "deadline",
     "probe",
     "exit-code",
     "crash-loop",
-    "deadline",
     "create-failed",
     "backoff-limit",
 ];

@@ -222,6 +222,8 @@ impl<'a> Part<'a> {
         let before = if ending.field == "lastState" { " before its last restart" } else { "" };
         let title = if lost {
             format!("{} was lost: nobody knows how it ended", self.opening())
+        } else if matches!(ending.reason, "StartError" | "ContainerCannotRun") {
+            format!("{} could not be started", self.opening())
         } else {
             format!("{} failed with exit code {}{before}", self.opening(), ending.code)
         };

@@ -79,7 +79,13 @@ fn eviction(pod: &Object) -> Option<Cause> {
     };
     let mut evidence = status(pod);
     let draft = Draft::new("evicted", format!("The pod was evicted: {why}"), evidence.next()?).evidence(evidence);
-    Some(draft.evidence(about(pod, "/spec/nodeName")).detail(shortened(message)).advise(advice).done())
+    Some(
+        draft
+            .evidence(about(pod, "/spec/nodeName"))
+            .detail(if short.is_some() { shortened(message) } else { "" })
+            .advise(advice)
+            .done(),
+    )
 }
 
 fn deadline(pod: &Object) -> Option<Cause> {

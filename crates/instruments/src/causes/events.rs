@@ -13,7 +13,11 @@ pub(super) fn causes(pod: &Object, events: &[Arc<Object>]) -> Vec<Cause> {
     let mut causes = Vec::new();
     for probe in ["Liveness", "Startup", "Readiness"] {
         let event = newest(&|event| event_reason(event) == "Unhealthy" && event_message(event).starts_with(probe));
-        causes.extend(event.and_then(|event| failing_probe(pod, probe, event)));
+        let killed = newest(&|event| {
+            event_reason(event) == "Killing"
+                && event_message(event).contains(&format!("failed {} probe", probe.to_lowercase()))
+        });
+        causes.extend(event.and_then(|event| failing_probe(pod, probe, event, killed)));
     }
     let starts = pod.text("/status/phase") == Some("Pending");
     let sandbox = newest(&|event| event_reason(event) == "FailedCreatePodSandBox").filter(|_| starts);
@@ -21,7 +25,8 @@ pub(super) fn causes(pod: &Object, events: &[Arc<Object>]) -> Vec<Cause> {
     causes
 }
 
-fn failing_probe(pod: &Object, probe: &str, event: &Object) -> Option<Cause> {
+/// A probe that fails, and the event of the restart that it led to.
+fn failing_probe(pod: &Object, probe: &str, event: &Object, killed: Option<&Object>) -> Option<Cause> {
     let container = between(event.text("/involvedObject/fieldPath").unwrap_or_default(), "{", "}");
     let of = container.map_or(String::new(), |container| format!(" of container `{container}`"));
     let restarts = || {
@@ -42,7 +47,9 @@ fn failing_probe(pod: &Object, probe: &str, event: &Object) -> Option<Cause> {
         ),
     };
     let title = format!("The {} probe{of} fails", probe.to_lowercase());
-    let draft = Draft::new("probe", title, event_evidence(event)).certainty(Certainty::Likely);
+    let draft = Draft::new("probe", title, event_evidence(event))
+        .evidence(killed.map(event_evidence))
+        .certainty(if killed.is_some() { Certainty::Certain } else { Certainty::Likely });
     let message = event_message(event);
     let said = message.split_once("failed: ").map_or(message, |(_, said)| said);
     Some(draft.detail(shortened(said)).detail(consequence).advise(advice).advise("Read the container's log").done())

@@ -45,6 +45,11 @@ fn all(yaml: &str) -> Vec<(&'static str, String)> {
     causes.into_iter().map(|cause| (cause.id, cause.title)).collect()
 }
 
+fn of_pod_in(yaml: &str) -> Vec<Cause> {
+    let folder = Folder::new(yaml);
+    of_pod(&folder.object("Pod", "p"), &folder)
+}
+
 fn event(reason: &str, message: &str) -> String {
     format!(
         "
@@ -311,6 +316,10 @@ fn events_tell_of_mounts_and_probes() {
     let probe = event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503");
     let cause = first(&(running.clone() + &probe + node));
     assert_eq!((cause.id, cause.title.as_str()), ("probe", "The readiness probe of container `main` fails"));
+    let killing = event("Killing", "Container main failed liveness probe, will be restarted");
+    let liveness = event("Unhealthy", "Liveness probe failed: connection refused");
+    let causes = of_pod_in(&(running.clone() + &liveness + &killing + node));
+    assert_eq!((causes[0].id, causes[0].certainty), ("probe", pilothouse_model::Certainty::Certain));
     // A mount that failed before the pod ran is no cause any more.
     assert_eq!(all(&(running + &mount + node)), []);
 }

@@ -26,17 +26,38 @@ pub(super) fn of(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
 
 fn of_controller(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
     let mut found = causes::of_pods(&kin::pods(object, objects), objects);
-    found.extend(causes::of_events(object, objects));
-    found.extend(refused(object, objects));
+    if !is_complete(object) {
+        add(&mut found, causes::of_events(object, objects));
+        add(&mut found, refused(object, objects));
+    }
     found
+}
+
+/// Whether all replicas are there: what once could not be made has been made since.
+fn is_complete(object: &Object) -> bool {
+    let number = |pointer: &str| object.integer(pointer);
+    let (desired, current) = match object.kind() {
+        "DaemonSet" => (number("/status/desiredNumberScheduled"), number("/status/currentNumberScheduled")),
+        _ => (number("/spec/replicas"), number("/status/replicas")),
+    };
+    desired.zip(current).is_some_and(|(desired, current)| current >= desired)
+}
+
+/// Adds refusals that were not told yet: an event and a condition repeat the same with other numbers.
+fn add(found: &mut Vec<Cause>, more: Vec<Cause>) {
+    for cause in more {
+        if !found.iter().any(|known| known.id == cause.id) {
+            found.push(cause);
+        }
+    }
 }
 
 fn of_deployment(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
     let mut found = of_controller(object, objects);
     for set in objects.dependents(GroupResource::new("apps", "replicasets"), object.uid()).objects {
         let number = |pointer: &str| set.integer(pointer).unwrap_or(0);
-        if number("/spec/replicas") > number("/status/readyReplicas") {
-            found.extend(causes::of_events(&set, objects));
+        if number("/spec/replicas") > number("/status/replicas") {
+            add(&mut found, causes::of_events(&set, objects));
         }
     }
     let late = object.condition("Progressing").filter(|condition| condition.reason == "ProgressDeadlineExceeded");
@@ -67,6 +88,9 @@ fn refused(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
 }
 
 fn of_job(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
+    if object.condition("Complete").is_some_and(|condition| condition.is_true()) {
+        return Vec::new();
+    }
     let mut found = causes::of_pods(&kin::pods(object, objects), objects);
     found.extend(causes::of_events(object, objects));
     if let Some(condition) = object.condition("Failed").filter(Condition::is_true) {
@@ -119,9 +143,7 @@ fn of_cron_job(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
     let mut found = causes::of_events(object, objects);
     let jobs = objects.dependents(GroupResource::new("batch", "jobs"), object.uid()).objects;
     let last: Option<Arc<Object>> = jobs.into_iter().max_by_key(|job| job.created());
-    if let Some(job) = last.filter(|job| job.condition("Complete").is_none()) {
-        found.extend(of_job(&job, objects));
-    }
+    found.extend(last.map(|job| of_job(&job, objects)).unwrap_or_default());
     if object.boolean("/spec/suspend") == Some(true) {
         let evidence = about(object, "/spec/suspend");
         found.extend(evidence.map(|evidence| {

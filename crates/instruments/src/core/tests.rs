@@ -1,6 +1,6 @@
 //! Kubernetes' workloads in their states.
 
-use pilothouse_model::{Instrument, Level, State};
+use pilothouse_model::{Column, Instrument, Level, Section, State, Value};
 
 use super::Core;
 use crate::testing::Folder;
@@ -160,6 +160,95 @@ metadata: {name: c, namespace: ns, deletionTimestamp: '2026-01-02T03:04:05Z', fi
         ["The node is short of disk space", "The node is cordoned: new pods are not placed here"]
     );
     assert_eq!(ids("ConfigMap", "c"), ["It is deleted but held by `example.com/hold`"]);
+}
+
+#[test]
+fn a_refusal_is_told_once_and_only_while_it_lasts() {
+    let yaml = |replicas: i64| {
+        format!(
+            "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: w, namespace: ns, uid: d}}
+spec: {{replicas: 2, selector: {{matchLabels: {{app: w}}}}}}
+status:
+  replicas: {replicas}
+  conditions: [{{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'exceeded quota: q, requested: cpu=1, used: cpu=3, limited: cpu=3'}}]
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {{name: w-1, namespace: ns, uid: r, ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: w, uid: d, controller: true}}]}}
+spec: {{replicas: 2}}
+status: {{replicas: {replicas}}}
+---
+apiVersion: v1
+kind: Event
+metadata: {{name: e, namespace: ns}}
+reason: FailedCreate
+type: Warning
+message: 'exceeded quota: q, requested: cpu=1, used: cpu=2, limited: cpu=3'
+involvedObject: {{apiVersion: apps/v1, kind: ReplicaSet, name: w-1, namespace: ns}}
+"
+        )
+    };
+    let ids = |replicas: i64| {
+        let folder = Folder::new(&yaml(replicas));
+        let causes = Core.explain(&folder.object("Deployment", "w"), &folder);
+        causes.into_iter().map(|cause| cause.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(1), ["quota"]);
+    assert_eq!(ids(2), [""; 0]);
+}
+
+#[test]
+fn pages_show_containers_and_what_nodes_give() {
+    let folder = Folder::new(
+        "
+apiVersion: v1
+kind: Pod
+metadata: {name: p, namespace: ns}
+spec:
+  nodeName: gpu-1
+  initContainers: [{name: fetch, image: 'f:1'}]
+  containers: [{name: main, image: 'm:1', resources: {requests: {cpu: 500m}, limits: {memory: 1Gi, nvidia.com/gpu: '2'}}}]
+status:
+  containerStatuses: [{name: main, ready: true, restartCount: 1, state: {running: {}}, lastState: {terminated: {reason: OOMKilled, exitCode: 137}}}]
+---
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-1}
+spec: {taints: [{key: dedicated, value: infra, effect: NoSchedule}]}
+status: {capacity: {cpu: '8', memory: 16Gi, nvidia.com/gpu: '4'}, allocatable: {cpu: '7'}}
+",
+    );
+    let texts = |kind: &str, name: &str, table: &str| -> Vec<Vec<String>> {
+        let now = "2026-01-02T03:04:05Z".parse().unwrap();
+        let found = Core.sections(&folder.object(kind, name), &folder).into_iter().find_map(|section| match section {
+            Section::Table { title, columns, rows, .. } if title == table => Some((columns, rows)),
+            _ => None,
+        });
+        let (columns, rows) = found.unwrap();
+        let show = |(value, column): (&Value, &Column)| match value {
+            Value::Cell(cell) => cell.show(column.kind, now),
+            Value::Status(status) => status.word.to_string(),
+            Value::Text(text) | Value::Code(text) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        rows.iter().map(|(_, row)| row.iter().zip(&columns).map(show).collect()).collect()
+    };
+    let none = "<none>";
+    assert_eq!(
+        texts("Pod", "p", "Containers"),
+        [
+            ["fetch", "Unknown", "<unknown>", "<unknown>", none, "f:1", none, none, none, none, none],
+            ["main", "Running", "true", "1", "OOMKilled (exit code 137)", "m:1", "500m", none, none, "1Gi", "2"],
+        ]
+    );
+    assert_eq!(
+        texts("Node", "gpu-1", "Resources"),
+        [["cpu", "8", "7"], ["memory", "16Gi", none], ["nvidia.com/gpu", "4", none]]
+    );
+    assert_eq!(texts("Node", "gpu-1", "Taints"), [["dedicated", "infra", "NoSchedule", none]]);
 }
 
 /// JSON of the fields that rules read, so that arbitrary objects reach deep.
