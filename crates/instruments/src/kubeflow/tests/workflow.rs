@@ -148,6 +148,19 @@ fn a_step_that_is_tried_again_is_one_node() {
 }
 
 #[test]
+fn a_pipelines_task_that_is_tried_again_is_still_one_node() {
+    let status = "phase: Running, nodes: {\
+        it: {name: it, displayName: it, type: DAG, templateName: entrypoint, phase: Running, children: [t]}, \
+        t: {name: it.train, displayName: train, type: DAG, templateName: retry-system-container-executor, phase: Running, boundaryID: it, children: [r]}, \
+        r: {name: it.train.executor, displayName: executor, type: Retry, templateName: retry-system-container-impl, phase: Running, boundaryID: t, children: [a, b]}, \
+        a: {name: 'it.train.executor(0)', displayName: executor(0), type: Pod, templateName: retry-system-container-impl, phase: Failed, boundaryID: t, startedAt: '2026-01-01T00:00:00Z'}, \
+        b: {name: 'it.train.executor(1)', displayName: executor(1), type: Pod, templateName: retry-system-container-impl, phase: Running, boundaryID: t, startedAt: '2026-01-01T00:01:00Z', message: second}}";
+    let (nodes, edges) = graph(&workflow("", "", status));
+    assert_eq!(labels(&nodes), [("train", "Running")]);
+    assert_eq!((&*nodes[0].status.message, edges.len()), ("second", 0), "the last try speaks");
+}
+
+#[test]
 fn parallel_steps_meet_through_groups() {
     let status = "phase: Running, nodes: {\
         it: {name: it, displayName: it, type: Steps, children: [g]}, \

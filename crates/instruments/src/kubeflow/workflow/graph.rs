@@ -63,9 +63,10 @@ fn is_driver(node: &Node) -> bool {
     matches!(node.template.as_str(), "system-container-driver" | "system-dag-driver")
 }
 
-/// The group that Kubeflow Pipelines makes of one task.
+/// The group that Kubeflow Pipelines makes of one task; the template of one that may be tried again begins with `retry-`.
 fn is_task(node: &Node) -> bool {
-    node.kind == "DAG" && node.template.starts_with("system-") && node.template.ends_with("-executor")
+    let template = node.template.strip_prefix("retry-").unwrap_or(&node.template);
+    node.kind == "DAG" && template.starts_with("system-") && template.ends_with("-executor")
 }
 
 fn is_drawn(node: &Node, index: &Index<'_>) -> bool {
