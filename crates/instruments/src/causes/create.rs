@@ -38,6 +38,12 @@ fn unread(event: &Object, message: &str) -> Option<Cause> {
 pub(super) fn of_refusal(evidence: Evidence, message: &str, objects: &dyn Objects) -> Option<Cause> {
     if message.contains("exceeded quota: ") {
         Some(quota(evidence, message, objects))
+    } else if let Some((_, rest)) = message.split_once("failed quota: ") {
+        let (name, rest) = rest.split_once(": must specify ")?;
+        let wanted = rest.split([';', ' ']).next().unwrap_or(rest).replace(',', "`, `");
+        let title = format!("Quota `{name}` lets in only pods whose containers all set `{wanted}`");
+        let draft = Draft::new("quota", title, evidence);
+        Some(draft.advise("Set them in the pod template, or ask for a LimitRange with defaults").done())
     } else if let Some(rest) = message.split_once("admission webhook \"").map(|(_, rest)| rest) {
         let (webhook, said) = rest.split_once("\" denied the request")?;
         let said = said.trim_start_matches([':', ' ']);

@@ -75,7 +75,9 @@ fn title(verdict: &Verdict<'_>) -> String {
     let named: Vec<String> = verdict.blockers.iter().take(NAMED).map(Blocker::words).collect();
     let more = if verdict.blockers.len() > NAMED { "; and more" } else { "" };
     let nodes = if verdict.nodes == 1 { "of 1 node".to_owned() } else { format!("of {} nodes", verdict.nodes) };
-    if verdict.blockers.iter().all(|blocker| blocker.nodes.is_none()) {
+    // Old schedulers count nodes for what is wrong with the pod's own claims.
+    let own = |blocker: &Blocker<'_>| matches!(blocker.why, Why::UnboundClaim | Why::MissingClaim(_));
+    if verdict.blockers.iter().all(|blocker| blocker.nodes.is_none() || own(blocker)) {
         format!("The pod cannot be placed: {}", named.join("; "))
     } else {
         format!("No node fits: {nodes}, {}{more}", named.join("; "))

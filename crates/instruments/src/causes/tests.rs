@@ -201,6 +201,9 @@ fn pods_without_a_node_say_what_nodes_lack() {
     assert_eq!(cause.evidence[0].since, Some("2026-01-02T03:04:05Z".parse().unwrap()));
     assert_eq!(cause.evidence[1].field, "spec.containers[main].resources.requests[nvidia.com/gpu]");
     assert_eq!(cause.evidence[1].value, "8");
+    // What is wrong with the pod itself is not said of nodes.
+    let cause = first(&unplaced("0/3 nodes are available: 3 pod has unbound immediate PersistentVolumeClaims."));
+    assert_eq!(cause.title, "The pod cannot be placed: a claim of the pod has no volume yet");
     // A message that is not understood is told as it is.
     let cause = first(&unplaced("no nodes available to schedule pods"));
     assert_eq!(cause.title, "No node can take the pod: no nodes available to schedule pods");
@@ -363,6 +366,11 @@ fn refusals_of_the_api_server_are_told_apart() {
         of_message(&job, "status", message, &folder).into_iter().next().map(|cause| (cause.id, cause.title))
     };
     let cases = [
+        (
+            "Error creating: pods \"x\" is forbidden: failed quota: q: must specify limits.cpu,requests.cpu",
+            "quota",
+            "Quota `q` lets in only pods whose containers all set `limits.cpu`, `requests.cpu`",
+        ),
         (
             "admission webhook \"policy.example\" denied the request: no root",
             "admission",

@@ -18,7 +18,7 @@ pub(super) fn of(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
         "PersistentVolumeClaim" => causes::of_claim(object, objects).into_iter().collect(),
         "Node" => of_node(object),
         "ResourceQuota" => Vec::new(),
-        _ => causes::of_events(object, objects),
+        _ => [causes::of_events(object, objects), of_conditions(object)].concat(),
     };
     found.extend(finalizers(object));
     causes::rank(found)
@@ -192,6 +192,29 @@ fn of_node(object: &Object) -> Vec<Cause> {
         }));
     }
     found
+}
+
+/// Conditions that mean trouble, by kind: the type, the status that is bad, and what it means.
+const TROUBLE: [(&str, &str, &str, &str); 6] = [
+    ("APIService", "Available", "False", "The API is not available"),
+    ("HorizontalPodAutoscaler", "AbleToScale", "False", "It cannot scale its target"),
+    ("HorizontalPodAutoscaler", "ScalingActive", "False", "It cannot tell how many replicas are needed"),
+    ("CustomResourceDefinition", "NamesAccepted", "False", "Its names are taken"),
+    ("CustomResourceDefinition", "NonStructuralSchema", "True", "Its schema is not structural"),
+    ("CustomResourceDefinition", "Established", "False", "It is not served"),
+];
+
+fn of_conditions(object: &Object) -> Vec<Cause> {
+    let rules = TROUBLE.into_iter().filter(|(kind, ..)| *kind == object.kind());
+    let bad = rules.filter_map(|(_, kind, status, title)| {
+        let condition = object.condition(kind).filter(|condition| condition.status == status)?;
+        let title = match said(condition) {
+            "" => title.to_owned(),
+            said => format!("{title}: {}", said.trim_end_matches('.')),
+        };
+        Some(Draft::new("condition", title, evidence(object, condition)).done())
+    });
+    bad.collect()
 }
 
 /// A condition as evidence.

@@ -251,6 +251,21 @@ status: {capacity: {cpu: '8', memory: 16Gi, nvidia.com/gpu: '4'}, allocatable: {
     assert_eq!(texts("Node", "gpu-1", "Taints"), [["dedicated", "infra", "NoSchedule", none]]);
 }
 
+#[test]
+fn conditions_that_mean_trouble_are_told() {
+    let folder = Folder::new(
+        "
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.x}
+status: {conditions: [{type: Available, status: 'False', reason: MissingEndpoints, message: no endpoints for service.}]}
+",
+    );
+    let causes = Core.explain(&folder.object("APIService", "v1.x"), &folder);
+    assert_eq!(causes[0].title, "The API is not available: no endpoints for service");
+    assert_eq!(causes[0].evidence[0].value, "False: MissingEndpoints: no endpoints for service.");
+}
+
 /// JSON of the fields that rules read, so that arbitrary objects reach deep.
 fn any_json() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
     use proptest::prelude::*;
