@@ -365,12 +365,12 @@ impl Plan {
 
     /// Whether the row belongs to the answer at `now`.
     pub fn matches(&self, row: &Row, now: Timestamp) -> bool {
-        self.covers(row.namespace.as_ref()) && self.filter.matches(row, now)
+        self.covers(row) && self.filter.matches(row, now)
     }
 
-    /// Whether rows of this namespace (`None` for cluster-scoped ones) are asked for.
-    pub fn covers(&self, namespace: Option<&Str>) -> bool {
-        self.namespaces.as_ref().is_none_or(|wanted| namespace.is_some_and(|own| wanted.contains(own)))
+    /// Whether rows of this row's namespace are asked for.
+    pub fn covers(&self, row: &Row) -> bool {
+        self.namespaces.as_ref().is_none_or(|wanted| row.namespace.as_ref().is_some_and(|own| wanted.contains(own)))
     }
 
     /// The order of two rows in the answer.

@@ -2,13 +2,17 @@
 
 #[path = "support/pods.rs"]
 mod pods;
+#[path = "support/processor.rs"]
+mod processor;
 
 use std::hint::black_box;
 
+use criterion::measurement::Measurement;
 use criterion::{BatchSize, Criterion};
 use pilothouse_model::{Comparison, Field, Filter, LabelSelector, Operand, Plan, Sort, Timestamp};
 use pilothouse_store::{Compressor, Snapshot, Table, Window};
 use pods::Pods;
+use processor::{Bench, ProcessorTime};
 
 const PAGE: usize = 50;
 
@@ -44,7 +48,7 @@ fn equals(field: Field, word: &str) -> Filter {
     Filter::Compare(field, Comparison::Equal, Operand::Text(word.into()))
 }
 
-fn questions(criterion: &mut Criterion, snapshot: &Snapshot, now: Timestamp) {
+fn questions(criterion: &mut Bench, snapshot: &Snapshot, now: Timestamp) {
     let selector = |text: &str| text.parse::<LabelSelector>().map_or(Filter::All, Filter::Labels);
     let young = Filter::Compare(Field::Column(3), Comparison::Less, Operand::Ago(86_400.0));
     let gpus = Filter::Compare(Field::Column(6), Comparison::Greater, Operand::Number(4.0));
@@ -81,7 +85,7 @@ fn questions(criterion: &mut Criterion, snapshot: &Snapshot, now: Timestamp) {
     });
 }
 
-fn writes(criterion: &mut Criterion, pods: &mut Pods, table: &mut Table) {
+fn writes(criterion: &mut Bench, pods: &mut Pods, table: &mut Table) {
     let mut version = 0;
     let mut fresh = |count: u64| -> Vec<_> {
         version += 1;
@@ -112,7 +116,7 @@ fn writes(criterion: &mut Criterion, pods: &mut Pods, table: &mut Table) {
 }
 
 /// What a window costs after a commit of 100 changes somewhere in the table.
-fn windows(criterion: &mut Criterion, pods: &mut Pods, table: &mut Table, now: Timestamp) {
+fn windows(criterion: &mut Bench, pods: &mut Pods, table: &mut Table, now: Timestamp) {
     let mut version = 1000;
     let cases = [
         ("window/by name", plan(Filter::All, &[])),
@@ -138,7 +142,7 @@ fn windows(criterion: &mut Criterion, pods: &mut Pods, table: &mut Table, now: T
     }
 }
 
-fn bodies(criterion: &mut Criterion, pods: &mut Pods) {
+fn bodies(criterion: &mut Bench, pods: &mut Pods) {
     let objects: Vec<_> = (0..512).map(|number| pods::object(number, 0)).collect();
     let mut next = 0;
     let mut each = || {
@@ -155,13 +159,13 @@ fn bodies(criterion: &mut Criterion, pods: &mut Pods) {
 
 #[expect(clippy::print_stderr, reason = "a bench reports to the terminal")]
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default().with_measurement(ProcessorTime).configure_from_args();
     let now: Timestamp = "2026-11-20T00:00:00Z".parse().unwrap_or_default();
     let mut pods = Pods::new();
     let before = resident();
-    let started = std::time::Instant::now();
+    let started = ProcessorTime.start();
     let mut table = fill(&mut pods);
-    let (took, rows) = (started.elapsed(), table.snapshot().len());
+    let (took, rows) = (ProcessorTime.end(started), table.snapshot().len());
     let stored: usize = table.snapshot().iter().map(|record| record.body.stored_bytes()).sum();
     eprintln!(
         "{rows} rows: {} bytes of memory each, of which {} compressed from {} of JSON; made and stored in {took:?}",

@@ -1,10 +1,99 @@
 //! A plan's condition made ready to look at many rows in turn.
 
-use pilothouse_model::filter::mentions;
-use pilothouse_model::{Filter, Plan, Row, Timestamp};
+use std::hint::black_box;
+use std::sync::Arc;
+
+use pilothouse_model::filter::{SortKey, mentions};
+use pilothouse_model::{Field, Filter, Plan, Row, Timestamp};
+
+use crate::record::Record;
+
+/// Rows that are fetched from memory together.
+const BLOCK: usize = 64;
+
+/// Visits the records that match. `fields` are those that the visitor reads.
+pub(crate) fn visit<'a>(
+    mut candidates: impl Iterator<Item = &'a Arc<Record>>,
+    (plan, now): (&'a Plan, Timestamp),
+    fields: Vec<&Field>,
+    mut visitor: impl FnMut(&'a Arc<Record>),
+) {
+    let mut matcher = Matcher::new(plan, now);
+    let ahead = Ahead::of(plan, fields);
+    let mut block = Vec::with_capacity(BLOCK);
+    loop {
+        block.clear();
+        block.extend(candidates.by_ref().take(BLOCK));
+        if block.is_empty() {
+            return;
+        }
+        ahead.fetch(&block);
+        for record in &block {
+            if matcher.matches(&record.row) {
+                visitor(record);
+            }
+        }
+    }
+}
+
+/// Reads what a block of rows will be asked for before it is asked row by row. The rows lie all over the memory, and one
+/// question after the other waits for each of them; plain reads without decisions between them wait for many at once.
+struct Ahead<'a> {
+    fields: Vec<&'a Field>,
+    labels: bool,
+}
+
+impl<'a> Ahead<'a> {
+    fn of(plan: &'a Plan, fields: Vec<&'a Field>) -> Self {
+        let mut ahead = Self { fields, labels: false };
+        ahead.expect(&plan.filter);
+        let all = ahead.fields.len();
+        ahead.fields.retain(|field| !matches!(field, Field::Label(_)));
+        ahead.labels |= ahead.fields.len() < all;
+        ahead
+    }
+
+    fn expect(&mut self, filter: &'a Filter) {
+        match filter {
+            Filter::And(filters) | Filter::Or(filters) => filters.iter().for_each(|filter| self.expect(filter)),
+            Filter::Not(filter) => self.expect(filter),
+            Filter::Compare(field, ..) | Filter::Exists(field) => self.fields.push(field),
+            Filter::Labels(_) => self.labels = true,
+            Filter::Text(_) => {
+                self.fields.push(&Field::Name);
+                self.fields.push(&Field::Column(0));
+                self.labels = true;
+            }
+            Filter::All | Filter::Levels(_) => {}
+        }
+    }
+
+    fn fetch(&self, block: &[&Arc<Record>]) {
+        let mut sum = 0;
+        for Record { row, .. } in block.iter().map(|record| &***record) {
+            let namespace = row.namespace.as_ref().map_or(0, |namespace| namespace.len());
+            sum ^= namespace ^ row.name.len() ^ row.labels.len() ^ row.status.word.len() ^ row.cells.len();
+        }
+        for field in &self.fields {
+            for record in block {
+                sum ^= match field.sort_key(&record.row) {
+                    SortKey::Number(number) => number.to_bits() as usize,
+                    SortKey::Text(text) => text.as_bytes().first().copied().map_or(0, usize::from),
+                    SortKey::Unknown | SortKey::Missing => 0,
+                };
+            }
+        }
+        if self.labels {
+            for record in block {
+                sum ^= record.row.labels.first().map_or(0, |(key, _)| key.len());
+            }
+        }
+        black_box(sum);
+    }
+}
 
 /// Answers as [`Plan::matches`] does, and remembers what free text need not look at again.
-pub(crate) struct Matcher<'a> {
+struct Matcher<'a> {
     plan: &'a Plan,
     test: Test<'a>,
     now: Timestamp,
@@ -20,12 +109,12 @@ enum Test<'a> {
 }
 
 impl<'a> Matcher<'a> {
-    pub(crate) fn new(plan: &'a Plan, now: Timestamp) -> Self {
+    fn new(plan: &'a Plan, now: Timestamp) -> Self {
         Self { plan, test: Test::of(&plan.filter), now }
     }
 
-    pub(crate) fn matches(&mut self, row: &'a Row) -> bool {
-        self.plan.covers(row.namespace.as_ref()) && self.test.holds(row, self.now)
+    fn matches(&mut self, row: &'a Row) -> bool {
+        self.plan.covers(row) && self.test.holds(row, self.now)
     }
 }
 

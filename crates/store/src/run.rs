@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pilothouse_model::filter::SortKey;
 use pilothouse_model::{Cell, Field, Filter, Plan, Requirement, Sort, Str, Timestamp};
 
-use crate::matcher::Matcher;
+use crate::matcher::visit;
 use crate::record::{Record, natural_order};
 use crate::snapshot::Snapshot;
 
@@ -22,27 +22,29 @@ pub struct Answer {
 }
 
 pub(crate) fn run<'a>(snapshot: &'a Snapshot, plan: &'a Plan, page: Range<usize>, now: Timestamp) -> Answer {
+    if *plan == Plan::everything() {
+        let rows = snapshot.iter().skip(page.start).take(page.len()).cloned().collect();
+        return Answer { total: snapshot.len(), rows };
+    }
     let (candidates, natural) = candidates(snapshot, plan);
-    let mut matcher = Matcher::new(plan, now);
-    let matching = candidates.filter(|record| matcher.matches(&record.row));
+    let (mut total, mut rows) = (0, Vec::new());
     if natural && plan.order.is_empty() {
-        let (mut total, mut rows) = (0, Vec::new());
-        for record in matching {
+        visit(candidates, (plan, now), Vec::new(), |record| {
             if page.contains(&total) {
                 rows.push(record.clone());
             }
             total += 1;
-        }
+        });
         return Answer { total, rows };
     }
     let mut best = Best::new(page.end, |left: &Ranked<'_>, right: &Ranked<'_>| left.order(right, &plan.order));
-    let mut total = 0;
-    for record in matching {
+    let fields = plan.order.iter().map(|sort| &sort.field).collect();
+    visit(candidates, (plan, now), fields, |record| {
         let rank = if natural { total } else { 0 };
         best.offer(Ranked { keys: [key(plan, 0, record), key(plan, 1, record)], rank, record });
         total += 1;
-    }
-    let rows = best.page(page.start).into_iter().map(|ranked| ranked.record.clone()).collect();
+    });
+    rows.extend(best.page(page.start).into_iter().map(|ranked| ranked.record.clone()));
     Answer { total, rows }
 }
 
@@ -166,12 +168,16 @@ fn label_equality(filter: &Filter) -> Option<(&str, &str)> {
     }
 }
 
-pub(crate) fn count_by(snapshot: &Snapshot, plan: &Plan, field: &Field, now: Timestamp) -> Vec<(Cell, usize)> {
+pub(crate) fn count_by<'a>(
+    snapshot: &'a Snapshot,
+    plan: &'a Plan,
+    field: &Field,
+    now: Timestamp,
+) -> Vec<(Cell, usize)> {
     let mut counts: BTreeMap<SortKey<'_>, (usize, &Arc<Record>)> = BTreeMap::new();
-    let mut matcher = Matcher::new(plan, now);
-    for record in candidates(snapshot, plan).0.filter(|record| matcher.matches(&record.row)) {
+    visit(candidates(snapshot, plan).0, (plan, now), vec![field], |record| {
         counts.entry(field.sort_key(&record.row)).or_insert((0, record)).0 += 1;
-    }
+    });
     let mut counts: Vec<_> = counts.into_values().map(|(count, example)| (field.of(&example.row), count)).collect();
     // Stable: equal counts stay in the order of their values.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
