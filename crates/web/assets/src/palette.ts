@@ -63,6 +63,12 @@ export function start(): void {
     }
     const found = parts();
     if (!found?.dialog.open || event.target !== found.field) return;
+    if (event.key === "Escape") {
+      // By itself a search field takes the key for clearing what was typed.
+      event.preventDefault();
+      found.dialog.close();
+      return;
+    }
     const all = options(found.found);
     const at = all.findIndex((option) => option.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
