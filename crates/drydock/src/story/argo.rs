@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use pilothouse_model::Read;
+use pilothouse_model::{Read, Timestamp};
 
 use super::actor::{Actor, Key, Next};
 use super::api::ApiError;
@@ -17,6 +17,7 @@ use super::pods::{self, Part};
 use super::stage::Stage;
 
 pub(super) mod graph;
+mod tasks;
 
 use graph::{Walk, Wanted, is_over};
 
@@ -57,9 +58,9 @@ impl Actor for Workflows {
             nodes: BTreeMap::new(),
             wanted: Vec::new(),
         };
-        // A run of the past happened then, not now.
-        if super::annotation(&workflow, fate::BEGAN).is_some() && workflow.pointer("/status/nodes").is_none() {
-            walk.now = began(&workflow);
+        // A run of the past happened then, not now: what happens next in it happens when the last step ended.
+        if super::annotation(&workflow, fate::BEGAN).is_some() {
+            walk.now = last_end(&workflow).unwrap_or_else(|| began(&workflow));
         }
         let phase = walk.root();
         let (nodes, wanted) = (walk.nodes, walk.wanted);
@@ -84,6 +85,11 @@ impl Actor for Workflows {
         }
         Ok(soon)
     }
+}
+
+/// When the latest of the nodes ended.
+fn last_end(workflow: &Value) -> Option<Timestamp> {
+    workflow.entries("/status/nodes").filter_map(|(_, node)| node.time("/finishedAt")).max()
 }
 
 /// Why a workflow must stop, if it must; and when it will have to.
@@ -201,18 +207,20 @@ async fn make(stage: &Stage, workflow: &Value, want: &Wanted) -> Result<bool, Ap
         "workflows.argoproj.io/node-type": "Pod", "workflows.argoproj.io/pod-name-format": "v2",
         "kubectl.kubernetes.io/default-container": "main",
     });
+    for container in ["init", "wait"] {
+        notes[format!("{}.{container}", fate::LOG_PROFILE)] = "plain".into();
+    }
     // Drivers are quick and always the same, whatever becomes of the task.
     if want.task.ends_with("-driver") {
         notes[fate::FATE] = "succeed 3".into();
-        notes[fate::LOG_PROFILE] = "kfp-driver".into();
+        notes[fate::LOG_PROFILE] = "plain".into();
         notes[fate::PULL] = "1".into();
     }
     // A step of a past run began when the one before it ended.
-    if super::annotation(workflow, fate::BEGAN).is_some() {
-        let ends = workflow.entries("/status/nodes").filter_map(|(_, node)| node.text("/finishedAt"));
-        if let Some(last) = ends.max() {
-            notes[fate::BEGAN] = last.into();
-        }
+    if super::annotation(workflow, fate::BEGAN).is_some()
+        && let Some(last) = last_end(workflow)
+    {
+        notes[fate::BEGAN] = stamp(last).into();
     }
     add(&mut pod, "annotations", notes.as_object().cloned().unwrap_or_default());
     match stage.create(Kind::Pod, pod).await {

@@ -58,11 +58,6 @@ pub(super) fn whole_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
-/// A Kubernetes timestamp with microseconds (`metav1.MicroTime`).
-pub(super) fn micro_stamp(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
-}
-
 /// When an object began in the story: what its annotation says (for runs of the past), else its creation.
 pub(super) fn began(object: &Value) -> Timestamp {
     annotation(object, super::fate::BEGAN)

@@ -12,7 +12,7 @@ use super::api::ApiError;
 use super::dice::safe_hash;
 use super::kind::Kind;
 use super::mirror::{Change, name_of};
-use super::object::{Said, add, add_labels, map_at, owned_metadata, set_updated_condition};
+use super::object::{Said, add, add_labels, map_at, owned_metadata, set_condition};
 use super::pods::{self, Part};
 use super::stage::Stage;
 
@@ -102,14 +102,14 @@ fn deployment_status(stage: &Stage, deployment: &Value, set: &Value, sets: &[Arc
             message: "Deployment does not have minimum availability.",
         }
     };
-    set_updated_condition(&mut conditions, &said, stage.clock.now());
+    set_condition(&mut conditions, &said, stage.clock.now());
     let (reason, verb) = if new_ready >= wanted {
         ("NewReplicaSetAvailable", "has successfully progressed")
     } else {
         ("ReplicaSetUpdated", "is progressing")
     };
     let message = format!("ReplicaSet \"{}\" {verb}.", super::name(set));
-    set_updated_condition(
+    set_condition(
         &mut conditions,
         &Said { kind: "Progressing", status: true, reason, message: &message },
         stage.clock.now(),

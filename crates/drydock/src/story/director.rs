@@ -121,7 +121,7 @@ async fn pipelines(stage: &Stage) -> Result<(), ApiError> {
         let schedule = json!({
             "metadata": {
                 "name": format!("{}-refresh", team.subject), "namespace": team.namespace,
-                "annotations": { super::fate::FATE: "succeed 15", super::fate::LOG_PROFILE: "kfp-step", super::argo::CACHED: "ingest" },
+                "annotations": { super::fate::FATE: "succeed 15", super::fate::LOG_PROFILE: "pipeline", super::argo::CACHED: "ingest" },
             },
             "spec": {
                 "enabled": team.namespace != "team-speech", "maxConcurrency": 1, "noCatchup": true, "maxHistory": 10,

@@ -4,7 +4,7 @@
 //! `fate.worker-1`), `…/fate.<role>.try-<n>` or `…/fate.try-<n>`. Controllers hand all of them down; where a pod is
 //! made, the one that fits becomes its `fate`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use pilothouse_model::Read;
 
@@ -16,7 +16,7 @@ pub(super) const PREFIX: &str = "drydock.pilothouse.dev/";
 pub(super) const FATE: &str = "drydock.pilothouse.dev/fate";
 /// When a run of the past began (RFC 3339).
 pub(super) const BEGAN: &str = "drydock.pilothouse.dev/began";
-/// Which kind of text the containers print.
+/// Which kind of text the containers print: one of the embedded server's log profiles.
 pub(super) const LOG_PROFILE: &str = "drydock.pilothouse.dev/log-profile";
 /// How long the image takes to pull, in story seconds.
 pub(super) const PULL: &str = "drydock.pilothouse.dev/pull";
@@ -92,15 +92,6 @@ impl Fate {
         }
         Self::Succeed(dice.between(&format!("{} duration", super::title(pod)), 15.0, 45.0).round())
     }
-
-    /// The log profile that goes with a bad end, unless one was given for the part.
-    fn log_profile(&self) -> Option<&'static str> {
-        match self {
-            Self::OutOfMemory(_) => Some("oom"),
-            Self::Fail(..) | Self::Flaky { .. } => Some("traceback"),
-            _ => None,
-        }
-    }
 }
 
 /// The story's annotations of an object, to be handed down to what it makes.
@@ -116,23 +107,20 @@ pub(super) fn inherit(object: &Value) -> Map<String, Value> {
 pub(super) fn resolve(inherited: &Map<String, Value>, role: &str, attempt: u32) -> Map<String, Value> {
     let mut own: Map<String, Value> = inherited
         .iter()
-        .filter(|(key, _)| !key.starts_with(&format!("{FATE}.")) && !key.starts_with(&format!("{LOG_PROFILE}.")))
+        .filter(|(key, _)| !key.starts_with(&format!("{FATE}.")))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     let choices = [format!("{FATE}.{role}.try-{attempt}"), format!("{FATE}.{role}"), format!("{FATE}.try-{attempt}")];
     if let Some(fate) = choices.iter().find_map(|key| inherited.get(key)) {
         own.insert(FATE.to_owned(), fate.clone());
     }
-    let fate = own.get(FATE).and_then(Value::as_str).and_then(Fate::read);
-    let told = inherited.get(&format!("{LOG_PROFILE}.{role}")).cloned();
-    if let Some(profile) = told.or_else(|| fate.and_then(|fate| fate.log_profile()).map(|profile| json!(profile))) {
-        own.insert(LOG_PROFILE.to_owned(), profile);
-    }
     own
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -157,7 +145,6 @@ mod tests {
         assert_eq!(fate("worker-0", 0), "succeed 1");
         assert_eq!(fate("worker-1", 0), "oom 2");
         assert_eq!(fate("worker-1", 1), "succeed 3");
-        assert_eq!(resolve(&all, "worker-1", 0)[LOG_PROFILE], "oom");
         assert_eq!(resolve(&all, "worker-0", 0).len(), 1);
     }
 

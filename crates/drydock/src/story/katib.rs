@@ -14,7 +14,7 @@ use super::dice::pick;
 use super::fate;
 use super::kind::Kind;
 use super::mirror::{Change, name_of};
-use super::object::{Said, add, add_labels, map_at, owned_metadata, set_updated_condition};
+use super::object::{Said, add, add_labels, append_condition, map_at, owned_metadata};
 use super::stage::Stage;
 use super::training::strip_nulls;
 
@@ -204,7 +204,7 @@ async fn suggest(stage: &Stage, experiment: &Value, requests: i64) -> Result<(),
         ("DeploymentReady", "DeploymentReady", "Deployment is ready"),
         ("Running", "SuggestionRunning", "Suggestion is running"),
     ] {
-        set_updated_condition(&mut conditions, &Said { kind, status: true, reason, message }, at);
+        append_condition(&mut conditions, &Said { kind, status: true, reason, message }, at);
     }
     let status = json!({
         "suggestionCount": requests, "suggestions": all, "conditions": conditions, "startTime": stamp(at),
@@ -225,7 +225,7 @@ async fn service(stage: &Stage, experiment: &Value, algorithm: &str) -> Result<(
         "spec": {
             "replicas": 1, "selector": { "matchLabels": labels },
             "template": {
-                "metadata": { "labels": labels, "annotations": { fate::FATE: "forever", fate::LOG_PROFILE: "controller", fate::PULL: "1" } },
+                "metadata": { "labels": labels, "annotations": { fate::FATE: "forever", fate::LOG_PROFILE: "plain", fate::PULL: "1" } },
                 "spec": { "containers": [{
                     "name": "suggestion", "image": "ghcr.io/kubeflow/katib/suggestion-hyperopt:v0.19.0",
                     "resources": { "requests": { "cpu": "100m", "memory": "128Mi" } },
@@ -283,7 +283,7 @@ async fn report(
     let mut conditions = experiment.items("/status/conditions").to_vec();
     let now = stage.clock.now();
     let mut set = |kind: &str, status: bool, reason: &str, message: &str, at: Timestamp| {
-        set_updated_condition(&mut conditions, &Said { kind, status, reason, message }, at);
+        append_condition(&mut conditions, &Said { kind, status, reason, message }, at);
     };
     set("Created", true, "ExperimentCreated", "Experiment is created", began(experiment));
     let finish = trials.iter().filter_map(|trial| trial.time("/status/completionTime")).max().unwrap_or(now);

@@ -19,10 +19,8 @@ pub(super) enum Kind {
     StatefulSet,
     DaemonSet,
     Job,
-    CronJob,
     ClusterRole,
     ClusterRoleBinding,
-    Role,
     RoleBinding,
     StorageClass,
     CustomResourceDefinition,
@@ -121,12 +119,10 @@ impl Kind {
             Self::StatefulSet => ("apps/v1", "statefulsets", "StatefulSet", true),
             Self::DaemonSet => ("apps/v1", "daemonsets", "DaemonSet", true),
             Self::Job => ("batch/v1", "jobs", "Job", true),
-            Self::CronJob => ("batch/v1beta1", "cronjobs", "CronJob", true),
             Self::ClusterRole => ("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false),
             Self::ClusterRoleBinding => {
                 ("rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding", false)
             }
-            Self::Role => ("rbac.authorization.k8s.io/v1", "roles", "Role", true),
             Self::RoleBinding => ("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", true),
             Self::StorageClass => ("storage.k8s.io/v1", "storageclasses", "StorageClass", false),
             Self::CustomResourceDefinition => {

@@ -134,18 +134,43 @@ pub(super) fn set_condition(conditions: &mut Vec<Value>, said: &Said<'_>, at: Ti
     }
 }
 
-/// `set_condition` with the `lastUpdateTime` that the kubeflow.org kinds and Deployments carry as well.
-pub(super) fn set_updated_condition(conditions: &mut Vec<Value>, said: &Said<'_>, at: Timestamp) {
-    set_condition(conditions, said, at);
-    for condition in conditions.iter_mut().filter(|condition| condition.text("/type") == Some(said.kind)) {
-        let updated = condition["lastTransitionTime"].clone();
-        condition["lastUpdateTime"] = updated;
+/// Sets a condition the way the kubeflow.org controllers do: one that changes moves to the end (their lists are read from
+/// the end), and carries `lastUpdateTime` as well.
+pub(super) fn append_condition(conditions: &mut Vec<Value>, said: &Said<'_>, at: Timestamp) {
+    let status = if said.status { "True" } else { "False" };
+    let is_same = |condition: &Value| {
+        condition.text("/type") == Some(said.kind)
+            && condition.text("/status") == Some(status)
+            && condition.text("/reason") == Some(said.reason)
+    };
+    if conditions.iter().any(is_same) {
+        return;
+    }
+    let kept = conditions.iter().position(|condition| condition.text("/type") == Some(said.kind));
+    let mut moved: Vec<Value> = kept.map(|index| conditions.remove(index)).into_iter().collect();
+    set_condition(&mut moved, said, at);
+    for mut condition in moved {
+        condition["lastUpdateTime"] = stamp(at).into();
+        conditions.push(condition);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changes_moves_to_the_end() {
+        let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut all = Vec::new();
+        for (kind, status) in
+            [("Created", true), ("Running", true), ("Created", true), ("Failed", true), ("Running", false)]
+        {
+            append_condition(&mut all, &Said { kind, status, reason: "X", message: "" }, at);
+        }
+        let order: Vec<&str> = all.iter().filter_map(|one| one.text("/type")).collect();
+        assert_eq!(order, ["Created", "Failed", "Running"]);
+    }
 
     #[test]
     fn a_condition_keeps_its_time_while_its_status_stays() {

@@ -40,6 +40,21 @@ pub(super) enum Work {
     Model { gpus: u32 },
 }
 
+impl Work {
+    /// How many GPUs it holds at most.
+    fn gpus(self) -> u32 {
+        match self {
+            Self::Training { workers, gpus, .. } => (workers + 1) * gpus,
+            Self::Train { nodes, gpus, .. } => nodes * gpus,
+            Self::Experiment { parallel, gpus, .. } => parallel * gpus,
+            Self::Notebook { gpus } => gpus,
+            Self::Model { gpus } => 2 * gpus,
+            Self::Pipeline => 1,
+            Self::Steps | Self::Spark { .. } | Self::Job => 0,
+        }
+    }
+}
+
 /// A run and its fate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
@@ -141,8 +156,12 @@ pub(super) fn cast<'a>(scenario: &'a Scenario, series: &str, number: usize, dice
     let mut stream = dice.stream(&format!("{series} {number} {}", scenario.word));
     let team = match scenario.twist {
         Twist::SmallQuota => TEAMS[TEAMS.len() - 1],
-        // The team with little quota runs little.
-        _ => *pick(&mut stream, &TEAMS[..TEAMS.len() - 1]),
+        // Teams run what fits their quota; the one with little quota runs little.
+        _ => {
+            let fits: Vec<Team> =
+                TEAMS[..TEAMS.len() - 1].iter().copied().filter(|team| team.gpus >= scenario.work.gpus()).collect();
+            *pick(&mut stream, if fits.is_empty() { TEAMS } else { &fits })
+        }
     };
     let name = format!("{}-{}-{}", team.subject, scenario.word, letters(&mut stream, 5));
     Run { scenario, team, name, dice }

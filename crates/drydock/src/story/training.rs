@@ -11,7 +11,7 @@ use super::api::ApiError;
 use super::clock::{began, stamp};
 use super::kind::{Kind, LEGACY_TRAINING};
 use super::mirror::{Change, name_of};
-use super::object::{Said, add_labels, last_finish, set_updated_condition};
+use super::object::{Said, add_labels, append_condition, last_finish};
 use super::pods::{self, Part};
 use super::stage::Stage;
 
@@ -244,54 +244,63 @@ impl Bearing<'_> {
         let (word, title, name) = (self.word(), super::title(self.job), super::name(self.job));
         let mut all = self.job.items("/status/conditions").to_vec();
         let mut set = |kind: &str, status: bool, suffix: &str, message: &str, at: Timestamp| {
-            set_updated_condition(&mut all, &Said { kind, status, reason: &format!("{word}{suffix}"), message }, at);
+            // A job never both runs and restarts.
+            all.retain(|one| {
+                !matches!((kind, one.text("/type")), ("Running", Some("Restarting")) | ("Restarting", Some("Running")))
+            });
+            append_condition(&mut all, &Said { kind, status, reason: &format!("{word}{suffix}"), message }, at);
         };
         set("Created", true, "Created", &format!("{word} {name} is created."), began(self.job));
-        let suspended = self.job.boolean("/spec/runPolicy/suspend") == Some(true);
         let now = stage.clock.now();
-        if suspended {
-            set("Suspended", true, "Suspended", &format!("{word} {name} is suspended."), now);
-            set("Running", false, "Suspended", &format!("{word} {name} is suspended."), now);
+        let was = |kind: &str| super::condition_is(self.job, kind, "True");
+        if self.job.boolean("/spec/runPolicy/suspend") == Some(true) {
+            let message = format!("{word} {name} is suspended.");
+            if was("Running") {
+                set("Running", false, "Suspended", &message, now);
+            }
+            set("Suspended", true, "Suspended", &message, now);
             return all;
         }
-        if super::condition_is(self.job, "Suspended", "True") {
+        if was("Suspended") {
             set("Suspended", false, "Resumed", &format!("{word} {name} is resumed."), now);
         }
-        let running: Vec<&Arc<Value>> = self.pods.iter().filter(|pod| pods::phase(pod) == "Running").collect();
         let started = self.pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
-        let restarted = self.pods.iter().any(|pod| {
-            pods::phase(pod) == "Failed"
-                || pod.integer("/status/containerStatuses/0/restartCount").is_some_and(|count| count > 0)
-        });
-        let waiting = self.pods.iter().any(|pod| pod.pointer("/status/containerStatuses/0/state/waiting").is_some());
+        let running = self.pods.iter().any(|pod| pods::phase(pod) == "Running");
+        let ran =
+            self.pods.iter().any(|pod| super::is_finished_pod(pod)) || super::condition(self.job, "Running").is_some();
         let message = format!("{word} {title} is running.");
-        let ran = self.pods.iter().any(|pod| super::is_finished_pod(pod));
         match end {
-            None if restarted && (waiting || running.is_empty()) => {
-                let message = format!("{word} {title} is restarting because a replica failed.");
-                set("Running", false, "Restarting", &message, now);
-                set("Restarting", true, "Restarting", &message, now);
+            None if self.is_restarting() => {
+                set(
+                    "Restarting",
+                    true,
+                    "Restarting",
+                    &format!("{word} {title} is restarting because a replica failed."),
+                    now,
+                );
             }
-            None if !running.is_empty() => {
-                set("Running", true, "Running", &message, started.unwrap_or(now));
-                if super::condition(self.job, "Restarting").is_some() {
-                    set("Restarting", false, "Running", &message, now);
-                }
-            }
+            None if running => set("Running", true, "Running", &message, started.unwrap_or(now)),
             None => {}
             Some((good, why)) => {
                 let at = self.moment_of_end(stage);
-                if ran || super::condition(self.job, "Running").is_some() {
-                    set("Running", true, "Running", &message, started.unwrap_or(at));
+                if ran {
                     set("Running", false, "Running", &message, at);
                 }
-                if super::condition(self.job, "Restarting").is_some() {
-                    set("Restarting", false, "Restarting", why, at);
-                }
-                if good { set("Succeeded", true, "Succeeded", why, at) } else { set("Failed", true, "Failed", why, at) }
+                let kind = if good { "Succeeded" } else { "Failed" };
+                set(kind, true, kind, why, at);
             }
         }
         all
+    }
+
+    /// Whether a replica failed and is on its way back.
+    fn is_restarting(&self) -> bool {
+        let waits = |pod: &Value| {
+            let again = pod.integer("/status/containerStatuses/0/restartCount") > Some(0)
+                || pod.pointer("/status/containerStatuses/0/lastState/terminated").is_some();
+            again && pod.pointer("/status/containerStatuses/0/state/waiting").is_some()
+        };
+        self.pods.iter().any(|pod| pods::phase(pod) == "Failed" || waits(pod))
     }
 }
 

@@ -10,7 +10,7 @@ use pilothouse_model::{Read, Timestamp};
 use super::super::clock::stamp;
 use super::super::dice::fnv32a;
 use super::super::object::last_finish;
-use super::super::pods;
+use super::tasks::{Task, durations, of_pod, tasks_of};
 
 /// One walk over a Workflow.
 pub(in super::super) struct Walk<'a> {
@@ -363,86 +363,11 @@ impl Walk<'_> {
     }
 }
 
-/// Phase and message of a node, from its pod, in Argo's words.
-fn of_pod(pod: &Value) -> (&'static str, Option<String>) {
-    match pods::phase(pod) {
-        "Succeeded" => ("Succeeded", None),
-        "Failed" => {
-            if let Some(message) = pod.text("/status/message") {
-                return ("Error", Some(message.to_owned()));
-            }
-            let words =
-                super::super::object::ended(pod).map(|(code, reason)| format!("main: {reason} (exit code {code})"));
-            ("Failed", Some(words.unwrap_or_else(|| "pod failed".to_owned())))
-        }
-        "Running" => ("Running", None),
-        _ => {
-            let waiting = pod.pointer("/status/containerStatuses/0/state/waiting");
-            let unschedulable =
-                super::super::condition(pod, "PodScheduled").filter(|one| one.text("/status") == Some("False"));
-            let words = |value: &Value| match (value.text("/reason"), value.text("/message")) {
-                (Some(reason), Some(message)) => Some(format!("{reason}: {message}")),
-                (reason, _) => reason.map(str::to_owned),
-            };
-            ("Pending", unschedulable.or(waiting).and_then(words))
-        }
-    }
-}
-
-fn durations(pod: &Value, finished: Timestamp) -> Value {
-    let seconds = pod.time("/status/startTime").map_or(0, |start| finished.duration_since(start).as_secs().max(0));
-    json!({ "cpu": seconds, "memory": seconds * 4 })
-}
-
-/// A task of a graph.
-struct Task {
-    name: String,
-    template: String,
-    needs: Vec<String>,
-    /// It has a condition; the only ones the story knows are KFP's cache decisions.
-    when: bool,
-}
-
-/// The tasks of a DAG in an order in which each comes after those it needs; the steps of a Steps template likewise.
-fn tasks_of(template: &Value) -> Vec<Task> {
-    let read = |task: &Value, needs: Vec<String>| {
-        Some(Task {
-            name: task.text("/name")?.to_owned(),
-            template: task.text("/template")?.to_owned(),
-            needs,
-            when: task.text("/when").is_some_and(|when| when.contains("cached-decision")),
-        })
-    };
-    let mut waiting: Vec<Task> = Vec::new();
-    let mut before: Vec<String> = Vec::new();
-    for group in template.items("/steps") {
-        let steps: Vec<Task> =
-            group.as_array().into_iter().flatten().filter_map(|step| read(step, before.clone())).collect();
-        before = steps.iter().map(|step| step.name.clone()).collect();
-        waiting.extend(steps);
-    }
-    for task in template.items("/dag/tasks") {
-        let listed = task.items("/dependencies").iter().filter_map(Value::as_str).map(str::to_owned);
-        let text = task.text("/depends").unwrap_or_default();
-        let words = text.split(|letter: char| !(letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.')));
-        let named = words.filter(|word| !word.is_empty()).map(|word| word.split('.').next().unwrap_or(word).to_owned());
-        waiting.extend(read(task, listed.chain(named).collect()));
-    }
-    let mut sorted: Vec<Task> = Vec::new();
-    while !waiting.is_empty() {
-        let ready = |task: &Task| task.needs.iter().all(|need| sorted.iter().any(|done| done.name == *need));
-        // A circle, or a need that does not exist, is left out: it can never run.
-        let Some(index) = waiting.iter().position(ready) else { break };
-        sorted.push(waiting.remove(index));
-    }
-    sorted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn workflow(status: Value, cached: &str) -> Value {
+    fn workflow(status: &Value, cached: &str) -> Value {
         json!({
             "metadata": {"name": "run", "annotations": {super::super::CACHED: cached}},
             "spec": {"entrypoint": "entrypoint", "templates": [
@@ -474,7 +399,7 @@ mod tests {
         let mut pods: Vec<Arc<Value>> = Vec::new();
         let (mut status, mut order) = (json!({}), Vec::new());
         for _ in 0..9 {
-            let workflow = workflow(status.clone(), cached);
+            let workflow = workflow(&status, cached);
             let mut walk = walk(&workflow, &pods);
             let phase = walk.root();
             let (nodes, wanted) = (walk.nodes.clone(), walk.wanted.clone());
@@ -514,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_failure_omits_what_depends_on_it() {
-        let workflow = workflow(json!({}), "");
+        let workflow = workflow(&json!({}), "");
         let first = walk(&workflow, &[]).pod_name("run.root-driver", "system-dag-driver");
         let failed = json!({"metadata": {"name": first}, "status": {"phase": "Failed", "containerStatuses": [
             {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]}});

@@ -10,7 +10,7 @@ use super::super::clock::{began, stamp};
 use super::super::dice::fnv64;
 use super::super::kind::Kind;
 use super::super::mirror::{Change, name_of};
-use super::super::object::{Said, add, add_labels, owner_reference, set_updated_condition};
+use super::super::object::{Said, add, add_labels, append_condition, owner_reference};
 use super::super::stage::Stage;
 use super::super::training::strip_nulls;
 use super::super::{fate, job, trainer, training};
@@ -108,7 +108,7 @@ fn when(worker: &Value, stage: &Stage) -> Timestamp {
 async fn report(stage: &Stage, trial: &Value, kind: Kind, worker: &Value) -> Result<Next, ApiError> {
     let mut conditions = trial.items("/status/conditions").to_vec();
     let mut set = |kind: &str, status: bool, reason: &str, message: &str, at: Timestamp| {
-        set_updated_condition(&mut conditions, &Said { kind, status, reason, message }, at);
+        append_condition(&mut conditions, &Said { kind, status, reason, message }, at);
     };
     let start = began(trial);
     set("Created", true, "TrialCreated", "Trial is created", start);

@@ -98,13 +98,13 @@ pub(super) fn training(run: &Run<'_>, kind: Kind, workers: u32, gpus: u32) -> Va
         _ => {}
     }
     json!({
-        "metadata": { "annotations": { fate::LOG_PROFILE: "pytorch-train" } },
+        "metadata": { "annotations": { fate::LOG_PROFILE: "training" } },
         "spec": { field: specs, "runPolicy": policy },
     })
 }
 
 pub(super) fn train(run: &Run<'_>, runtime: &str, nodes: u32, gpus: u32) -> Value {
-    let mut annotations = json!({ fate::LOG_PROFILE: "pytorch-train" });
+    let mut annotations = json!({ fate::LOG_PROFILE: "training" });
     let mut spec = json!({
         "runtimeRef": { "apiGroup": "trainer.kubeflow.org", "kind": "ClusterTrainingRuntime", "name": runtime },
         "trainer": {
@@ -152,7 +152,7 @@ pub(super) fn experiment(run: &Run<'_>, trials: u32, parallel: u32, gpus: u32) -
         } },
     });
     json!({
-        "metadata": { "annotations": { fate::LOG_PROFILE: "katib-trial" } },
+        "metadata": { "annotations": { fate::LOG_PROFILE: "training" } },
         "spec": {
             "objective": {
                 "type": "maximize", "objectiveMetricName": "accuracy", "additionalMetricNames": ["loss"],
@@ -194,5 +194,5 @@ pub(super) fn plain_job(run: &Run<'_>) -> Value {
     if let Twist::Deadline(seconds) = run.scenario.twist {
         spec["activeDeadlineSeconds"] = seconds.into();
     }
-    json!({ "metadata": { "annotations": { fate::LOG_PROFILE: "job" } }, "spec": spec })
+    json!({ "metadata": { "annotations": { fate::LOG_PROFILE: "pipeline" } }, "spec": spec })
 }

@@ -6,8 +6,11 @@ use super::super::fate;
 use super::learning::resources;
 use super::{Run, Twist};
 
-/// The pipeline's tasks, what each needs, and its resources: cores, memory in GiB, GPUs.
-const TASKS: &[(&str, &[&str], (u32, u32, u32))] = &[
+/// A task: its name, the tasks it needs, and its resources: cores, memory in GiB, GPUs.
+type Task = (&'static str, &'static [&'static str], (u32, u32, u32));
+
+/// The pipeline's tasks.
+const TASKS: &[Task] = &[
     ("ingest", &[], (2, 4, 0)),
     ("validate", &["ingest"], (1, 2, 0)),
     ("features", &["ingest"], (4, 8, 0)),
@@ -30,7 +33,7 @@ pub(super) fn pipeline(run: &Run<'_>) -> Value {
         "metadata": {
             "labels": { "pipeline/runid": id, "pipelines.kubeflow.org/v2_component": "true" },
             "annotations": {
-                fate::LOG_PROFILE: "kfp-step", "pipelines.kubeflow.org/v2_component": "true",
+                fate::LOG_PROFILE: "pipeline", "pipelines.kubeflow.org/v2_component": "true",
                 "pipelines.kubeflow.org/run_name": format!("{} {}", run.scenario.word, run.team.subject),
                 "workflows.argoproj.io/pod-name-format": "v2",
             },
@@ -116,7 +119,7 @@ pub(super) fn steps() -> Value {
     let mut convert = container("convert");
     convert["retryStrategy"] = json!({ "limit": 2, "retryPolicy": "OnFailure" });
     json!({
-        "metadata": { "annotations": { fate::LOG_PROFILE: "kfp-step", "workflows.argoproj.io/pod-name-format": "v2" } },
+        "metadata": { "annotations": { fate::LOG_PROFILE: "pipeline", "workflows.argoproj.io/pod-name-format": "v2" } },
         "spec": {
             "entrypoint": "main", "serviceAccountName": "default-editor",
             "templates": [
@@ -140,7 +143,7 @@ pub(super) fn spark(run: &Run<'_>, executors: u32) -> Value {
     };
     json!({
         "metadata": { "annotations": {
-            fate::LOG_PROFILE: "spark-executor", format!("{}.driver", fate::LOG_PROFILE): "spark-driver",
+            fate::LOG_PROFILE: "spark",
         } },
         "spec": {
             "type": "Python", "pythonVersion": "3", "mode": "cluster", "sparkVersion": "4.0.0", "image": "docker.io/library/spark:4.0.0",

@@ -20,7 +20,7 @@ pub(super) fn notebook(run: &Run<'_>, gpus: u32) -> Value {
     let (server, image) = *pick(&mut stream, SERVERS);
     let missing = run.scenario.fates.iter().any(|(_, fate)| *fate == "no-image");
     let mut annotations = json!({
-        "notebooks.kubeflow.org/server-type": server, "notebooks.kubeflow.org/creator": run.team.owner, fate::LOG_PROFILE: "jupyter",
+        "notebooks.kubeflow.org/server-type": server, "notebooks.kubeflow.org/creator": run.team.owner, fate::LOG_PROFILE: "notebook",
     });
     if run.scenario.twist == Twist::Suspended {
         annotations["kubeflow-resource-stopped"] = "2026-08-14T17:42:05Z".into();
@@ -42,7 +42,7 @@ pub(super) fn notebook(run: &Run<'_>, gpus: u32) -> Value {
 
 pub(super) fn model(run: &Run<'_>, gpus: u32) -> Value {
     json!({
-        "metadata": { "annotations": { fate::LOG_PROFILE: "web-server" } },
+        "metadata": { "annotations": { fate::LOG_PROFILE: "server" } },
         "spec": { "predictor": {
             "minReplicas": 2,
             "model": {

@@ -98,11 +98,8 @@ fn labels(namespace: &str, name: &str) -> Value {
 
 fn template(row: &Row) -> Value {
     let (namespace, name, image, _, port) = *row;
-    let profile = if name.contains("ui") || name.contains("dashboard") || name.contains("web") {
-        "web-server"
-    } else {
-        "controller"
-    };
+    let profile =
+        if name.contains("ui") || name.contains("dashboard") || name.contains("web") { "server" } else { "plain" };
     let ports = if port > 0 { json!([{ "containerPort": port, "protocol": "TCP" }]) } else { json!([]) };
     json!({
         "metadata": {
