@@ -198,7 +198,7 @@ impl Filter {
             Self::Exists(field) => !matches!(field.sort_key(row), SortKey::Missing | SortKey::Unknown),
             Self::Levels(levels) => levels.contains(&row.status.level),
             Self::Labels(selector) => selector.matches(|key| row.label(key)),
-            Self::Text(needle) => mentions(row, needle, None),
+            Self::Text(needle) => mentions(row, needle),
         }
     }
 }
@@ -297,32 +297,63 @@ fn covers<T: PartialEq>(text: &[T], pattern: &[T], (any, one): (T, T), same: imp
     pattern[p..].iter().all(|c| *c == any)
 }
 
-/// Whether a row mentions `needle`, which is in lower case. `miss` is a row that does not: what the two share (interned
-/// texts are the very same) need not be looked at again, and neighbours share nearly everything.
-pub fn mentions(row: &Row, needle: &str, miss: Option<&Row>) -> bool {
-    let has = |text: &str, missed: Option<&str>| {
-        missed.is_none_or(|missed| !std::ptr::eq(missed, text)) && contains_ignoring_case(text, needle)
-    };
-    has(&row.name, None)
-        || row.namespace.as_deref().is_some_and(|own| has(own, miss.and_then(|miss| miss.namespace.as_deref())))
-        || has(&row.status.word, miss.map(|miss| &*miss.status.word))
-        || has(&row.status.reason, miss.map(|miss| &*miss.status.reason))
-        || has(&row.status.message, miss.map(|miss| &*miss.status.message))
-        || row.cells.iter().enumerate().any(|(index, cell)| match cell {
-            Cell::Text(own) => has(own, miss.and_then(|miss| text(miss.cells.get(index)?))),
-            _ => false,
-        })
-        || row.labels.iter().enumerate().any(|(index, (key, value))| {
-            let missed = miss.and_then(|miss| miss.labels.get(index));
-            has(key, missed.map(|(key, _)| &**key)) || has(value, missed.map(|(_, value)| &**value))
-        })
+/// How many [`Misses`] are remembered: few enough to stay near the processor.
+const PLACES: usize = 256;
+
+/// Texts that were searched in vain, by where they lie: neighbours share most of their texts, and interned texts are the
+/// very same. Good for one needle and for as long as the rows live.
+#[derive(Debug)]
+pub struct Misses<'a> {
+    texts: Box<[&'a str; PLACES]>,
 }
 
-fn text(cell: &Cell) -> Option<&str> {
-    match cell {
-        Cell::Text(text) => Some(text),
-        _ => None,
+impl<'a> Misses<'a> {
+    /// Nothing was searched yet.
+    pub fn new() -> Self {
+        Self { texts: Box::new([""; PLACES]) }
     }
+
+    /// Whether the needle is in the text, which is searched once while it is remembered.
+    fn find(&mut self, text: &'a str, needle: &str) -> bool {
+        // Texts are allocated at multiples of sixteen.
+        let address = text.as_ptr().addr() / 16;
+        let place = &mut self.texts[(address ^ (address / PLACES)) % PLACES];
+        if !text.is_empty() && std::ptr::eq(*place, text) {
+            return false;
+        }
+        let found = contains_ignoring_case(text, needle);
+        if !found {
+            *place = text;
+        }
+        found
+    }
+}
+
+impl Default for Misses<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a row mentions `needle`, which is in lower case.
+fn mentions(row: &Row, needle: &str) -> bool {
+    contains_ignoring_case(&row.name, needle) || texts(row).any(|text| contains_ignoring_case(text, needle))
+}
+
+/// The same for one of many rows.
+pub fn mentions_again<'a>(row: &'a Row, needle: &str, misses: &mut Misses<'a>) -> bool {
+    contains_ignoring_case(&row.name, needle) || texts(row).any(|text| misses.find(text, needle))
+}
+
+/// The texts of a row, save its name, that free text looks at.
+fn texts(row: &Row) -> impl Iterator<Item = &str> {
+    let cells = row.cells.iter().filter_map(|cell| match cell {
+        Cell::Text(text) => Some(&**text),
+        _ => None,
+    });
+    let status = [&*row.status.word, &*row.status.reason, &*row.status.message];
+    let labels = row.labels.iter().flat_map(|(key, value)| [&**key, &**value]);
+    row.namespace.as_deref().into_iter().chain(status).chain(cells).chain(labels)
 }
 
 /// `needle` is in lower case already. Letters beyond ASCII compare in lower case where the needle has some.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use pilothouse_model::filter::{SortKey, mentions};
+use pilothouse_model::filter::{Misses, SortKey, mentions_again};
 use pilothouse_model::{Field, Filter, Plan, Row, Timestamp};
 
 use crate::record::Record;
@@ -55,7 +55,12 @@ impl<'a> Ahead<'a> {
 
     fn expect(&mut self, filter: &'a Filter) {
         match filter {
-            Filter::And(filters) | Filter::Or(filters) => filters.iter().for_each(|filter| self.expect(filter)),
+            // What comes later is asked of few rows.
+            Filter::And(filters) => {
+                let cheap = filters.iter().find(|filter| !matches!(filter, Filter::Text(_) | Filter::All));
+                cheap.or(filters.first()).into_iter().for_each(|filter| self.expect(filter));
+            }
+            Filter::Or(filters) => filters.iter().for_each(|filter| self.expect(filter)),
             Filter::Not(filter) => self.expect(filter),
             Filter::Compare(field, ..) | Filter::Exists(field) => self.fields.push(field),
             Filter::Labels(_) => self.labels = true,
@@ -103,8 +108,8 @@ enum Test<'a> {
     And(Vec<Test<'a>>),
     Or(Vec<Test<'a>>),
     Not(Box<Test<'a>>),
-    /// A needle and the last row that does not mention it.
-    Text(&'a str, Option<&'a Row>),
+    /// A needle and where it was not.
+    Text(&'a str, Misses<'a>),
     Plain(&'a Filter),
 }
 
@@ -129,7 +134,7 @@ impl<'a> Test<'a> {
             }
             Filter::Or(filters) => Self::Or(filters.iter().map(Self::of).collect()),
             Filter::Not(filter) => Self::Not(Box::new(Self::of(filter))),
-            Filter::Text(needle) => Self::Text(needle, None),
+            Filter::Text(needle) => Self::Text(needle, Misses::new()),
             other => Self::Plain(other),
         }
     }
@@ -139,13 +144,7 @@ impl<'a> Test<'a> {
             Self::And(tests) => tests.iter_mut().all(|test| test.holds(row, now)),
             Self::Or(tests) => tests.iter_mut().any(|test| test.holds(row, now)),
             Self::Not(test) => !test.holds(row, now),
-            Self::Text(needle, miss) => {
-                let found = mentions(row, needle, *miss);
-                if !found {
-                    *miss = Some(row);
-                }
-                found
-            }
+            Self::Text(needle, misses) => mentions_again(row, needle, misses),
             Self::Plain(filter) => filter.matches(row, now),
         }
     }
