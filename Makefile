@@ -22,6 +22,5 @@ fmt: ## format the Rust code
 bench: ## measure query and store
 	@cargo bench --quiet -p pilothouse-query -p pilothouse-store
 
-screenshots: build ## make the pictures of the documentation again
-	@scripts/install-test-tools
-	@npm --prefix tests/browser run --silent screenshots
+screenshots: ## make the pictures of the documentation again
+	@scripts/screenshots
