@@ -32,12 +32,14 @@ pub struct AppError {
     pub hint: Option<String>,
     /// For a question that could not be read: the text and where in it the trouble is, in bytes.
     pub span: Option<(String, std::ops::Range<usize>)>,
+    /// What to write in place of the span, when something close is known.
+    pub replacement: Option<String>,
 }
 
 impl AppError {
     /// An error with no hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, span: None }
+        Self { kind, message: message.into(), hint: None, span: None, replacement: None }
     }
 
     /// The same, with what to do next.
@@ -54,6 +56,7 @@ impl AppError {
             message: error.message.clone(),
             hint: error.suggestion.as_ref().map(|suggestion| format!("did you mean `{suggestion}`?")),
             span: Some((text.to_owned(), error.span.clone())),
+            replacement: error.suggestion.clone(),
         }
     }
 }
