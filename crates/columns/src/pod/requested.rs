@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sidecar_runs_beside_the_init_containers_after_it() {
+        let spec = json!({
+            "initContainers": [
+                {"name": "before", "resources": {"requests": {"cpu": "3"}}},
+                {"name": "side", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}},
+                {"name": "after", "resources": {"requests": {"cpu": "3"}}},
+            ],
+            "containers": [{"name": "a", "resources": {"requests": {"cpu": "1"}}}],
+        });
+        assert_eq!(of(&spec)[0], some("3500m"));
+    }
+
+    #[test]
     fn nobody_said_is_not_zero_and_unreadable_is_not_a_number() {
         assert_eq!(of(&json!({"containers": [{"name": "a"}]})), [None, None, None]);
         let spec = json!({"containers": [{"resources": {"requests": {"cpu": "lots"}}}, {"resources": {"requests": {"cpu": "1"}}}]});
