@@ -11,7 +11,7 @@ const result = await build({
   bundle: true,
   minify: true,
   metafile: true,
-  target: ["es2022", "chrome115", "firefox115", "safari16.4"],
+  target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   loader: { ".svg": "copy" },
   legalComments: "none",
   logLevel: "warning",

@@ -8,6 +8,7 @@ use pilothouse_app::{AppError, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::assets;
+use crate::components::prose::sentence;
 
 /// The HTTP status of a kind of failure. A cluster that refuses our credential is not a console that refuses the browser:
 /// that is told apart from a missing session.
@@ -74,9 +75,9 @@ fn plain_page(error: &AppError) -> Markup {
             body {
                 main.plain-page {
                     img src=(assets::LOGO) alt="";
-                    h1 { (error.message) }
+                    h1 { (sentence(&error.message)) }
                     @if let Some(hint) = &error.hint {
-                        p { (hint) }
+                        p { (sentence(hint)) }
                     }
                 }
             }
@@ -95,6 +96,7 @@ mod tests {
             message: "there is no field `stat`".into(),
             hint: Some("did you mean `state`?".into()),
             span: Some(("stat:failed".into(), 0..4)),
+            replacement: Some("state".into()),
         };
         insta::assert_json_snapshot!(body(&error), @r#"
         {

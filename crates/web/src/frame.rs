@@ -8,6 +8,7 @@ use pilothouse_model::{Level, Manifest, Place};
 use crate::assets;
 use crate::components::freshness::notice;
 use crate::components::icon::icon;
+use crate::components::prose::sentence;
 use crate::components::time::until;
 use crate::question::Question;
 use crate::urls::{self, Url};
@@ -60,6 +61,8 @@ pub(crate) struct Content {
     pub(crate) body: Markup,
     /// Where the namespace picker leads; `None` where namespaces mean nothing.
     pub(crate) scoped: Option<Url>,
+    /// Whether the page waits for something: without script it asks again by itself.
+    pub(crate) waits: bool,
 }
 
 impl Frame {
@@ -81,6 +84,7 @@ impl Frame {
                     link rel="icon" href=(assets::LOGO) type="image/svg+xml";
                     link rel="stylesheet" href=(assets::STYLE);
                     script src=(assets::SCRIPT) defer {}
+                    @if content.waits { noscript { meta http-equiv="refresh" content="5"; } }
                 }
                 body {
                     a.skip href="#main" { "Skip to content" }
@@ -287,8 +291,8 @@ pub(crate) fn trouble(state: &ConnectionState, now: Timestamp) -> Markup {
             div.notice.error {
                 (icon("error"))
                 div {
-                    p { (error.message) }
-                    @if let Some(hint) = &error.hint { p { (hint) } }
+                    p { (sentence(&error.message)) }
+                    @if let Some(hint) = &error.hint { p { (sentence(hint)) } }
                     p { "Attempt " (attempts) " failed, the next is " (until(*retry_at, now)) ". " (soon) }
                 }
             }

@@ -225,7 +225,7 @@ async fn a_cluster_that_does_not_answer_is_told_and_the_console_stays_up() {
         }
         assert!(tokio::time::Instant::now() < deadline, "{page}");
     };
-    assert!(page.contains("cannot reach the API server http://127.0.0.1:1"), "{page}");
+    assert!(page.contains("Cannot reach the API server http://127.0.0.1:1"), "{page}");
     assert!(page.contains("data-watch=\"state?was=down\""), "{page}");
     let clusters = text(console.enter("/clusters", &[]).await).await;
     assert!(clusters.contains("/c/other%2Fone"), "{clusters}");

@@ -149,8 +149,8 @@ mod tests {
         for name in ["a b", "a/b", "ä", "50%", "a?b#c", "system:node", "x&y=z"] {
             let url = object("prod/eu", &pods, Some("team-a"), name);
             let segments: Vec<_> = url.as_str().split('/').collect();
-            assert_eq!(segments.len(), 9, "{url}");
-            let decoded = percent_encoding::percent_decode_str(segments[8]).decode_utf8().unwrap();
+            assert_eq!(segments.len(), 10, "{url}");
+            let decoded = percent_encoding::percent_decode_str(segments[9]).decode_utf8().unwrap();
             assert_eq!(decoded, name);
             assert_eq!(segments[2], "prod%2Feu");
         }

@@ -149,12 +149,11 @@ impl Visit {
                         (trouble(state, self.engine.now()))
                     }
                 }
-                noscript { meta http-equiv="refresh" content="5"; }
             } @else {
                 (freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()))
             }
         };
-        Content { title: title.to_owned(), body, scoped: None }
+        Content { title: title.to_owned(), body, scoped: None, waits: waiting }
     }
 
     /// Runs `with` with the surroundings of this page's parts.

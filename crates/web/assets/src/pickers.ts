@@ -31,7 +31,8 @@ async function copy(button: HTMLButtonElement): Promise<void> {
 export function start(): void {
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
-    closeAll(target?.closest("details.picker"));
+    const link = target?.closest("details.picker a");
+    closeAll(link ? null : target?.closest("details.picker"));
     const button = target?.closest<HTMLButtonElement>("button[data-copy]");
     if (button) void copy(button);
   });
@@ -41,6 +42,9 @@ export function start(): void {
     if (!open) return;
     open.open = false;
     open.querySelector("summary")?.focus();
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target instanceof Element && event.target.closest("details.picker")) closeAll();
   });
   document.addEventListener("input", (event) => {
     if (event.target instanceof HTMLInputElement && event.target.matches(".picker .filter input")) narrow(event.target);

@@ -9,7 +9,7 @@ use pilothouse_model::{Column, Completeness, Timestamp};
 use serde_json::{Value, json};
 
 use super::doubts;
-use crate::components::rows::id;
+use crate::components::rows::key;
 use crate::failure;
 use crate::question::Question;
 use crate::server::Web;
@@ -52,7 +52,7 @@ fn message(cluster: &Cluster, update: &Update) -> Value {
     let place = |index: usize, record: &Record, columns: &[Column]| {
         json!({
             "index": index,
-            "id": id(&RowId::of(&record.row)),
+            "id": key(&RowId::of(&record.row)),
             "row": row_json(cluster.id(), &record.row, columns),
         })
     };
@@ -66,8 +66,8 @@ fn message(cluster: &Cluster, update: &Update) -> Value {
         "complete": update.completeness.is_complete(),
         "notes": notes(&update.completeness, &update.notes),
         "entered": delta.entered.iter().map(|(index, record)| place(*index, record, &update.columns)).collect::<Vec<_>>(),
-        "left": delta.left.iter().map(id).collect::<Vec<_>>(),
-        "moved": delta.moved.iter().map(|(index, row)| json!({"index": index, "id": id(row)})).collect::<Vec<_>>(),
+        "left": delta.left.iter().map(key).collect::<Vec<_>>(),
+        "moved": delta.moved.iter().map(|(index, row)| json!({"index": index, "id": key(row)})).collect::<Vec<_>>(),
         "changed": delta.changed.iter().map(|(index, record, changed)| {
             let mut place = place(*index, record, &update.columns);
             place["cells"] = json!(cells(changed));

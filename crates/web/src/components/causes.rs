@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use pilothouse_model::{Cause, Certainty, Evidence, Level};
 
 use super::icon::icon;
+use super::prose::prose;
 use super::scene::Scene;
 use super::time::age;
 
@@ -27,10 +28,10 @@ fn cause(cause: &Cause, scene: &Scene<'_>) -> Markup {
     };
     html! {
         li class=(level.as_str()) {
-            h3 { (icon(level.as_str())) span { (cause.title) } span.sureness { (sureness) } }
-            @if !cause.detail.is_empty() { p { (cause.detail) } }
+            h3 { (icon(level.as_str())) span { (prose(&cause.title)) } span.sureness { (sureness) } }
+            @if !cause.detail.is_empty() { p { (prose(&cause.detail)) } }
             @if !cause.advice.is_empty() {
-                ol.advice { @for advice in &cause.advice { li { (advice) } } }
+                ol.advice { @for advice in &cause.advice { li { (prose(advice)) } } }
             }
             ul.evidence aria-label="Evidence" { @for one in &cause.evidence { (evidence(one, scene)) } }
         }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use pilothouse_model::{Completeness, Level};
 
 use super::icon::icon;
+use super::prose::sentence;
 use super::time::age;
 
 /// One line: live, loading, or why not.
@@ -60,8 +61,8 @@ pub(crate) fn notice(level: Level, title: &str, more: &str) -> Markup {
         div class={ "notice " (level.as_str()) } {
             (icon(level.as_str()))
             div {
-                p { (title) }
-                @if !more.is_empty() { p { (more) } }
+                p { (sentence(title)) }
+                @if !more.is_empty() { p { (sentence(more)) } }
             }
         }
     }

@@ -71,23 +71,31 @@ impl Listed<'_> {
     }
 }
 
-/// The table with everything around it.
-pub(crate) fn listing(listed: &Listed<'_>, listing: &Listing, scene: &Scene<'_>) -> Markup {
+/// The table with everything around it. `title` and `more` begin and end the line above it.
+pub(crate) fn listing(
+    listed: &Listed<'_>,
+    listing: &Listing,
+    (title, more): (&Markup, &Markup),
+    scene: &Scene<'_>,
+) -> Markup {
     let shape = Shape::new(&listing.columns, listed.namespaced(), listed.question);
     let parts = parts(listed, &Summary::from(listing), scene);
     let part = |name: &str| parts.get(name).cloned().unwrap_or_default();
     let heading = rows::heading(&shape, listed.here.as_ref(), listed.question);
     let body = html! { @for record in &listing.rows { (rows::row(&record.row, &shape, scene)) } };
     html! {
-        div data-watch=(listed.watch(&shape)) {
+        div.listing data-watch=(listed.watch(&shape)) {
+            div.over {
+                (title)
+                span data-part="total" { (part("total")) }
+                span.space {}
+                span data-part="freshness" { (part("freshness")) }
+                (more)
+            }
             div.notes data-part="notes" { (part("notes")) }
             (rows::table("Rows", &heading, &body))
             div data-part="empty" { (part("empty")) }
-            div.under {
-                span data-part="total" { (part("total")) }
-                span data-part="freshness" { (part("freshness")) }
-                nav.pager aria-label="Pages" data-part="pager" { (part("pager")) }
-            }
+            nav.pager aria-label="Pages" data-part="pager" { (part("pager")) }
         }
     }
 }
@@ -115,13 +123,15 @@ fn total(listed: &Listed<'_>, summary: &Summary) -> Markup {
         return html! { span.total { "Loading" } };
     }
     let (first, last) = span(listed.question, summary.total);
+    let part = last > 0 && (first > 1 || last < summary.total);
+    let filtered = listed.question.filters() && summary.total != summary.unfiltered;
     html! {
         span.total {
-            @if last > 0 && (first > 1 || last < summary.total) {
-                strong { (thousands(first)) "–" (thousands(last)) } " of "
-            }
+            @if part { strong { (thousands(first)) "–" (thousands(last)) } " of " }
             strong { (thousands(summary.total)) }
-            @if listed.question.filters() && summary.total != summary.unfiltered {
+            @if filtered && part {
+                " matching · " (thousands(summary.unfiltered)) " in all"
+            } @else if filtered {
                 " of " (thousands(summary.unfiltered)) " match"
             } @else if summary.total == 1 { " row" } @else { " rows" }
             @if loading { " so far" }
@@ -237,6 +247,8 @@ mod tests {
         let filtered = Question { q: "x".into(), ..Question::default() };
         assert_eq!(shown(&all, &summary(3, 3, Completeness::Complete), total), "3 rows");
         assert_eq!(shown(&all, &summary(312, 312, Completeness::Complete), total), "1–100 of 312 rows");
+        let many = "1–100 of 131 matching · 312 in all";
+        assert_eq!(shown(&filtered, &summary(131, 312, Completeness::Complete), total), many);
         assert_eq!(shown(&filtered, &summary(14, 312, Completeness::Complete), total), "14 of 312 match");
         assert_eq!(shown(&all, &summary(500, 500, Completeness::Loading), total), "1–100 of 500 rows so far");
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Loading), total), "Loading");

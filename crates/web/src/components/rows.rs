@@ -138,9 +138,14 @@ fn class(column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
     (!classes.is_empty()).then(|| classes.join(" "))
 }
 
-/// The row's name in the document: kind and group tell rows of mixed tables apart.
+/// The row's name in the document.
 pub(crate) fn id(row: &RowId) -> String {
-    format!("row:{}.{}/{}/{}", row.kind, row.group, row.namespace.as_deref().unwrap_or_default(), row.name)
+    format!("row:{}", key(row))
+}
+
+/// The row's name within its table: kind and group tell rows of mixed tables apart.
+pub(crate) fn key(row: &RowId) -> String {
+    format!("{}.{}/{}/{}", row.kind, row.group, row.namespace.as_deref().unwrap_or_default(), row.name)
 }
 
 /// A table around rows made with [`row`].

@@ -16,7 +16,7 @@ pub(crate) async fn home(visit: Visit) -> Response {
 /// `/clusters`
 pub(crate) async fn show(visit: Visit) -> Response {
     let body = view(&visit.engine.clusters());
-    visit.answer(Ok(Content { title: "Clusters".to_owned(), body, scoped: None }))
+    visit.answer(Ok(Content { title: "Clusters".to_owned(), body, scoped: None, waits: false }))
 }
 
 fn view(clusters: &[ClusterView]) -> Markup {

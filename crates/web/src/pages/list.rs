@@ -7,6 +7,7 @@ use pilothouse_model::{Completeness, Resource};
 
 use crate::components::icon::icon;
 use crate::components::listing::{Listed, listing};
+use crate::components::prose::sentence;
 use crate::components::scene::Scene;
 use crate::frame::Content;
 use crate::question::Question;
@@ -89,7 +90,7 @@ async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, Abo
     let listed = Listed { source: &source, question: &question, here: Some(here.clone()), empty: &empty };
     let body = visit.scene(cluster, question.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref()), scene));
     let scoped = listed.namespaced().then_some(here);
-    Ok(Content { title: about.title, body, scoped })
+    Ok(Content { title: about.title, body, scoped, waits: false })
 }
 
 /// No rows, and no claim that there are none.
@@ -112,11 +113,13 @@ fn view(
     scene: &Scene<'_>,
 ) -> Markup {
     html! {
-        div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
-        (toolbar(listed, about, wrong.is_some()))
-        @match wrong {
-            Some(error) => (question_error(error, listed)),
-            None => (listing(listed, answer, scene)),
+        div.list-page {
+            div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
+            (toolbar(listed, about, wrong.is_some()))
+            @match wrong {
+                Some(error) => (question_error(error, listed)),
+                None => (listing(listed, answer, (&html! {}, &html! {}), scene)),
+            }
         }
     }
 }
@@ -150,11 +153,11 @@ fn question_error(error: &AppError, listed: &Listed<'_>) -> Markup {
     let parts = (text.get(..span.start), text.get(span.clone()), text.get(span.end..));
     html! {
         div.question-error role="alert" {
-            p { (error.message) }
+            p { (sentence(&error.message)) }
             @if let (Some(before), Some(wrong), Some(after)) = parts { p { code { (before) mark { (wrong) } (after) } } }
             @match mended(error, listed) {
                 Some((url, text)) => p { "Did you mean " a href=(url) { code { (text) } } "?" },
-                None => @if let Some(hint) = &error.hint { p { (hint) } },
+                None => @if let Some(hint) = &error.hint { p { (sentence(hint)) } },
             }
         }
     }
@@ -162,8 +165,8 @@ fn question_error(error: &AppError, listed: &Listed<'_>) -> Markup {
 
 /// The question with the suggestion in place of the words that were wrong.
 fn mended(error: &AppError, listed: &Listed<'_>) -> Option<(Url, String)> {
-    let (here, (text, span), hint) = (listed.here.as_ref()?, error.span.as_ref()?, error.hint.as_ref()?);
-    let text = format!("{}{hint}{}", text.get(..span.start)?, text.get(span.end..)?);
+    let (here, (text, span), word) = (listed.here.as_ref()?, error.span.as_ref()?, error.replacement.as_ref()?);
+    let text = format!("{}{word}{}", text.get(..span.start)?, text.get(span.end..)?);
     let question = listed.question;
     let mended = if error.span.as_ref()?.0 == question.sort && question.sort != question.q {
         Question { sort: text.clone(), ..question.clone() }
@@ -209,8 +212,9 @@ mod tests {
         let error = AppError {
             kind: ErrorKind::BadInput,
             message: "there is no field `stat`".into(),
-            hint: Some("state".into()),
+            hint: Some("did you mean `state`?".into()),
             span: Some(("stat:failed oom".into(), 0..4)),
+            replacement: Some("state".into()),
         };
         let html = html(&question, Some(&error));
         assert!(html.contains("<mark>stat</mark>:failed oom"), "{html}");

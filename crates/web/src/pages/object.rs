@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, ObjectView, yaml};
-use pilothouse_model::{Level, Object, Section};
+use pilothouse_model::{ColumnKind, Level, Object, Section};
 
 use super::place::{Window, fill};
 use crate::components::scene::Scene;
@@ -75,7 +75,7 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
             @for window in &windows { (window.show(scene)) }
         }
     });
-    Ok(Content { title: format!("{} {name}", resource.kind), body, scoped: None })
+    Ok(Content { title: format!("{} {name}", resource.kind), body, scoped: None, waits: false })
 }
 
 /// The live lists of the page stand beside what is morphed: they have streams of their own.
@@ -160,7 +160,11 @@ fn facts(view: &ObjectView, scene: &Scene<'_>) -> Markup {
     let mut facts = Vec::new();
     let cells = view.columns.iter().zip(&view.row.cells);
     for (column, cell) in cells.filter(|(column, _)| &*column.id != "age") {
-        facts.push((column.title.to_string(), value::cell(cell, column.kind, scene.now)));
+        let shown = match column.kind {
+            ColumnKind::Status if view.row.status.is_some() => status::status(&view.row.status),
+            kind => value::cell(cell, kind, scene.now),
+        };
+        facts.push((column.title.to_string(), shown));
     }
     if let Some(created) = object.created() {
         facts.push(("Created".to_owned(), time::date(created, scene.now)));

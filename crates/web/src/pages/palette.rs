@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use pilothouse_app::{AppError, Ask, Cluster, Source};
 use pilothouse_model::GroupResource;
 
+use crate::components::prose::sentence;
 use crate::components::status;
 use crate::failure;
 use crate::urls::{self, Url};
@@ -27,7 +28,7 @@ struct Found {
 pub(crate) async fn show(visit: Visit) -> Response {
     match found(&visit).await {
         Ok(html) => html.into_response(),
-        Err(error) => (failure::status(error.kind), html! { p.nothing { (error.message) } }).into_response(),
+        Err(error) => (failure::status(error.kind), html! { p.nothing { (sentence(&error.message)) } }).into_response(),
     }
 }
 

@@ -67,7 +67,7 @@ async fn content(visit: &Visit, cluster: &Cluster, page: &Page, here: urls::Url)
             }
         }
     });
-    Ok(Content { title: page.title.clone(), body, scoped: Some(here) })
+    Ok(Content { title: page.title.clone(), body, scoped: Some(here), waits: false })
 }
 
 /// A listing of a page with its first rows.
@@ -122,10 +122,10 @@ impl Window {
         };
         let whole = Question { limit: None, ..self.question.clone() };
         let listed = Listed { source, question: &self.question, here: None, empty: &self.empty };
+        let more = html! { a href=(list.ask(&whole)) { "Open as list" } };
         html! {
-            section.card.listing aria-label=(self.title) {
-                header { h2 { (self.title) } a href=(list.ask(&whole)) { "Open as list" } }
-                (listing(&listed, answer, scene))
+            section.card aria-label=(self.title) {
+                (listing(&listed, answer, (&html! { h2 { (self.title) } }, &more), scene))
             }
         }
     }
