@@ -82,7 +82,6 @@ mod tests {
             hint: Some("did you mean state?".to_owned()),
             span: Some(("é stat:failed".to_owned(), 3..7)),
             replacement: Some("state".to_owned()),
-            replacement: None,
         };
         assert_eq!(text(&error), "error: `stat` is not a field\n  é stat:failed\n    ^^^^\nhint: did you mean state?");
     }
