@@ -19,11 +19,11 @@ try {
   await finder.close();
 
   const pictures = [
-    ["overview-light", "overview", "light"],
+    ["overview", "overview", "light"],
     ["overview-dark", "overview", "dark"],
-    ["workloads-light", "workloads", "light"],
+    ["workloads", "workloads", "light"],
     ["workloads-dark", "workloads", "dark"],
-    ["pod-light", "pod", "light"],
+    ["pod", "pod", "light"],
   ];
   for (const [name, place, colorScheme] of pictures) {
     const context = await session(browser, world, { viewport: { width: 1400, height: 860 }, colorScheme, reducedMotion: "reduce" });
