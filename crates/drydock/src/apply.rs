@@ -77,9 +77,9 @@ impl Merge<'_> {
         {
             // Each part is applied through its own path.
             if self.subresource == "status" {
-                fields.retain(|field, _| field == "status")
+                fields.retain(|field, _| field == "status");
             } else {
-                fields.remove("status").map_or((), drop)
+                fields.remove("status");
             }
         }
         let wanted_set = set::of(&wanted, &lists);
@@ -93,9 +93,7 @@ impl Merge<'_> {
             let contested = set::intersection(&set::intersection(&wanted_set, &entry["fieldsV1"]), &differs);
             if !set::is_empty(&contested) {
                 let fields = paths(&contested);
-                conflicts.extend(
-                    fields.into_iter().map(|path| (entry.text("/manager").unwrap_or_default().to_owned(), path)),
-                );
+                conflicts.extend(fields.into_iter().map(|path| (rival(entry), path)));
                 entry["fieldsV1"] = set::difference(&entry["fieldsV1"], &contested);
             }
         }
@@ -109,7 +107,7 @@ impl Merge<'_> {
             let abandoned = set::difference(&set::difference(&before, &wanted_set), &others);
             remove(&mut value, &abandoned);
         }
-        entries.push(fields::entry(self.served, &intent, wanted_set));
+        entries.push(fields::entry(self.served, &intent, &wanted_set));
         value["metadata"]["managedFields"] = Value::Array(entries);
         if let Some(version) = self.config.pointer("/metadata/resourceVersion") {
             value["metadata"]["resourceVersion"] = version.clone();
@@ -119,7 +117,7 @@ impl Merge<'_> {
 
     fn conflict(&self, conflicts: &[(String, String)]) -> Failure {
         let said: Vec<String> =
-            conflicts.iter().map(|(manager, path)| format!("conflict with \"{manager}\": {path}")).collect();
+            conflicts.iter().map(|(manager, path)| format!("conflict with {manager}: {path}")).collect();
         let many = if said.len() == 1 { "conflict" } else { "conflicts" };
         let mut failure = Failure::new(
             http::StatusCode::CONFLICT,
@@ -131,12 +129,21 @@ impl Merge<'_> {
                 .iter()
                 .map(|(manager, path)| json!({
                     "reason": "FieldManagerConflict",
-                    "message": format!("conflict with \"{manager}\""),
+                    "message": format!("conflict with {manager}"),
                     "field": path,
                 }))
                 .collect::<Vec<_>>(),
         });
         failure
+    }
+}
+
+/// Another manager, as conflicts name it: `"kubectl" using apps/v1`.
+fn rival(entry: &Value) -> String {
+    let name = entry.text("/manager").unwrap_or_default();
+    match (entry.text("/operation"), entry.text("/apiVersion")) {
+        (Some("Update"), Some(version)) => format!("\"{name}\" using {version}"),
+        _ => format!("\"{name}\""),
     }
 }
 
@@ -230,7 +237,8 @@ fn remove(value: &mut Value, gone: &Value) {
             }
             Some(("v", item)) => {
                 if let Some(items) = value.as_array_mut() {
-                    items.retain(|own| own.to_string() != item);
+                    let gone: Option<Value> = serde_json::from_str(item).ok();
+                    items.retain(|own| gone.as_ref() != Some(own));
                 }
             }
             _ => {}

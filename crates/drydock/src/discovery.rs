@@ -103,15 +103,17 @@ fn parts(served: &Served) -> Vec<(&'static str, String, String, String, Vec<&'st
         let name = (further.group.to_owned(), further.version.to_owned(), further.kind.to_owned());
         parts.push((further.name, name.0, name.1, name.2, further.verbs.to_vec()));
     }
-    if served.scale.is_some() {
-        let verbs = vec!["get", "patch", "update"];
-        parts.push(("scale", "autoscaling".to_owned(), "v1".to_owned(), "Scale".to_owned(), verbs));
-    }
     if served.status {
         let (group, version, kind) = own();
         parts.push(("status", group, version, kind, vec!["get", "patch", "update"]));
     }
-    parts.sort_by_key(|(name, ..)| *name);
+    if served.scale.is_some() {
+        let verbs = vec!["get", "patch", "update"];
+        parts.push(("scale", "autoscaling".to_owned(), "v1".to_owned(), "Scale".to_owned(), verbs));
+    }
+    if !served.custom {
+        parts.sort_by_key(|(name, ..)| *name);
+    }
     parts
 }
 

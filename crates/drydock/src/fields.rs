@@ -94,7 +94,7 @@ pub(crate) fn record(served: &Served, before: Option<&Value>, value: &mut Value,
         }
     }
     if !set::is_empty(&changed) && !entries.iter().any(|entry| is_of(entry, intent)) {
-        entries.push(entry(served, intent, changed));
+        entries.push(entry(served, intent, &changed));
     }
     entries.retain(|entry| !set::is_empty(&entry["fieldsV1"]));
     if entries.is_empty() {
@@ -107,7 +107,7 @@ pub(crate) fn record(served: &Served, before: Option<&Value>, value: &mut Value,
 }
 
 /// An entry of `managedFields`.
-pub(crate) fn entry(served: &Served, intent: &Intent, fields: Value) -> Value {
+pub(crate) fn entry(served: &Served, intent: &Intent, fields: &Value) -> Value {
     let mut entry = json!({
         "manager": intent.manager,
         "operation": intent.operation.word(),

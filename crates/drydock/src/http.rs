@@ -7,7 +7,7 @@ mod route;
 
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::api::{self, Api, Asked};
@@ -82,7 +82,7 @@ fn identify(api: &Api, headers: &http::HeaderMap) -> Result<User, Failure> {
         let wish = Wish::Resource(wish);
         if !rbac::allows(&state, &user, &wish) {
             let message = format!("{resource} \"{name}\" is forbidden: {}", wish.refusal(&user));
-            return Err(Failure::new(http::StatusCode::FORBIDDEN, "Forbidden", message));
+            return Err(Failure::new(StatusCode::FORBIDDEN, "Forbidden", message));
         }
     }
     drop(state);
@@ -141,7 +141,7 @@ fn authorize(api: &Api, user: &User, route: &Route, wish: &Wish) -> Result<(), F
             (format!("{kind}{name} is forbidden: {refusal}"), details)
         }
     };
-    let mut failure = Failure::new(http::StatusCode::FORBIDDEN, "Forbidden", subject);
+    let mut failure = Failure::new(StatusCode::FORBIDDEN, "Forbidden", subject);
     failure.details = details;
     Err(failure)
 }
@@ -152,7 +152,13 @@ fn plain(api: &Arc<Api>, path: &str, headers: &http::HeaderMap) -> Result<Respon
     if path.starts_with("/openapi/") {
         return openapi::answer(&registry, path, headers);
     }
-    discovery::answer(&registry, path, headers)
+    match discovery::answer(&registry, path, headers) {
+        // What is not even a group is not worth a Status, finds the real server.
+        Err(failure) if failure.code == StatusCode::NOT_FOUND => {
+            Ok(reply::whole(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n"))
+        }
+        answered => answered,
+    }
 }
 
 impl ResourcePath {

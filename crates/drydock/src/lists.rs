@@ -92,8 +92,9 @@ fn list(api: &Api, asked: &Asked) -> Result<Response<Body>, Failure> {
         }
         Shape::Table => {
             let include = asked.query.get("includeObject");
-            let rows = piece.objects.iter().map(|stored| present::row(&asked.served, stored, include)).collect();
-            reply::json(StatusCode::OK, &present::table(&metadata, present::columns(&asked.served), rows))
+            let rows: Vec<Value> =
+                piece.objects.iter().map(|stored| present::row(&asked.served, stored, include)).collect();
+            reply::json(StatusCode::OK, &present::table(&metadata, &present::columns(&asked.served), &rows))
         }
     })
 }
@@ -181,7 +182,7 @@ fn expired(asked: &Asked, revision: u64, oldest: u64) -> Failure {
 }
 
 /// A list of whole objects. The built-in kinds leave out what the list already says of its items.
-fn whole(served: &Served, metadata: &Value, objects: &[Arc<Stored>]) -> Result<Bytes, Failure> {
+pub(crate) fn whole(served: &Served, metadata: &Value, objects: &[Arc<Stored>]) -> Result<Bytes, Failure> {
     let mut bytes = BytesMut::with_capacity(256 + objects.len() * 2048);
     let head = json!({
         "kind": format!("{}List", served.resource.kind),

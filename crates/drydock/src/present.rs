@@ -42,8 +42,8 @@ pub(crate) fn one<'a>(served: &Served, stored: &'a Stored, shape: Shape, include
         Shape::Partial => Cow::Owned(partial(&stored.value)),
         Shape::Table => {
             let revision = stored.value["metadata"]["resourceVersion"].clone();
-            let rows = vec![row(served, stored, include)];
-            Cow::Owned(table(&json!({ "resourceVersion": revision }), columns(served), rows))
+            let rows = [row(served, stored, include)];
+            Cow::Owned(table(&json!({ "resourceVersion": revision }), &columns(served), &rows))
         }
     }
 }
@@ -54,7 +54,7 @@ pub(crate) fn partial(value: &Value) -> Value {
 }
 
 /// A table of rows.
-pub(crate) fn table(metadata: &Value, columns: Value, rows: Vec<Value>) -> Value {
+pub(crate) fn table(metadata: &Value, columns: &Value, rows: &[Value]) -> Value {
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

@@ -96,7 +96,8 @@ impl FieldRequirement {
         let equal = match value.pointer(self.path) {
             None | Some(Value::Null) => self.absent == self.value,
             Some(Value::String(text)) => *text == self.value,
-            Some(other) => other.to_string() == self.value,
+            Some(Value::Bool(truth)) => self.value == if *truth { "true" } else { "false" },
+            Some(other) => serde_json::from_str::<Value>(&self.value).is_ok_and(|value| value == *other),
         };
         equal == self.equal
     }

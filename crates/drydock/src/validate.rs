@@ -39,7 +39,7 @@ pub(crate) fn object(served: &Served, value: &Value, before: Option<&Value>) -> 
     match (&*served.resource.group, &*served.resource.plural) {
         ("", "pods") => pod_spec(&value["spec"], "spec", &mut problems),
         ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => {
-            workload(value, before, &mut problems)
+            workload(value, before, &mut problems);
         }
         ("batch", "jobs") => {
             let never = ["OnFailure", "Never"];
@@ -48,7 +48,7 @@ pub(crate) fn object(served: &Served, value: &Value, before: Option<&Value>) -> 
         ("", "services") => service(value, &mut problems),
         ("", "configmaps" | "secrets") => data(value, before, &mut problems),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
-            role_binding(value, before, &mut problems)
+            role_binding(value, before, &mut problems);
         }
         _ => {}
     }

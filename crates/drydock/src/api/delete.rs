@@ -12,6 +12,7 @@ use super::{Api, Asked};
 use crate::failure::Failure;
 use crate::http::body;
 use crate::http::reply::{self, Body};
+use crate::lists;
 use crate::registry::{CRD_COLLECTION, Served};
 use crate::selector::Selection;
 use crate::storage::{Errand, State, Stored};
@@ -148,20 +149,13 @@ pub(super) fn collection(api: &Api, asked: &Asked) -> Result<Response<Body>, Fai
     let mut items = Vec::new();
     for key in selected {
         match delete_one(api, &mut state, &asked.served, &key, &deletion)? {
-            Deleted::Gone(stored) | Deleted::Waiting(stored) => items.push(stored.value.clone()),
+            Deleted::Gone(stored) | Deleted::Waiting(stored) => items.push(stored),
         }
     }
     let revision = state.revision();
     drop(state);
-    Ok(reply::json(
-        StatusCode::OK,
-        &json!({
-            "kind": format!("{}List", asked.served.resource.kind),
-            "apiVersion": asked.served.api_version(),
-            "metadata": { "resourceVersion": revision.to_string() },
-            "items": items,
-        }),
-    ))
+    let metadata = json!({ "resourceVersion": revision.to_string() });
+    Ok(reply::whole(StatusCode::OK, "application/json", lists::whole(&asked.served, &metadata, &items)?))
 }
 
 /// Deletes one object, or marks it as one to be deleted.

@@ -67,7 +67,12 @@ pub(super) fn replace(api: &Api, asked: &Asked, subresource: &'static str) -> Re
     let value = asked.object()?;
     prepare::check_type(&asked.served, &value)?;
     if asked.served.custom && value.text("/metadata/resourceVersion").is_none_or(str::is_empty) {
-        let problem = FieldProblem::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+        // The number's form is that of the real server, which prints an address here.
+        let problem = FieldProblem {
+            reason: "FieldValueInvalid",
+            field: "metadata.resourceVersion".to_owned(),
+            message: "Invalid value: 0x0: must be specified for an update".to_owned(),
+        };
         return Err(Failure::invalid(&asked.served, asked.name()?, &[problem]));
     }
     let stored = change(api, asked, &intent, |_| Ok(value))?;
@@ -87,11 +92,15 @@ pub(super) fn patch(api: &Api, asked: &Asked, subresource: &'static str) -> Resu
 
 fn apply_patch(api: &Api, asked: &Asked, subresource: &'static str) -> Result<Response<Body>, Failure> {
     if asked.query.get("fieldManager").is_none() {
-        return Err(Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "Invalid",
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-        ));
+        let message =
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch";
+        let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+        failure.details = json!({ "group": "meta.k8s.io", "kind": "PatchOptions", "causes": [{
+            "reason": "FieldValueRequired",
+            "message": "Required value: is required for apply patch",
+            "field": "fieldManager",
+        }] });
+        return Err(failure);
     }
     let intent = Intent::from(asked, Operation::Apply, subresource)?;
     let config = apply::configuration(asked)?;

@@ -50,6 +50,8 @@ fn compare<'v>(old: Option<&Value>, new: &'v Value, lists: &Lists<'_>, path: &mu
     }
     let mut set = Map::new();
     match new {
+        // An empty object says nothing about what is in it.
+        Value::Object(fields) if fields.is_empty() && old.is_some_and(Value::is_object) => return None,
         Value::Object(fields) if !fields.is_empty() && old.is_none_or(Value::is_object) => {
             for (field, inner) in fields {
                 path.push(field);
@@ -134,11 +136,17 @@ pub(crate) fn difference(left: &Value, right: &Value) -> Value {
             None => {
                 rest.insert(key.clone(), inner.clone());
             }
-            Some(other) if is_empty(inner) || is_empty(other) => {}
+            // What is owned as a whole on the right may well be owned in parts on the left, and the other way round; parts
+            // outlive the whole, and the whole does not go while parts are owned.
+            Some(_) if is_empty(inner) => {}
+            Some(other) if is_empty(other) => {
+                rest.insert(key.clone(), inner.clone());
+            }
             Some(other) => {
                 let remaining = difference(inner, other);
                 let only_itself = remaining.as_object().is_some_and(|map| map.keys().all(|key| key == "."));
-                if !is_empty(&remaining) && !(only_itself && other.get(".").is_some()) {
+                let emptied = is_empty(&remaining) || (only_itself && other.get(".").is_some());
+                if !emptied {
                     rest.insert(key.clone(), remaining);
                 }
             }

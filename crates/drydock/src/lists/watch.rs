@@ -218,7 +218,7 @@ impl Watch {
                 self.headed = true;
                 let row = present::row(served, stored, self.asked.query.get("includeObject"));
                 let metadata = json!({ "resourceVersion": stored.revision.to_string() });
-                bytes.put_slice(present::table(&metadata, columns, vec![row]).to_string().as_bytes());
+                bytes.put_slice(present::table(&metadata, &columns, &[row]).to_string().as_bytes());
             }
         }
         bytes.put_slice(b"}\n");
@@ -239,7 +239,7 @@ impl Watch {
             Shape::Partial => present::partial(&json!({ "metadata": metadata })),
             Shape::Table => {
                 let row = json!({ "cells": [], "object": present::partial(&json!({ "metadata": metadata })) });
-                present::table(&json!({ "resourceVersion": self.seen.to_string() }), Value::Null, vec![row])
+                present::table(&json!({ "resourceVersion": self.seen.to_string() }), &Value::Null, &[row])
             }
         };
         bytes.put_slice(json!({ "type": "BOOKMARK", "object": object }).to_string().as_bytes());

@@ -8,6 +8,9 @@ use crate::shape;
 /// The parameters of writes that kubectl looks for before it uses them.
 const WRITE_PARAMETERS: [&str; 4] = ["dryRun", "fieldManager", "fieldValidation", "force"];
 
+/// Where version 2 keeps its schemas.
+const DEFINITIONS: &str = "#/definitions/";
+
 fn title() -> Value {
     json!({ "title": "Kubernetes", "version": "v1.33.0+pilothouse" })
 }
@@ -51,10 +54,11 @@ fn schema(served: &Served, reference: &str) -> Value {
     ] {
         schema["properties"][field] = json!({ "type": "string", "description": description });
     }
-    schema["properties"]["metadata"] = json!({
-        "description": "Name, namespace, labels and whatever else all objects have.",
-        "allOf": [{ "$ref": format!("{reference}{}", type_name("meta.ObjectMeta")) }],
-    });
+    let metadata = json!({ "$ref": format!("{reference}{}", type_name("meta.ObjectMeta")) });
+    let description = "Name, namespace, labels and whatever else all objects have.";
+    // Version 3 allows nothing beside a reference, version 2 nothing around it.
+    schema["properties"]["metadata"] =
+        if reference == DEFINITIONS { metadata } else { json!({ "description": description, "allOf": [metadata] }) };
     schema["x-kubernetes-group-version-kind"] = json!([gvk(served)]);
     schema
 }
@@ -147,7 +151,7 @@ pub(super) fn second(registry: &Registry) -> Value {
     for (group, versions) in registry.groups() {
         for version in versions {
             for served in registry.of(group, version).filter(|served| served.resource.offers("patch")) {
-                definitions.insert(schema_name(served), schema(served, "#/definitions/"));
+                definitions.insert(schema_name(served), schema(served, DEFINITIONS));
                 let parameters: Vec<Value> = WRITE_PARAMETERS
                     .iter()
                     .map(|name| {
@@ -166,6 +170,6 @@ pub(super) fn second(registry: &Registry) -> Value {
             }
         }
     }
-    add_types(&mut definitions, "#/definitions/");
+    add_types(&mut definitions, DEFINITIONS);
     json!({ "swagger": "2.0", "info": title(), "paths": paths, "definitions": definitions })
 }

@@ -43,11 +43,10 @@ pub(super) fn name(served: &Served, namespace: Option<&str>, value: &mut Value) 
     let told = value.text("/metadata/namespace").unwrap_or_default().to_owned();
     match namespace {
         Some(namespace) if told.is_empty() || told == namespace => value["metadata"]["namespace"] = json!(namespace),
-        Some(namespace) => {
-            return Err(Failure::bad_request(format!(
-                "the namespace of the provided object does not match the namespace sent on the request: \
-                 \"{told}\" is not \"{namespace}\""
-            )));
+        Some(_) => {
+            return Err(Failure::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
         }
         None if served.resource.namespaced => {
             return Err(Failure::bad_request("an empty namespace may not be set during creation"));
