@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,9 @@ use super::kind::Kind;
 /// How many events the story keeps in the cluster.
 const KEPT: usize = 1500;
 
+/// The same event is not counted up more often than this.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// What to write.
 pub(super) struct Entry<'a> {
     pub(super) warning: bool,
@@ -26,7 +30,8 @@ pub(super) struct Entry<'a> {
 
 #[derive(Default)]
 struct Written {
-    counts: HashMap<String, u32>,
+    /// How often each was written, and when last.
+    counts: HashMap<String, (u32, Instant)>,
     order: VecDeque<String>,
 }
 
@@ -57,7 +62,7 @@ impl Chronicle {
         let event_name = format!("{name}.{hash:016x}");
         let collection = Kind::Event.path(Some(namespace));
         let path = format!("{collection}/{event_name}");
-        let (count, oldest) = self.count(&path);
+        let Some((count, oldest)) = self.count(&path, Instant::now()) else { return Ok(()) };
         let now = stamp(self.clock.now());
         if let Some(oldest) = oldest {
             match api.delete_plain(&oldest).await {
@@ -89,23 +94,40 @@ impl Chronicle {
         }
     }
 
-    /// How often this event happened, with this time; and an old event that should go.
-    fn count(&self, path: &str) -> (u32, Option<String>) {
+    /// How often this event happened, with this time, and an old event that should go; `None` when it was just told.
+    fn count(&self, path: &str, now: Instant) -> Option<(u32, Option<String>)> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = written.counts.entry(path.to_owned()).or_insert(0);
-        *count += 1;
-        let count = *count;
-        if count > 1 {
-            return (count, None);
+        if let Some((count, last)) = written.counts.get_mut(path) {
+            if now.duration_since(*last) < QUIET {
+                return None;
+            }
+            (*count, *last) = (*count + 1, now);
+            return Some((*count, None));
         }
+        written.counts.insert(path.to_owned(), (1, now));
         written.order.push_back(path.to_owned());
-        if written.order.len() <= KEPT {
-            return (count, None);
-        }
-        let oldest = written.order.pop_front();
+        let oldest = if written.order.len() > KEPT { written.order.pop_front() } else { None };
         if let Some(oldest) = &oldest {
             written.counts.remove(oldest);
         }
-        (count, oldest)
+        Some((1, oldest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_event_counts_up_but_not_at_once() {
+        let chronicle = Chronicle::new(Clock::new(1.0));
+        let start = Instant::now();
+        assert_eq!(chronicle.count("a", start), Some((1, None)));
+        assert_eq!(chronicle.count("a", start), None);
+        assert_eq!(chronicle.count("a", start + QUIET), Some((2, None)));
+        for number in 0..KEPT - 1 {
+            assert_eq!(chronicle.count(&number.to_string(), start), Some((1, None)));
+        }
+        assert_eq!(chronicle.count("one too many", start), Some((1, Some("a".to_owned()))));
     }
 }

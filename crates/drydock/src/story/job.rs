@@ -23,9 +23,13 @@ pub(super) struct Jobs;
 impl Actor for Jobs {
     const NAME: &'static str = "job";
 
-    fn wakes(&self, _stage: &Stage, change: &Change) -> Vec<Key> {
+    fn wakes(&self, stage: &Stage, change: &Change) -> Vec<Key> {
         match change.kind {
             Kind::Job if !change.gone => vec![(Kind::Job, name_of(&change.object))],
+            // Its suspension is that of its jobs.
+            Kind::JobSet => {
+                stage.mirror.owned(Kind::Job, &change.object).iter().map(|job| (Kind::Job, name_of(job))).collect()
+            }
             Kind::Pod => super::owner_key(&change.object, Kind::Job),
             _ => Vec::new(),
         }

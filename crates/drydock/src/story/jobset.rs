@@ -52,6 +52,12 @@ impl Actor for JobSets {
             stage.delete_once(Kind::Job, old).await?;
         }
         let jobs: Vec<Arc<Value>> = all.into_iter().filter(|job| is_current(job)).collect();
+        let suspend = set.boolean("/spec/suspend") == Some(true);
+        // An API server of 1.20 knows no suspended Jobs and drops the field.
+        let differs = |job: &&Arc<Value>| job.boolean("/spec/suspend").is_some_and(|known| known != suspend);
+        for job in jobs.iter().filter(differs).filter(|one| job::finished(one).is_none()) {
+            stage.patch(Kind::Job, job, &json!({"spec": {"suspend": suspend}})).await?;
+        }
         let failed = jobs.iter().find(|one| job::finished(one) == Some("Failed"));
         if let Some(failed) = failed {
             if restarts < set.integer("/spec/failurePolicy/maxRestarts").unwrap_or(0) {
@@ -148,6 +154,7 @@ fn member(set: &Value, group: &Value, (name, index, global): (&str, i64, i64), r
     add(&mut template, "annotations", inherited.clone());
     spec["template"] = template;
     spec["completionMode"] = "Indexed".into();
+    spec["suspend"] = false.into();
     let mut job = json!({ "metadata": owned_metadata(Kind::JobSet, set, name), "spec": spec });
     add(&mut job, "labels", labels);
     add(&mut job, "annotations", inherited);

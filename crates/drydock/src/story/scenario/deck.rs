@@ -51,7 +51,7 @@ pub(in super::super) const RUNS: &[Scenario] = &[
         &[("", "succeed 60"), (".node-0", "fail 25 1"), (".node-0.try-1", "succeed 60")],
         Twist::Restarts(2),
     ),
-    run("overquota", train(2, 4), &[("", "succeed 60")], Twist::SmallQuota),
+    run("overquota", train(1, 8), &[("", "succeed 60")], Twist::SmallQuota),
     run("sweep", SMALL_STUDY, &[("", "succeed 30")], Twist::None),
     run("tune", SMALL_STUDY, &[("", "succeed 25"), (".trial-1", "fail 12 1"), (".trial-3", "oom 15")], Twist::None),
     run("search", SMALL_STUDY, &[("", "fail 10 2")], Twist::None),
