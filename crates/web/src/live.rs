@@ -106,6 +106,9 @@ fn object_messages(engine: Engine, cluster: Cluster, asked: target::AskedObject)
         let (engine, cluster, asked) = (engine.clone(), cluster.clone(), asked.clone());
         async move {
             let version = live.next().await?;
+            if version.as_ref().is_ok_and(|view| object::windows_print(view, asked.view) != asked.windows) {
+                return Some((Message { reload: true, ..Message::default() }, (live, sent)));
+            }
             let made = match version {
                 Ok(view) => crate::visit::scene(&engine, &cluster, asked.scope.clone(), |scene| {
                     [("head", object::head(&view, asked.view, scene)), ("body", object::body(&view, asked.view, scene))]

@@ -27,11 +27,15 @@ struct Console {
 
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: prod\nclusters:\n- name: c\n  cluster: {server: 'http://127.0.0.1:1'}\nusers:\n- name: u\n  user: {token: t}\ncontexts:\n- name: prod\n  context: {cluster: c, user: u}\n- name: other/one\n  context: {cluster: c, user: u}\n";
 
-async fn console() -> Console {
+fn engine() -> (Engine, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");
     std::fs::write(&path, KUBECONFIG).unwrap();
-    let engine = Engine::new(Contexts::load(Some(path), None).unwrap());
+    (Engine::new(Contexts::load(Some(path), None).unwrap()), folder)
+}
+
+async fn console() -> Console {
+    let (engine, folder) = engine();
     let secret = LaunchSecret::generate();
     let address: SocketAddr = HOST.parse().unwrap();
     let router = router(engine, address, secret.clone(), CancellationToken::new());
@@ -277,4 +281,39 @@ async fn every_operation_is_a_route_and_every_route_an_operation() {
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{}", operation.path);
     }
     assert_eq!(console.enter("/api/v1/unheard-of", &[]).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_server_ends_although_streams_are_open() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (engine, _folder) = engine();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (secret, shutdown) = (LaunchSecret::generate(), CancellationToken::new());
+    let options = crate::WebOptions { listener, secret: secret.clone() };
+    let server = tokio::spawn(crate::serve(engine, options, shutdown.clone()));
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET /c/prod/live?watch=state HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n",
+        secret.reveal()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("event: update") {
+        let mut piece = [0; 1024];
+        let read = stream.read(&mut piece).await.unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&piece[..read]);
+    }
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(20), server).await.expect("the server ends").unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_server_refuses_to_listen_beyond_loopback() {
+    let (engine, _folder) = engine();
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let options = crate::WebOptions { listener, secret: LaunchSecret::generate() };
+    let error = crate::serve(engine, options, CancellationToken::new()).await.unwrap_err();
+    assert!(error.to_string().contains("listens on loopback only"), "{error}");
 }

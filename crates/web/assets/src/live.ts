@@ -18,12 +18,15 @@ interface Update {
 
 const SHORTEST = 1000;
 const LONGEST = 30000;
+/** A page that cannot settle what it consists of is not fetched more often than this. */
+const SHORTEST_FETCH = 3000;
 /** How long a tab may be hidden before its stream is given back: browsers allow few streams to one host. */
 const HIDDEN = 5000;
 
 let stream: EventSource | null = null;
 let address = "";
 let wait = SHORTEST;
+let fetched = 0;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let hide: ReturnType<typeof setTimeout> | undefined;
 const shown = new WeakMap<Element, string>();
@@ -66,9 +69,27 @@ function open(): void {
     if (source !== stream) return;
     close();
     document.querySelector("main")?.setAttribute("data-live-lost", "");
+    void explain();
     retry = setTimeout(open, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 2, LONGEST);
   });
+}
+
+/** Fetches the page again, in place. */
+function fetchAgain(): void {
+  fetched = Date.now();
+  address = "";
+  void htmx.ajax("GET", location.pathname + location.search, { target: "#shell", swap: "outerMorph", select: "#shell" });
+}
+
+/** An event source does not tell why it failed. A console that was started anew does not know this session any more. */
+async function explain(): Promise<void> {
+  const answer = await fetch("/clusters", { method: "HEAD" }).catch(() => null);
+  if (answer?.status !== 401) return;
+  clearTimeout(retry);
+  for (const words of document.querySelectorAll(".lost-words")) {
+    words.textContent = "The console was started anew: open the address that it printed in the terminal";
+  }
 }
 
 function reopen(): void {
@@ -83,7 +104,8 @@ function receive(update: Update): void {
   if (!section) return;
   if (update.reload) {
     close();
-    void htmx.ajax("GET", location.pathname + location.search, { target: "#shell", swap: "outerMorph", select: "#shell" });
+    const since = Date.now() - fetched;
+    retry = setTimeout(fetchAgain, Math.max(0, SHORTEST_FETCH - since));
     return;
   }
   if (update.rows) {

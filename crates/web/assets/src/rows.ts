@@ -31,7 +31,7 @@ export function patch(body: HTMLElement, rows: Rows): boolean {
 }
 
 function known(body: HTMLElement): Map<string, HTMLElement> {
-  return new Map([...body.children].map((row) => [row.id, row as HTMLElement]));
+  return new Map([...body.children].map((row) => [(row as HTMLElement).dataset.row ?? "", row as HTMLElement]));
 }
 
 function replace(body: HTMLElement, put: Row[]): boolean {

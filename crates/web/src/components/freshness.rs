@@ -12,7 +12,7 @@ use super::time::age;
 pub(crate) fn line(completeness: &Completeness, as_of: Option<Timestamp>, now: Timestamp) -> Markup {
     let (level, words) = words(completeness);
     html! {
-        span class={ "freshness " (level.as_str()) } role="status" {
+        span class={ "freshness " (level.as_str()) } {
             (icon(level.as_str()))
             span.words {
                 (words)

@@ -20,6 +20,8 @@ pub(crate) struct Listed<'a> {
     pub(crate) question: &'a Question,
     /// Its own address; `None` where it stands inside another page and offers neither order nor pages.
     pub(crate) here: Option<Url>,
+    /// What is listed, in a word.
+    pub(crate) label: &'a str,
     /// What to say when there are no rows.
     pub(crate) empty: &'a str,
 }
@@ -66,7 +68,7 @@ impl Listed<'_> {
             Source::Workloads => urls::watch_workloads(self.question),
             Source::Resource(resource) => urls::watch_list(resource, self.question),
         };
-        let watch = watch.with("columns", &shape.print());
+        let watch = watch.with("columns", &shape.print()).with("empty", self.empty);
         if self.here.is_some() { watch } else { watch.with("inside", "1") }
     }
 }
@@ -78,7 +80,8 @@ pub(crate) fn listing(
     (title, more): (&Markup, &Markup),
     scene: &Scene<'_>,
 ) -> Markup {
-    let shape = Shape::new(&listing.columns, listed.namespaced(), listed.question);
+    let inside = listed.here.is_none();
+    let shape = Shape::new(&listing.columns, listed.namespaced(), listed.question).inside(inside);
     let parts = parts(listed, &Summary::from(listing), scene);
     let part = |name: &str| parts.get(name).cloned().unwrap_or_default();
     let heading = rows::heading(&shape, listed.here.as_ref(), listed.question);
@@ -93,7 +96,7 @@ pub(crate) fn listing(
                 (more)
             }
             div.notes data-part="notes" { (part("notes")) }
-            (rows::table("Rows", &heading, &body))
+            (rows::table(listed.label, &heading, &body))
             div data-part="empty" { (part("empty")) }
             nav.pager aria-label="Pages" data-part="pager" { (part("pager")) }
         }
@@ -226,7 +229,7 @@ mod tests {
 
     fn shown(question: &Question, summary: &Summary, part: fn(&Listed<'_>, &Summary) -> Markup) -> String {
         let here = Some(urls::workloads("prod"));
-        let listed = Listed { source: &Source::Workloads, question, here, empty: "No workloads" };
+        let listed = Listed { source: &Source::Workloads, question, here, label: "Workloads", empty: "No workloads" };
         let html = part(&listed, summary).into_string();
         let mut text = String::new();
         let mut inside = false;
@@ -269,6 +272,7 @@ mod tests {
                 source: &Source::Workloads,
                 question: &all.at(300),
                 here: Some(urls::workloads("prod")),
+                label: "",
                 empty: "",
             },
             &summary(312, 312, Completeness::Complete),

@@ -22,12 +22,20 @@ pub(crate) struct Shape {
     pub(crate) namespace: bool,
     /// Whether the wide view's columns show.
     pub(crate) wide: bool,
+    /// Whether rows have a name in the document: only where each object has one row.
+    pub(crate) named: bool,
 }
 
 impl Shape {
     /// The shape of a list of (or not of) namespaced objects.
     pub(crate) fn new(columns: &[Column], namespaced: bool, question: &Question) -> Self {
-        Self { columns: columns.to_vec(), namespace: namespaced && question.namespaces.len() != 1, wide: question.wide }
+        let namespace = namespaced && question.namespaces.len() != 1;
+        Self { columns: columns.to_vec(), namespace, wide: question.wide, named: true }
+    }
+
+    /// The same inside a page that may show an object in several tables.
+    pub(crate) fn inside(self, inside: bool) -> Self {
+        Self { named: !inside, ..self }
     }
 
     /// The columns shown, each with its place in a row's cells.
@@ -92,7 +100,8 @@ fn order(id: &str, question: &Question) -> Option<&'static str> {
 pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
     let namespace = row.namespace.as_deref();
     html! {
-        tr id=(id(&RowId::of(row))) {
+        @let key = key(&RowId::of(row));
+        tr id=[shape.named.then(|| format!("row:{key}"))] data-row=(key) {
             th scope="row" title=(row.name) { a href=(scene.object(&row.resource, namespace, &row.name)) { (row.name) } }
             @if shape.namespace {
                 td.text { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
@@ -136,11 +145,6 @@ fn class(column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
         classes.push("lesser");
     }
     (!classes.is_empty()).then(|| classes.join(" "))
-}
-
-/// The row's name in the document.
-pub(crate) fn id(row: &RowId) -> String {
-    format!("row:{}", key(row))
 }
 
 /// The row's name within its table: kind and group tell rows of mixed tables apart.

@@ -40,6 +40,8 @@ pub(crate) struct AskedWindow {
     pub(crate) columns: String,
     /// Whether it stands inside another page.
     pub(crate) inside: bool,
+    /// What the page says when there are no rows.
+    pub(crate) empty: String,
 }
 
 /// An object that a page shows.
@@ -55,6 +57,8 @@ pub(crate) struct AskedObject {
     pub(crate) view: View,
     /// The namespaces that links carry along.
     pub(crate) scope: Question,
+    /// The windows that the page shows beside it.
+    pub(crate) windows: String,
 }
 
 impl Target {
@@ -70,7 +74,9 @@ impl Target {
         let question = Question::read(&pairs)?;
         let asked = |source| {
             let columns = text("columns").unwrap_or_default().to_owned();
-            Self::Window(AskedWindow { source, question: question.clone(), columns, inside: text("inside").is_some() })
+            let empty = text("empty").unwrap_or_default().to_owned();
+            let inside = text("inside").is_some();
+            Self::Window(AskedWindow { source, question: question.clone(), columns, inside, empty })
         };
         let object = |resource, namespace: Option<&str>, name: &str| {
             Self::Object(AskedObject {
@@ -79,6 +85,7 @@ impl Target {
                 name: name.to_owned(),
                 view: View::read(text("view")),
                 scope: question.scope(),
+                windows: text("windows").unwrap_or_default().to_owned(),
             })
         };
         match segments.as_slice() {

@@ -71,8 +71,8 @@ impl Follower {
             pilothouse_app::Source::Workloads => urls::workloads(cluster.id().as_str()),
             pilothouse_app::Source::Resource(resource) => urls::list(cluster.id().as_str(), resource),
         });
-        let listed = Listed { source, question, here, empty: "No rows" };
-        let shape = Shape::new(&update.columns, listed.namespaced(), question);
+        let listed = Listed { source, question, here, label: "", empty: &asked.empty };
+        let shape = Shape::new(&update.columns, listed.namespaced(), question).inside(asked.inside);
         if shape.print() != asked.columns {
             return Message { reload: true, ..Message::default() };
         }
@@ -106,13 +106,17 @@ fn changes(delta: &Delta, page: &mut Option<BTreeSet<String>>, shape: &Shape, sc
     let mut put: Vec<Placed> = delta
         .entered
         .iter()
-        .map(|(index, record)| Placed { id: rows::id(&RowId::of(&record.row)), index: *index, html: Some(row(record)) })
+        .map(|(index, record)| Placed {
+            id: rows::key(&RowId::of(&record.row)),
+            index: *index,
+            html: Some(row(record)),
+        })
         .collect();
     // The engine begins anew when it turns to another table; what it then calls entered is the whole page.
     let whole = page.as_ref().is_none_or(|page| put.iter().any(|placed| page.contains(&placed.id)));
-    put.extend(delta.moved.iter().map(|(index, id)| Placed { id: rows::id(id), index: *index, html: None }));
+    put.extend(delta.moved.iter().map(|(index, id)| Placed { id: rows::key(id), index: *index, html: None }));
     put.sort_by_key(|placed| placed.index);
-    let left: Vec<_> = delta.left.iter().map(rows::id).collect();
+    let left: Vec<_> = delta.left.iter().map(rows::key).collect();
     let page = page.get_or_insert_default();
     if whole {
         page.clear();
@@ -125,7 +129,7 @@ fn changes(delta: &Delta, page: &mut Option<BTreeSet<String>>, shape: &Shape, sc
         .changed
         .iter()
         .map(|(index, record, _)| Placed {
-            id: rows::id(&RowId::of(&record.row)),
+            id: rows::key(&RowId::of(&record.row)),
             index: *index,
             html: Some(row(record)),
         })
@@ -164,8 +168,8 @@ mod tests {
             assert!(!rows.whole);
             let shown: Vec<_> = rows.put.iter().map(|placed| (placed.index, placed.html.is_some())).collect();
             assert_eq!(shown, [(0, true), (1, false)]);
-            assert_eq!(rows.left, ["row:Pod./team-b/train-1"]);
-            assert_eq!(rows.changed[0].id, "row:Pod./team-a/web-0");
+            assert_eq!(rows.left, ["Pod./team-b/train-1"]);
+            assert_eq!(rows.changed[0].id, "Pod./team-a/web-0");
             let again = changes(&first, &mut page, &shape, scene);
             assert!(again.whole, "rows that are there already enter again: the whole page is meant");
         });

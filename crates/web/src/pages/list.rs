@@ -87,7 +87,8 @@ async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, Abo
         Err(error) => return Err(error),
     };
     let empty = format!("No {}", about.title);
-    let listed = Listed { source: &source, question: &question, here: Some(here.clone()), empty: &empty };
+    let listed =
+        Listed { source: &source, question: &question, here: Some(here.clone()), label: &about.title, empty: &empty };
     let body = visit.scene(cluster, question.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref()), scene));
     let scoped = listed.namespaced().then_some(here);
     Ok(Content { title: about.title, body, scoped, waits: false })
@@ -142,7 +143,7 @@ fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
                 button.button { "Filter" }
             }
             @if question.filters() { a.button.plain href=(here.ask(&Question { sort: question.sort.clone(), wide: question.wide, ..Question::default() })) { "Clear" } }
-            a.button aria-pressed=(question.wide) role="button" href=(here.ask(&widened)) { @if question.wide { "Fewer columns" } @else { "All columns" } }
+            a.button href=(here.ask(&widened)) { @if question.wide { "Fewer columns" } @else { "All columns" } }
         }
     }
 }
@@ -188,7 +189,7 @@ mod tests {
     fn html(question: &Question, wrong: Option<&AppError>) -> String {
         let source = Source::Resource(samples::resource("", "v1", "pods", "Pod"));
         let here = Some(urls::list("prod", &samples::resource("", "v1", "pods", "Pod")));
-        let listed = Listed { source: &source, question, here, empty: "No Pods" };
+        let listed = Listed { source: &source, question, here, label: "Pods", empty: "No Pods" };
         samples::with_scene(|scene| view(&listed, &about(), (&samples::listing(), wrong), scene).into_string())
     }
 

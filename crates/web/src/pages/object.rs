@@ -66,6 +66,7 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
     let scope = visit.question()?.scope();
     let windows = windows(&cluster, &object, looked).await;
     let watch = urls::watch_object(&resource, namespace, name, looked.as_str());
+    let watch = watch.with("windows", &windows_print(&object, looked)).with("ns", &scope.namespaces.join(","));
     let body = visit.scene(&cluster, scope, |scene| {
         html! {
             div data-watch=(watch) {
@@ -84,6 +85,15 @@ async fn windows(cluster: &Cluster, object: &ObjectView, looked: View) -> Vec<Wi
         View::Overview => fill(cluster, &object.sections, &Question::default()).await,
         View::Events | View::Yaml => Vec::new(),
     }
+}
+
+/// A short text that differs when the page's windows do: what an instrument shows may depend on what is known by now.
+pub(crate) fn windows_print(view: &ObjectView, looked: View) -> String {
+    let titles = view.sections.iter().filter_map(|section| match section {
+        Section::Listing { title, .. } if looked == View::Overview => Some(title.as_str()),
+        _ => None,
+    });
+    titles.collect::<Vec<_>>().join(", ")
 }
 
 /// Name, kind, status and the ways to look at it.

@@ -121,7 +121,7 @@ impl Window {
             Source::Resource(resource) => urls::list(scene.cluster, resource),
         };
         let whole = Question { limit: None, ..self.question.clone() };
-        let listed = Listed { source, question: &self.question, here: None, empty: &self.empty };
+        let listed = Listed { source, question: &self.question, here: None, label: &self.title, empty: &self.empty };
         let more = html! { a href=(list.ask(&whole)) { "Open as list" } };
         html! {
             section.card aria-label=(self.title) {
