@@ -14,6 +14,7 @@ use super::stage::Stage;
 
 pub(super) mod status;
 pub(super) mod timeline;
+mod words;
 
 use timeline::{Now, Restart, Standing};
 

@@ -58,8 +58,11 @@ pub(super) fn of_pod(pod: &Value) -> (&'static str, Option<String>) {
             if let Some(message) = pod.text("/status/message") {
                 return ("Error", Some(message.to_owned()));
             }
-            let words =
-                super::super::object::ended(pod).map(|(code, reason)| format!("main: {reason} (exit code {code})"));
+            let last = pod.text("/status/containerStatuses/0/state/terminated/message");
+            let words = super::super::object::ended(pod).map(|(code, reason)| match last {
+                Some(last) => format!("main: {reason} (exit code {code}): {last}"),
+                None => format!("main: {reason} (exit code {code})"),
+            });
             ("Failed", Some(words.unwrap_or_else(|| "pod failed".to_owned())))
         }
         "Running" => ("Running", None),

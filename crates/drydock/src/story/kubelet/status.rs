@@ -8,6 +8,7 @@ use super::super::clock::stamp;
 use super::super::dice::fnv64;
 use super::super::stage::Stage;
 use super::timeline::{Now, Run, Standing};
+use super::words;
 
 /// The registry's answer for an image that is not there.
 pub(super) fn pull_error(image: &str) -> String {
@@ -130,6 +131,8 @@ fn container_status(
     // Only the first container has a fate of its own; the others follow the pod.
     let restarts = if index == 0 { here.restarts } else { 0 };
     let id = |run: u32| container_id(&format!("{title} {name} {run}"));
+    let words =
+        super::super::annotation(pod, super::super::fate::LOG_PROFILE).and_then(|profile| words::last(profile, title));
     let running = matches!(here.now, Now::Running { .. });
     let follows = index > 0 && matches!(here.now, Now::BackingOff { .. });
     let state = match (&here.now, here.last) {
@@ -143,7 +146,7 @@ fn container_status(
                 pod.text("/metadata/uid").unwrap_or_default(),
             ),
         } }),
-        (Now::Ended, Some(run)) => json!({ "terminated": terminated(run, index, &id(restarts), at) }),
+        (Now::Ended, Some(run)) => json!({ "terminated": terminated(run, (index, words), &id(restarts), at) }),
         (Now::Pulling { backing_off: false }, _) => waiting("ErrImagePull", &pull_error(image)),
         (Now::Pulling { .. }, _) => waiting("ImagePullBackOff", &format!("Back-off pulling image \"{image}\"")),
         (Now::Misconfigured, _) => waiting("CreateContainerConfigError", &config_error(pod)),
@@ -162,7 +165,7 @@ fn container_status(
         && !matches!(here.now, Now::Ended)
         && let Some(run) = here.last
     {
-        status["lastState"] = json!({ "terminated": terminated(run, 0, &id(restarts.saturating_sub(1)), at) });
+        status["lastState"] = json!({ "terminated": terminated(run, (0, words), &id(restarts.saturating_sub(1)), at) });
     }
     status
 }
@@ -171,11 +174,19 @@ fn waiting(reason: &str, message: &str) -> Value {
     json!({ "waiting": { "reason": reason, "message": message } })
 }
 
-fn terminated(run: Run, index: usize, id: &str, at: &dyn Fn(f64) -> String) -> Value {
+fn terminated(run: Run, (index, words): (usize, Option<&str>), id: &str, at: &dyn Fn(f64) -> String) -> Value {
     let (code, reason) = if index == 0 { (run.exit.code, run.exit.reason) } else { (0, "Completed") };
-    json!({
+    let mut state = json!({
         "exitCode": code, "reason": reason, "startedAt": at(run.from), "finishedAt": at(run.to), "containerID": id,
-    })
+    });
+    // A process that is killed from outside has no last words.
+    if reason == "Error"
+        && code < 128
+        && let Some(words) = words
+    {
+        state["message"] = words.into();
+    }
+    state
 }
 
 fn init_statuses(title: &str, pod: &Value, here: &Standing, at: &dyn Fn(f64) -> String) -> Vec<Value> {
