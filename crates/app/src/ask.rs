@@ -86,8 +86,10 @@ impl Ask {
 pub(crate) fn confined_to(filter: &Filter) -> Option<Vec<String>> {
     use pilothouse_model::{Comparison, Operand};
     match filter {
+        // Filters ignore case; namespaces have none but the lower one.
+        Filter::Compare(Field::Namespace, Comparison::Equal, Operand::Exact(name)) => Some(vec![name.to_lowercase()]),
         Filter::Compare(Field::Namespace, Comparison::Equal, Operand::Text(name)) if !name.contains(['*', '?']) => {
-            Some(vec![name.to_string()])
+            Some(vec![name.to_lowercase()])
         }
         Filter::And(filters) => filters.iter().find_map(confined_to),
         Filter::Or(filters) if !filters.is_empty() => {
@@ -95,5 +97,66 @@ pub(crate) fn confined_to(filter: &Filter) -> Option<Vec<String>> {
             Some(parts.concat())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::Workload;
+
+    use super::*;
+
+    fn plan(ask: &Ask) -> Plan {
+        ask.plan(&Workload::columns()).unwrap()
+    }
+
+    #[test]
+    fn a_question_is_confined_only_where_that_is_sure() {
+        let confined = |q: &str| confined_to(&plan(&Ask { q: q.to_owned(), ..Ask::default() }).filter);
+        let namespaces = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        for (q, expected) in [
+            ("ns:team-a", namespaces(&["team-a"])),
+            ("ns:Team-A", namespaces(&["team-a"])),
+            ("ns:team-a,team-b", namespaces(&["team-a", "team-b"])),
+            ("ns:team-a state:failed oom", namespaces(&["team-a"])),
+            ("state:failed ns:team-a", namespaces(&["team-a"])),
+            ("ns:team-*", None),
+            ("ns:team-a,team-*", None),
+            ("-ns:team-a", None),
+            ("state:failed", None),
+            ("team-a", None),
+            ("", None),
+        ] {
+            assert_eq!(confined(q), expected, "{q}");
+        }
+    }
+
+    #[test]
+    fn a_plan_joins_selector_question_namespaces_and_order() {
+        let everything = plan(&Ask::default());
+        assert_eq!((everything.filter, everything.order.len(), everything.namespaces), (Filter::All, 0, None));
+        let ask = Ask {
+            namespaces: vec!["team-a".to_owned()],
+            q: "state:failed".to_owned(),
+            labels: "app=trainer".to_owned(),
+            sort: "-reason,name".to_owned(),
+            ..Ask::default()
+        };
+        let plan = plan(&ask);
+        assert!(
+            matches!(&plan.filter, Filter::And(filters) if matches!(filters[0], Filter::Labels(_)) && filters.len() == 2)
+        );
+        assert_eq!(plan.namespaces.map(|names| names.len()), Some(1));
+        assert_eq!(plan.order.iter().map(|sort| sort.descending).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_bad_input_and_points_at_the_word() {
+        let refused = |ask: Ask| ask.plan(&Workload::columns()).unwrap_err();
+        let error = refused(Ask { q: "sate:failed".to_owned(), ..Ask::default() });
+        assert_eq!((error.kind, error.span), (ErrorKind::BadInput, Some(("sate:failed".to_owned(), 0..4))));
+        assert_eq!(refused(Ask { sort: "-agee".to_owned(), ..Ask::default() }).kind, ErrorKind::BadInput);
+        let error = refused(Ask { labels: "a=b=c".to_owned(), ..Ask::default() });
+        assert!(error.kind == ErrorKind::BadInput && error.hint.is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! What a cluster serves: finding a resource by the names people use, and grouping for the navigation.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use pilothouse_cluster::Discovery;
@@ -109,10 +110,38 @@ const WELL_KNOWN: &[(&str, &[(&str, &str)])] = &[
 impl Catalog {
     pub(crate) fn new(discovery: Discovery) -> Self {
         let Discovery { mut resources, problems } = discovery;
-        resources.sort_by(|a, b| {
-            (&a.group, &a.plural, !a.preferred, &b.version).cmp(&(&b.group, &b.plural, !b.preferred, &a.version))
-        });
+        resources.sort_by(|a, b| order(a, b));
         Self { resources, problems }
+    }
+
+    /// The same, keeping from `before` what could not be read this time: what does not answer for a moment is not gone.
+    pub(crate) fn after(mut self, before: Option<&Self>) -> Self {
+        let Some(before) = before.filter(|_| !self.problems.is_empty()) else { return self };
+        for resource in &mut self.resources {
+            // Columns that are unknown now would make every custom resource a new one.
+            if resource.printer_columns.is_none()
+                && let Some(known) = before.same(resource).filter(|known| known.printer_columns.is_some())
+            {
+                *resource =
+                    Arc::new(Resource { printer_columns: known.printer_columns.clone(), ..Resource::clone(resource) });
+            }
+        }
+        let served: HashSet<String> = self.resources.iter().map(|resource| resource.api_version()).collect();
+        let lost = |resource: &&Arc<Resource>| {
+            let version = resource.api_version();
+            !served.contains(&version) && self.problems.iter().any(|problem| problem.contains(&version))
+        };
+        let kept: Vec<_> = before.resources.iter().filter(lost).cloned().collect();
+        self.resources.extend(kept);
+        self.resources.sort_by(|a, b| order(a, b));
+        self
+    }
+
+    /// The resource of the same group, version and plural name as it is now.
+    pub(crate) fn same(&self, resource: &Resource) -> Option<&Arc<Resource>> {
+        self.resources
+            .iter()
+            .find(|now| now.plural == resource.plural && now.group == resource.group && now.version == resource.version)
     }
 
     /// Resources that can be listed, each once, at the preferred version.
@@ -242,6 +271,11 @@ impl Catalog {
     }
 }
 
+/// Groups and names in order, preferred versions first.
+fn order(a: &Resource, b: &Resource) -> Ordering {
+    (&a.group, &a.plural, !a.preferred, &b.version).cmp(&(&b.group, &b.plural, !b.preferred, &a.version))
+}
+
 /// Groups that Kubernetes itself serves.
 fn is_builtin(group: &str) -> bool {
     matches!(group, "" | "apps" | "batch" | "autoscaling" | "policy" | "extensions") || group.ends_with(".k8s.io")
@@ -359,6 +393,31 @@ mod tests {
         assert_eq!(titles, ["Workloads", "Network", "Cluster", "kubeflow.org", "metrics.k8s.io"]);
         let shown: Vec<_> = navigation.iter().flat_map(|group| &group.items).map(|item| item.title.as_str()).collect();
         assert_eq!(shown, ["Pods", "Deployments", "NetworkPolicies", "Events", "Experiments", "Pods"]);
+    }
+
+    #[test]
+    fn what_discovery_could_not_read_this_time_is_kept() {
+        let mut custom = Resource::clone(&resource("kubeflow.org", "v1", "notebooks", "Notebook", &[]));
+        custom.printer_columns = Some(Vec::new());
+        let mut resources = catalog().resources;
+        resources.push(Arc::new(custom.clone()));
+        let before = Catalog::new(Discovery { resources, problems: Vec::new() });
+        let without = |problems: &[&str]| {
+            custom.printer_columns = None;
+            let kept = catalog().resources.into_iter().filter(|resource| &*resource.group != "metrics.k8s.io");
+            let resources = kept.chain([Arc::new(custom.clone())]).collect();
+            let problems = problems.iter().map(|problem| (*problem).to_owned()).collect();
+            Catalog::new(Discovery { resources, problems })
+        };
+        let mut without = without;
+        let metrics = GroupResource::new("metrics.k8s.io", "pods");
+        let after = without(&["what metrics.k8s.io/v1beta1 serves is unknown: 503"]).after(Some(&before));
+        assert!(after.serves(metrics));
+        assert_eq!(after.resources, before.resources);
+        assert!(!without(&["what other.io/v1 serves is unknown: 503"]).after(Some(&before)).serves(metrics));
+        let gone = without(&[]).after(Some(&before));
+        assert!(!gone.serves(metrics), "what is truly gone goes");
+        assert!(gone.resources.iter().all(|resource| resource.printer_columns.is_none()));
     }
 
     #[test]

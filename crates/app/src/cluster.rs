@@ -1,10 +1,12 @@
 //! One cluster: its connection, what it serves, and its live tables.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use futures::future::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use pilothouse_cluster::{ClusterError, Connection};
 use pilothouse_model::{ClusterId, Completeness, GroupResource, Instrument, ObjectRef, Page, Place, Resource, Str};
@@ -15,15 +17,19 @@ use crate::ask::{Ask, Listing, Source, confined_to};
 use crate::catalog::Catalog;
 use crate::error::{AppError, ErrorKind};
 use crate::feed::{LiveTable, Scope, watch_resource};
-use crate::moment::{Moment, Name};
+use crate::isolate::Defect;
 use crate::workloads;
 
 /// How long a table is kept after its last question.
 const LINGER: Duration = Duration::from_secs(120);
 /// How often the resources of a cluster that someone looks at are discovered again.
 const REDISCOVER: Duration = Duration::from_secs(30);
-/// The longest wait between two attempts to connect.
+/// The longest wait between two attempts to connect that we choose ourselves...
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);
+/// ...and the longest that a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+/// How long a table whose task has died is left as it is before a new one may take its place.
+const MOURNING: Duration = Duration::from_secs(10);
 
 /// How a cluster is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,28 +81,33 @@ enum TableKey {
     Workloads { scope: Scope },
 }
 
-/// The tables that questions about one object have turned out to need; they are watched as long as this is held.
-#[derive(Default)]
-pub(crate) struct Held {
-    tables: BTreeMap<Name, Arc<LiveTable>>,
-    /// The namespace that the questions are about: for people who may read only there.
-    namespace: Option<String>,
-}
-
-impl Held {
-    pub(crate) fn about(namespace: Option<&str>) -> Self {
-        Self { tables: BTreeMap::new(), namespace: namespace.map(str::to_owned) }
-    }
-
-    /// The namespace that the questions are about.
-    pub(crate) fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
-    }
-}
-
 struct Lease {
     table: Arc<LiveTable>,
+    /// The resource as it was when the table was opened; `None` for workloads.
+    resource: Option<Arc<Resource>>,
+    opened: Instant,
     used: Instant,
+}
+
+impl TableKey {
+    fn new(source: &Source, scope: &Scope) -> Self {
+        match source {
+            Source::Workloads => Self::Workloads { scope: scope.clone() },
+            Source::Resource(resource) => Self::Resource {
+                group: Arc::clone(&resource.group),
+                version: Arc::clone(&resource.version),
+                plural: Arc::clone(&resource.plural),
+                scope: scope.clone(),
+            },
+        }
+    }
+}
+
+impl Lease {
+    /// Whether a new table has to take its place.
+    fn is_over(&self, resource: Option<&Arc<Resource>>) -> bool {
+        self.resource.as_ref() != resource || (self.table.is_dead() && self.opened.elapsed() >= MOURNING)
+    }
 }
 
 impl Cluster {
@@ -118,17 +129,21 @@ impl Cluster {
             asked: Mutex::new(Instant::now()),
             closing: CancellationToken::new(),
         });
-        let cluster = Self { inner };
-        let keeper = cluster.clone();
-        let closing = cluster.inner.closing.clone();
-        tokio::spawn(closing.run_until_cancelled_owned(async move { keeper.keep().await }));
-        cluster
+        let closing = inner.closing.clone();
+        tokio::spawn(closing.run_until_cancelled_owned(keep(Arc::downgrade(&inner))));
+        Self { inner }
     }
 
-    /// Ends every watch.
+    /// Ends every watch, and every window.
     pub(crate) fn close(&self) {
         self.inner.closing.cancel();
-        self.tables().clear();
+        let tables = std::mem::take(&mut *self.tables());
+        drop(tables);
+    }
+
+    /// Is over when the cluster is closed.
+    pub(crate) async fn closed(&self) {
+        self.inner.closing.cancelled().await;
     }
 
     /// Its name.
@@ -159,6 +174,11 @@ impl Cluster {
     /// What it serves; `None` until it was reached once.
     pub fn catalog(&self) -> Option<Arc<Catalog>> {
         *self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.known_catalog()
+    }
+
+    /// The same, for work of our own, which does not count as a question.
+    pub(crate) fn known_catalog(&self) -> Option<Arc<Catalog>> {
         self.inner.catalog.load_full()
     }
 
@@ -269,7 +289,7 @@ impl Cluster {
             unfiltered: snapshot.len(),
             as_of: table.as_of(),
             completeness: snapshot.completeness().clone(),
-            notes: table.freshness().notes,
+            notes: table.freshness().notes.to_vec(),
         })
     }
 
@@ -286,7 +306,7 @@ impl Cluster {
             return Ok(self.table(source, Some(namespaces)));
         }
         let whole = self.table(source, None);
-        if !namespaced || !matches!(whole.snapshot().completeness(), Completeness::Forbidden(_)) {
+        if !namespaced || !whole.is_forbidden() {
             return Ok(whole);
         }
         let mut namespaces = ask.namespaces.clone();
@@ -300,85 +320,58 @@ impl Cluster {
 
     /// The live table of a source in a scope; it begins to load with the first call.
     pub(crate) fn table(&self, source: &Source, scope: Scope) -> Arc<LiveTable> {
-        let key = match source {
-            Source::Workloads => TableKey::Workloads { scope: scope.clone() },
-            Source::Resource(resource) => TableKey::Resource {
-                group: Arc::clone(&resource.group),
-                version: Arc::clone(&resource.version),
-                plural: Arc::clone(&resource.plural),
-                scope: scope.clone(),
-            },
+        // A resource may have changed since it was found: its columns, for one.
+        let source = &self.present(source);
+        let resource = match source {
+            Source::Workloads => None,
+            Source::Resource(resource) => Some(resource),
         };
+        let key = TableKey::new(source, &scope);
+        let now = Instant::now();
         let mut tables = self.tables();
-        let lease = tables.entry(key).or_insert_with(|| {
-            let table = match source {
-                Source::Workloads => workloads::derive(self.clone(), scope),
-                Source::Resource(resource) => watch_resource(
-                    &self.inner.connection,
-                    resource,
-                    &scope,
-                    self.inner.instruments,
-                    self.inner.changed.clone(),
-                ),
-            };
-            Lease { table: Arc::new(table), used: Instant::now() }
+        if let Some(lease) = tables.get_mut(&key)
+            && !lease.is_over(resource)
+        {
+            lease.used = now;
+            return Arc::clone(&lease.table);
+        }
+        let table = Arc::new(match source {
+            Source::Workloads => workloads::derive(self, scope),
+            Source::Resource(resource) => watch_resource(
+                &self.inner.connection,
+                resource,
+                &scope,
+                self.inner.instruments,
+                self.inner.changed.clone(),
+            ),
         });
-        lease.used = Instant::now();
-        Arc::clone(&lease.table)
+        let lease = Lease { table: Arc::clone(&table), resource: resource.cloned(), opened: now, used: now };
+        let before = tables.insert(key, lease);
+        drop(tables);
+        drop(before);
+        table
     }
 
-    /// The live table of a resource by name, for reading about objects in `namespace`; `None` when it is not served.
-    pub(crate) fn table_by_name(
-        &self,
-        catalog: &Catalog,
-        name: GroupResource<'_>,
-        namespace: Option<&str>,
-    ) -> Option<Arc<LiveTable>> {
-        let resource = catalog.served(name)?;
-        let source = Source::Resource(Arc::clone(resource));
-        let whole = self.table(&source, None);
-        match namespace {
-            Some(namespace)
-                if resource.namespaced && matches!(whole.snapshot().completeness(), Completeness::Forbidden(_)) =>
-            {
-                Some(self.table(&source, Some(vec![namespace.to_owned()])))
-            }
-            _ => Some(whole),
-        }
+    /// The same source as the catalog describes it now.
+    fn present(&self, source: &Source) -> Source {
+        let Source::Resource(resource) = source else { return Source::Workloads };
+        let now = self.known_catalog().and_then(|catalog| catalog.same(resource).cloned());
+        Source::Resource(now.unwrap_or_else(|| Arc::clone(resource)))
     }
 
-    /// Asks `question` of a moment, watching what it turns out to need and asking again, until nothing is missing or
-    /// `patience` is over.
-    pub(crate) async fn settle<T>(
-        &self,
-        catalog: &Catalog,
-        held: &mut Held,
-        patience: Duration,
-        question: impl Fn(&Moment<'_>) -> T,
-    ) -> T {
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            let namespace = held.namespace.as_deref();
-            let tables = held.tables.iter().map(|(name, table)| (name.clone(), table.snapshot())).collect();
-            let moment = Moment::new(catalog, tables);
-            let answer = question(&moment);
-            let missing = moment.missing();
-            if missing.is_empty() {
-                return answer;
-            }
-            let mut needed = Vec::new();
-            for name in missing {
-                let named = GroupResource::new(&name.0, &name.1);
-                let Some(mut table) = self.table_by_name(catalog, named, namespace) else { continue };
-                table.settled(deadline).await;
-                if let Some(narrower) = self.table_by_name(catalog, named, namespace) {
-                    table = narrower;
-                    table.settled(deadline).await;
-                }
-                needed.push((name, table));
-            }
-            held.tables.extend(needed);
-        }
+    /// The live table for reading about objects in `namespace`: of the whole cluster where that is watched anyway, else of
+    /// the namespace alone, which is all that a page about one object needs.
+    pub(crate) fn table_near(&self, resource: &Arc<Resource>, namespace: Option<&str>) -> (Arc<LiveTable>, Scope) {
+        let source = self.present(&Source::Resource(Arc::clone(resource)));
+        let Some(namespace) = namespace.filter(|_| resource.namespaced) else {
+            return (self.table(&source, None), None);
+        };
+        let usable = self
+            .tables()
+            .get(&TableKey::new(&source, &None))
+            .is_some_and(|lease| !lease.table.is_forbidden() && !lease.table.is_loading() && !lease.table.is_dead());
+        let scope = if usable { None } else { Some(vec![namespace.to_owned()]) };
+        (self.table(&source, scope.clone()), scope)
     }
 
     /// Reads one object from the API server itself.
@@ -395,40 +388,33 @@ impl Cluster {
         self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects, discovers again now and then, and lets go of tables that nobody uses.
-    async fn keep(&self) {
-        let mut attempts = 0_u32;
-        loop {
-            let wait = match self.discover().await {
-                Ok(version) => {
-                    attempts = 0;
-                    self.inner.state.send_replace(ConnectionState::Connected { version });
-                    REDISCOVER
-                }
-                Err(error) => {
-                    attempts = attempts.saturating_add(1);
-                    let wait =
-                        error.retry_after().unwrap_or(Duration::from_secs(1 << attempts.min(5))).min(SLOWEST_RETRY);
-                    tracing::warn!(cluster = %self.id(), attempts, "cannot reach the cluster: {error}");
-                    let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
-                    let failed = ConnectionState::Failed { error: error.into(), retry_at, attempts };
-                    self.inner.state.send_replace(failed);
-                    wait
-                }
-            };
-            tokio::time::sleep(wait).await;
-            self.release();
-            while attempts == 0 && self.is_idle() {
-                tokio::time::sleep(REDISCOVER).await;
-                self.release();
+    /// One attempt to connect or to discover again; gives how long to wait before the next.
+    async fn attempt(&self, attempts: &mut u32) -> Duration {
+        let error = match self.discover().await {
+            Ok(version) => {
+                *attempts = 0;
+                self.inner.state.send_replace(ConnectionState::Connected { version });
+                return REDISCOVER;
             }
-        }
+            Err(error) => error,
+        };
+        *attempts = attempts.saturating_add(1);
+        let wait = match error.retry_after() {
+            Some(asked) => asked.clamp(Duration::from_secs(1), LONGEST_ASKED),
+            None => Duration::from_secs(1 << (*attempts).min(5)).min(SLOWEST_RETRY),
+        };
+        tracing::warn!(cluster = %self.id(), attempts, "cannot reach the cluster: {error}");
+        let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
+        let failed = ConnectionState::Failed { error: error.into(), retry_at, attempts: *attempts };
+        self.inner.state.send_replace(failed);
+        wait
     }
 
     async fn discover(&self) -> Result<String, ClusterError> {
         let version = self.inner.connection.version().await?;
-        let catalog = Catalog::new(self.inner.connection.discover().await?);
-        if self.inner.catalog.load().as_deref() != Some(&catalog) {
+        let before = self.known_catalog();
+        let catalog = Catalog::new(self.inner.connection.discover().await?).after(before.as_deref());
+        if before.as_deref() != Some(&catalog) {
             self.inner.catalog.store(Some(Arc::new(catalog)));
             self.inner.changed.send_modify(|version| *version += 1);
         }
@@ -441,6 +427,47 @@ impl Cluster {
 
     /// Lets go of tables that nobody holds and nobody asked for lately. Ends their watches.
     fn release(&self) {
-        self.tables().retain(|_, lease| Arc::strong_count(&lease.table) > 1 || lease.used.elapsed() < LINGER);
+        let mut free = Vec::new();
+        self.tables().retain(|_, lease| {
+            if Arc::strong_count(&lease.table) > 1 {
+                lease.used = Instant::now();
+            } else if lease.used.elapsed() >= LINGER {
+                free.push(Arc::clone(&lease.table));
+                return false;
+            }
+            true
+        });
+        // A large table takes its time; nobody waits for it here.
+        drop(free);
+    }
+}
+
+/// Connects, discovers again now and then, and lets go of tables that nobody uses, for as long as the cluster is held.
+async fn keep(cluster: Weak<Inner>) {
+    let mut attempts = 0_u32;
+    loop {
+        let Some(inner) = cluster.upgrade() else { return };
+        let cluster_now = Cluster { inner };
+        cluster_now.release();
+        let wait = if attempts == 0 && cluster_now.known_catalog().is_some() && cluster_now.is_idle() {
+            REDISCOVER
+        } else {
+            match AssertUnwindSafe(cluster_now.attempt(&mut attempts)).catch_unwind().await {
+                Ok(wait) => wait,
+                Err(panic) => cluster_now.stumbled(&Defect::of(&*panic)),
+            }
+        };
+        drop(cluster_now);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+impl Cluster {
+    /// The attempt to connect panicked, which is a defect of ours; it is told and tried again.
+    fn stumbled(&self, defect: &Defect) -> Duration {
+        let retry_at = Timestamp::now() + SignedDuration::try_from(SLOWEST_RETRY).unwrap_or(SignedDuration::ZERO);
+        let error = AppError::new(ErrorKind::Malformed, format!("cannot read what {} serves: {defect}", self.server()));
+        self.inner.state.send_replace(ConnectionState::Failed { error, retry_at, attempts: 1 });
+        SLOWEST_RETRY
     }
 }

@@ -1,22 +1,35 @@
 //! Live tables: a watch of the cluster room, projected by an instrument into a table of the store room.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+mod projector;
+mod writer;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures::stream::{SelectAll, StreamExt};
-use jiff::Timestamp;
-use pilothouse_cluster::{ClusterError, Connection, ErrorKind, Signal};
-use pilothouse_model::{Column, Completeness, Instrument, Object, Projection, Read, Resource, Row};
-use pilothouse_store::{Compressor, Interner, Record, RowId, Snapshot, Table};
+use futures::future::FutureExt;
+use futures::stream::{self, SelectAll, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use pilothouse_cluster::{Connection, Signal};
+use pilothouse_model::{Column, Completeness, Instrument, Resource};
+use pilothouse_store::{Record, Snapshot, Table};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How long changes are gathered before readers see them.
+use crate::isolate::Defect;
+pub(crate) use projector::Projector;
+use writer::Writer;
+
+/// How long changes are gathered before readers see them; also how often a first list shows what it has so far.
 const FOLD: Duration = Duration::from_millis(50);
-/// How many signals are taken in before readers see them, so that a first list shows while it loads.
-const BATCH: usize = 2_000;
+/// Pages of more objects than this are taken in beside the runtime, which answers questions meanwhile.
+const LARGE: usize = 32;
+/// How long a sign of life counts as proof that data is current. Servers send bookmarks each minute.
+const TRUST: SignedDuration = SignedDuration::from_secs(90);
 
 /// In which namespaces a table is kept: `None` for the whole cluster, else these, sorted.
 pub(crate) type Scope = Option<Vec<String>>;
@@ -30,43 +43,69 @@ pub(crate) struct LiveTable {
 /// What the task writes and readers read.
 pub(crate) struct Shared {
     columns: Arc<[Column]>,
-    snapshot: ArcSwap<Snapshot>,
-    freshness: Mutex<Freshness>,
+    now: ArcSwap<(Arc<Snapshot>, Freshness)>,
     version: watch::Sender<u64>,
+    /// Bumped as well, for those who follow several tables.
+    changed: Option<watch::Sender<u64>>,
+    dead: AtomicBool,
 }
 
 /// How current a table is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Freshness {
-    /// Whether the watch is healthy: then the data is current.
+    /// Whether the watch is healthy, as far as we know.
     pub(crate) live: bool,
     /// When the data was last known to be current.
     pub(crate) last: Option<Timestamp>,
+    /// Whether a part of it may not be read, whatever else is wrong.
+    pub(crate) forbidden: bool,
     /// What else a person should know.
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Arc<[String]>,
 }
 
 impl Shared {
-    pub(crate) fn new(columns: Arc<[Column]>, snapshot: Snapshot) -> Arc<Self> {
+    pub(crate) fn new(columns: Arc<[Column]>, snapshot: Snapshot, changed: Option<watch::Sender<u64>>) -> Arc<Self> {
         Arc::new(Self {
             columns,
-            snapshot: ArcSwap::from_pointee(snapshot),
-            freshness: Mutex::default(),
+            now: ArcSwap::from_pointee((Arc::new(snapshot), Freshness::default())),
             version: watch::Sender::new(0),
+            changed,
+            dead: AtomicBool::new(false),
         })
     }
 
     /// Shows readers a new moment.
     pub(crate) fn publish(&self, snapshot: Snapshot, freshness: Freshness) {
-        self.snapshot.store(Arc::new(snapshot));
-        *self.freshness.lock().unwrap_or_else(PoisonError::into_inner) = freshness;
-        self.version.send_modify(|version| *version += 1);
+        self.now.store(Arc::new((Arc::new(snapshot), freshness)));
+        for version in std::iter::once(&self.version).chain(&self.changed) {
+            version.send_modify(|version| *version += 1);
+        }
+    }
+
+    /// The task is over, which it never should be: what is known stays, and is said to be broken.
+    fn fail(&self, why: &str) {
+        tracing::error!("a table is not kept up to date any more: {why}");
+        self.dead.store(true, Ordering::Release);
+        let (last, freshness) = &**self.now.load();
+        let mut table = Table::new(Arc::clone(&self.columns));
+        table.replace(last.iter().map(|record| Record::clone(record)).collect());
+        table.set_completeness(Completeness::Broken(why.to_owned()));
+        table.commit();
+        self.publish(table.snapshot(), Freshness { live: false, ..freshness.clone() });
     }
 }
 
 impl LiveTable {
+    /// A table that `task` writes. A task that ends or panics makes a broken table, not one that is silently out of date.
     pub(crate) fn new(shared: Arc<Shared>, task: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { shared, _task: AbortOnDropHandle::new(tokio::spawn(task)) }
+        let publisher = Arc::clone(&shared);
+        let watched = async move {
+            match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(()) => publisher.fail("it is not watched any more"),
+                Err(panic) => publisher.fail(&Defect::of(&*panic).to_string()),
+            }
+        };
+        Self { shared, _task: AbortOnDropHandle::new(tokio::spawn(watched)) }
     }
 
     pub(crate) fn columns(&self) -> &Arc<[Column]> {
@@ -74,17 +113,31 @@ impl LiveTable {
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.shared.snapshot.load_full()
+        Arc::clone(&self.shared.now.load().0)
     }
 
     pub(crate) fn freshness(&self) -> Freshness {
-        self.shared.freshness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.now.load().1.clone()
     }
 
-    /// When the data was last known to be current: now, while the watch is healthy.
+    /// Whether nobody writes it any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.shared.dead.load(Ordering::Acquire)
+    }
+
+    /// Whether (a part of) it may not be read.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.shared.now.load().1.forbidden
+    }
+
+    /// Whether its first list is still under way.
+    pub(crate) fn is_loading(&self) -> bool {
+        *self.shared.now.load().0.completeness() == Completeness::Loading
+    }
+
+    /// When the data was last known to be current.
     pub(crate) fn as_of(&self) -> Option<Timestamp> {
-        let freshness = self.freshness();
-        if freshness.live { Some(Timestamp::now()) } else { freshness.last }
+        self.freshness().as_of(Timestamp::now())
     }
 
     /// Wakes with every new moment.
@@ -93,70 +146,34 @@ impl LiveTable {
     }
 
     /// Waits until the table is loaded or cannot be, or until the deadline.
-    pub(crate) async fn settled(&self, deadline: tokio::time::Instant) {
+    pub(crate) async fn settled(&self, deadline: Instant) {
         let mut version = self.subscribe();
-        let settled = async {
-            while *self.snapshot().completeness() == Completeness::Loading && version.changed().await.is_ok() {}
-        };
+        let settled = async { while self.is_loading() && version.changed().await.is_ok() {} };
         if tokio::time::timeout_at(deadline, settled).await.is_err() {
             tracing::debug!("patience is over before the table is loaded");
         }
     }
 }
 
-/// Turns objects of one resource into records.
-pub(crate) struct Projector {
-    resource: Arc<Resource>,
-    columns: Arc<[Column]>,
-    instrument: Option<&'static dyn Instrument>,
-    is_event: bool,
-}
-
-impl Projector {
-    /// The instrument that understands the resource shapes its rows, else its own printer columns do.
-    pub(crate) fn new(resource: Arc<Resource>, instruments: &'static [&'static dyn Instrument]) -> Self {
-        let understood = instruments
-            .iter()
-            .filter(|instrument| instrument.manifest().resources.contains(&resource.group_resource()))
-            .find_map(|instrument| instrument.columns(&resource).map(|columns| (*instrument, columns)));
-        let (instrument, columns) = match understood {
-            Some((instrument, columns)) => (Some(instrument), columns),
-            None => (None, pilothouse_columns::columns(&resource)),
-        };
-        let is_event = &*resource.plural == "events";
-        Self { resource, columns: columns.into(), instrument, is_event }
-    }
-
-    pub(crate) fn columns(&self) -> &Arc<[Column]> {
-        &self.columns
-    }
-
-    pub(crate) fn row(&self, object: &Object, interner: &mut Interner) -> Row {
-        let projection: Projection = match self.instrument {
-            Some(instrument) => instrument.project(&self.resource, object),
-            None => pilothouse_columns::project(&self.resource, object),
-        };
-        let mut row = Row::assemble(Arc::clone(&self.resource), object, projection, &mut |text| interner.intern(text));
-        if self.is_event {
-            // An event hangs on the object it is about, so that the store's index by owner finds it.
-            let about = object.text("/involvedObject/uid").or_else(|| object.text("/regarding/uid"));
-            row.owners = about.map(|uid| interner.intern(uid)).into_iter().collect();
-        }
-        row
+impl Freshness {
+    /// When the data was last known to be current: now, while the watch is healthy and gave a sign of it lately.
+    pub(crate) fn as_of(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = self.last?;
+        if self.live && now.duration_since(last) <= TRUST { Some(now) } else { Some(last) }
     }
 }
 
-/// Starts to watch `resource` in `scope`. `changed` is bumped with every new moment, for those who follow several tables.
+/// Starts to watch `resource` in `scope`.
 pub(crate) fn watch_resource(
     connection: &Connection,
     resource: &Arc<Resource>,
     scope: &Scope,
-    instruments: &'static [&'static dyn Instrument],
+    instruments: &[&'static dyn Instrument],
     changed: watch::Sender<u64>,
 ) -> LiveTable {
     let projector = Projector::new(Arc::clone(resource), instruments);
     let table = Table::new(Arc::clone(projector.columns()));
-    let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot());
+    let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), Some(changed));
     let namespaces: Vec<Option<String>> = match scope {
         None => vec![None],
         Some(names) => names.iter().cloned().map(Some).collect(),
@@ -164,190 +181,62 @@ pub(crate) fn watch_resource(
     let mut signals = SelectAll::new();
     for (index, namespace) in namespaces.iter().enumerate() {
         let mut receiver = connection.watch(Arc::clone(resource), namespace.clone());
-        let stream = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
-        signals.push(stream.map(move |signal| (index, signal)).boxed());
+        let told = stream::poll_fn(move |context| receiver.poll_recv(context));
+        // The end of one watch of several is told, or its part of the table would be out of date for ever.
+        let told = told.map(Some).chain(stream::iter([None]));
+        signals.push(told.map(move |signal| (index, signal)).boxed());
     }
-    let mut writer = Writer::new(projector, table, namespaces);
-    let publisher = Arc::clone(&shared);
-    LiveTable::new(shared, async move {
-        while let Some((index, signal)) = signals.next().await {
-            writer.take(index, signal);
-            let folded = tokio::time::sleep(FOLD);
-            tokio::pin!(folded);
-            for _ in 0..BATCH {
-                tokio::select! {
-                    biased;
-                    Some((index, signal)) = signals.next() => writer.take(index, signal),
-                    () = &mut folded => break,
-                }
-            }
-            writer.publish(&publisher);
-            changed.send_modify(|version| *version += 1);
-        }
-    })
+    let writer = Writer::new(projector, table, namespaces);
+    LiveTable::new(Arc::clone(&shared), write(writer, signals, shared))
 }
 
-/// One of the watches that fill a table.
-struct Part {
-    namespace: Option<String>,
-    completeness: Completeness,
-    live: bool,
-    last: Option<Timestamp>,
-    /// What a list has brought so far, and whether it may be shown before it is complete.
-    listed: HashSet<RowId>,
-    pending: Vec<Record>,
-    first: bool,
-    malformed: Vec<String>,
+/// Takes in signals and publishes moments until a watch ends.
+async fn write(
+    mut writer: Writer,
+    mut signals: impl futures::Stream<Item = (usize, Option<Signal>)> + Unpin,
+    shared: Arc<Shared>,
+) {
+    while let Some(mut told) = signals.next().await {
+        let deadline = Instant::now() + FOLD;
+        loop {
+            let (index, Some(signal)) = told else { return };
+            let Some(taken) = take(writer, index, signal).await else { return };
+            writer = taken;
+            if Instant::now() >= deadline {
+                break;
+            }
+            match tokio::time::timeout_at(deadline, signals.next()).await {
+                Ok(Some(next)) => told = next,
+                Ok(None) => return,
+                Err(_) => break,
+            }
+        }
+        let (snapshot, freshness) = writer.moment();
+        shared.publish(snapshot, freshness);
+    }
 }
 
-/// The one writer of a table.
-struct Writer {
-    projector: Projector,
-    table: Table,
-    interner: Interner,
-    compressor: Compressor,
-    parts: Vec<Part>,
-}
-
-impl Writer {
-    fn new(projector: Projector, table: Table, namespaces: Vec<Option<String>>) -> Self {
-        let parts = namespaces
-            .into_iter()
-            .map(|namespace| Part {
-                namespace,
-                completeness: Completeness::Loading,
-                live: false,
-                last: None,
-                listed: HashSet::new(),
-                pending: Vec::new(),
-                first: true,
-                malformed: Vec::new(),
-            })
-            .collect();
-        Self { projector, table, interner: Interner::new(), compressor: Compressor::new(), parts }
+/// Lets the writer take in a signal; `None` when the runtime shuts down.
+async fn take(mut writer: Writer, index: usize, signal: Signal) -> Option<Writer> {
+    let heavy = match &signal {
+        Signal::Page { objects, .. } => objects.len() > LARGE,
+        Signal::Listed => true,
+        _ => false,
+    };
+    if !heavy {
+        writer.take(index, signal);
+        return Some(writer);
     }
-
-    fn record(&mut self, object: &Object) -> Record {
-        Record { row: self.projector.row(object, &mut self.interner), body: self.compressor.compress(object) }
-    }
-
-    fn take(&mut self, index: usize, signal: Signal) {
-        match signal {
-            Signal::Listing { first } => {
-                let part = &mut self.parts[index];
-                part.first = first;
-                part.listed.clear();
-                part.pending.clear();
-                part.malformed.clear();
-            }
-            Signal::Page { objects, malformed, remaining: _ } => {
-                let records: Vec<_> = objects.iter().map(|object| self.record(object)).collect();
-                let part = &mut self.parts[index];
-                part.malformed.extend(malformed);
-                part.listed.extend(records.iter().map(|record| RowId::of(&record.row)));
-                if part.first {
-                    // A first list shows while it loads; a later one only when it is whole.
-                    for record in records {
-                        self.table.upsert(record);
-                    }
-                } else {
-                    part.pending.extend(records);
-                }
-            }
-            Signal::Listed => self.listed(index),
-            Signal::Applied(object) => {
-                let record = self.record(&object);
-                self.table.upsert(record);
-                self.alive(index);
-            }
-            Signal::Deleted(object) => {
-                let row = self.projector.row(&object, &mut self.interner);
-                self.table.remove(&RowId::of(&row));
-                self.alive(index);
-            }
-            Signal::Malformed(why) => {
-                let part = &mut self.parts[index];
-                if !part.malformed.contains(&why) {
-                    part.malformed.push(why);
-                }
-            }
-            Signal::Fresh => self.alive(index),
-            Signal::Trouble { error, retry_in: _ } => {
-                self.trouble(index, &error);
-                if self.parts[index].completeness == Completeness::Absent {
-                    // The resource itself is gone, and its objects with it.
-                    self.keep_only(index, &HashSet::new());
-                }
-            }
-        }
-    }
-
-    /// A list is complete: exactly what it held is true.
-    fn listed(&mut self, index: usize) {
-        let part = &mut self.parts[index];
-        let listed = std::mem::take(&mut part.listed);
-        for record in std::mem::take(&mut part.pending) {
-            self.table.upsert(record);
-        }
-        self.keep_only(index, &listed);
-        let part = &mut self.parts[index];
-        part.first = false;
-        part.completeness = Completeness::Complete;
-        self.alive(index);
-    }
-
-    /// Takes out the rows of one part that are not among these.
-    fn keep_only(&mut self, index: usize, listed: &HashSet<RowId>) {
-        let namespace = self.parts[index].namespace.clone();
-        // What was written since the last moment counts too; readers see none of it before `publish`.
-        self.table.commit();
-        let gone: Vec<RowId> = self
-            .table
-            .snapshot()
-            .iter()
-            .filter(|record| namespace.is_none() || record.row.namespace.as_deref() == namespace.as_deref())
-            .map(|record| RowId::of(&record.row))
-            .filter(|id| !listed.contains(id))
-            .collect();
-        for id in gone {
-            self.table.remove(&id);
-        }
-    }
-
-    fn alive(&mut self, index: usize) {
-        let part = &mut self.parts[index];
-        part.live = true;
-        part.last = Some(Timestamp::now());
-        if matches!(part.completeness, Completeness::Stale(_)) {
-            part.completeness = Completeness::Complete;
-        }
-    }
-
-    fn trouble(&mut self, index: usize, error: &ClusterError) {
-        let part = &mut self.parts[index];
-        let message = error.to_string();
-        if part.live {
-            part.last = Some(Timestamp::now());
-        }
-        part.live = false;
-        part.completeness = match error.kind() {
-            ErrorKind::Forbidden => Completeness::Forbidden(message),
-            ErrorKind::NotFound => Completeness::Absent,
-            _ if part.last.is_some() => Completeness::Stale(message),
-            _ => Completeness::Broken(message),
-        };
-    }
-
-    fn publish(&mut self, shared: &Shared) {
-        let completeness = worst(self.parts.iter().map(|part| &part.completeness));
-        self.table.set_completeness(completeness);
-        self.table.commit();
-        let freshness = Freshness {
-            live: self.parts.iter().all(|part| part.live),
-            last: self.parts.iter().map(|part| part.last).min().flatten(),
-            notes: self.parts.iter().flat_map(|part| part.malformed.iter().cloned()).collect(),
-        };
-        shared.publish(self.table.snapshot(), freshness);
+    let taken = spawn_blocking(move || {
+        writer.take(index, signal);
+        writer
+    });
+    match taken.await {
+        Ok(writer) => Some(writer),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
     }
 }
 
@@ -363,3 +252,6 @@ pub(crate) fn worst<'a>(parts: impl Iterator<Item = &'a Completeness>) -> Comple
     };
     parts.max_by_key(badness).cloned().unwrap_or(Completeness::Complete)
 }
+
+#[cfg(test)]
+mod tests;

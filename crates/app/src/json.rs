@@ -56,3 +56,66 @@ pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
         "rows": rows,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pilothouse_model::{Cell, ColumnKind, Object, Projection, Resource, Status};
+
+    use super::*;
+
+    fn row(status: Status) -> Row {
+        let resource = Resource {
+            group: "apps".into(),
+            version: "v1".into(),
+            plural: "deployments".into(),
+            singular: "deployment".into(),
+            kind: "Deployment".into(),
+            namespaced: true,
+            verbs: Vec::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            preferred: true,
+            printer_columns: None,
+        };
+        let object = Object::new(json!({"metadata": {
+            "namespace": "team-a", "name": "web", "uid": "u", "labels": {"app": "web"},
+            "creationTimestamp": "2026-01-02T03:04:05Z",
+        }}));
+        let cells = vec![Cell::Fraction(1, 2), Cell::Missing, Cell::Integer(0)];
+        Row::assemble(Arc::new(resource), &object.unwrap(), Projection { status, cells }, &mut |text| text.into())
+    }
+
+    #[test]
+    fn a_row_is_written_with_typed_cells_and_null_for_what_it_does_not_have() {
+        let columns = ["Ready", "Queue", "Restarts"].map(|title| Column::new(title, ColumnKind::Integer));
+        let cluster = ClusterId::new("lab");
+        let written = row_json(&cluster, &row(Status::none()), &columns);
+        let expected = json!({
+            "cluster": "lab", "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "team-a", "name": "web",
+            "uid": "u", "state": null, "level": null, "reason": "", "message": "", "created": "2026-01-02T03:04:05Z",
+            "labels": {"app": "web"}, "cells": {"ready": "1/2", "queue": null, "restarts": 0},
+        });
+        assert_eq!(written, expected);
+        let failed = Status::new(pilothouse_model::Level::Error, "Failed").because("OOMKilled", "out of memory");
+        let written = row_json(&cluster, &row(failed), &columns);
+        assert_eq!(written["state"], "Failed");
+        assert_eq!((&written["level"], &written["reason"]), (&json!("error"), &json!("OOMKilled")));
+    }
+
+    #[test]
+    fn a_list_says_whether_it_is_complete_and_from_when() {
+        let listing = Listing {
+            columns: Vec::new().into(),
+            rows: Vec::new(),
+            total: 7,
+            unfiltered: 9,
+            as_of: None,
+            completeness: Completeness::Stale("cut".to_owned()),
+            notes: vec!["a note".to_owned()],
+        };
+        let expected = json!({"total": 7, "asOf": null, "complete": false, "notes": ["a note"], "rows": []});
+        assert_eq!(listing_json(&ClusterId::new("lab"), &listing), expected);
+    }
+}

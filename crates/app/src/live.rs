@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ask::{Ask, Source};
-use crate::cluster::{Cluster, Held};
+use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
 use crate::feed::LiveTable;
+use crate::held::Held;
 use crate::object::ObjectView;
 
 /// The shortest time between two updates of a window.
@@ -23,6 +24,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two versions of an object's page.
 const OBJECT_FOLD: Duration = Duration::from_millis(300);
+/// How often an object is read again that no watched table knows: it may be read, but its resource may not be listed.
+const OBJECT_POLL: Duration = Duration::from_secs(5);
 /// How long a version of an object's page waits for tables that it needs for the first time.
 const OBJECT_PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -34,7 +37,7 @@ pub struct LiveWindow {
     table: Arc<LiveTable>,
     window: Window,
     version: watch::Receiver<u64>,
-    told: Option<(Completeness, usize)>,
+    told: Option<(Completeness, usize, Arc<[String]>)>,
     last: Instant,
 }
 
@@ -76,6 +79,8 @@ impl Cluster {
             resource,
             name: name.to_owned(),
             last: None,
+            seen: None,
+            read: None,
         }
     }
 }
@@ -85,16 +90,18 @@ fn open(table: &LiveTable, ask: &Ask) -> Result<Window, AppError> {
 }
 
 impl LiveWindow {
-    /// The next update: at once the first time, then when something changed, and now and then to say that all is well.
+    /// The next update: at once the first time, then when something changed, and now and then to say that all is well. `None`
+    /// when the engine shuts down.
     pub async fn next(&mut self) -> Option<Update> {
         loop {
             if self.told.is_some() {
                 self.wait().await?;
             }
-            self.narrow();
+            self.turn();
             let snapshot = self.table.snapshot();
+            let notes = self.table.freshness().notes;
             let delta = self.window.update(&snapshot, Timestamp::now());
-            let now = (snapshot.completeness().clone(), snapshot.len());
+            let now = (snapshot.completeness().clone(), snapshot.len(), Arc::clone(&notes));
             let alive = self.last.elapsed() >= HEARTBEAT;
             if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
                 continue;
@@ -107,7 +114,7 @@ impl LiveWindow {
                 unfiltered: snapshot.len(),
                 as_of: self.table.as_of(),
                 completeness: snapshot.completeness().clone(),
-                notes: self.table.freshness().notes,
+                notes: notes.to_vec(),
                 columns: Arc::clone(self.table.columns()),
             });
         }
@@ -115,24 +122,28 @@ impl LiveWindow {
 
     async fn wait(&mut self) -> Option<()> {
         let patience = if self.window.plan().depends_on_time() { TICK } else { HEARTBEAT };
-        if let Ok(changed) = timeout(patience, self.version.changed()).await {
-            changed.ok()?;
+        tokio::select! {
+            () = self.cluster.closed() => return None,
+            // A table that will not change any more has another in its place soon (see `turn`).
+            changed = timeout(patience, self.version.changed()) => if let Ok(Err(_)) = changed { return None },
         }
         sleep_until(self.last + FOLD).await;
         self.version.mark_unchanged();
         Some(())
     }
 
-    /// Turns to the namespaces asked for when the whole cluster may not be listed.
-    fn narrow(&mut self) {
-        if !matches!(self.table.snapshot().completeness(), Completeness::Forbidden(_)) {
-            return;
-        }
+    /// Turns to the table that the question is answered from now: that of the namespaces asked for when the whole cluster may
+    /// not be listed, or a new one of a resource that has changed.
+    fn turn(&mut self) {
         let Ok(table) = self.cluster.table_for(&self.source, &self.ask) else { return };
         if Arc::ptr_eq(&table, &self.table) {
             return;
         }
-        // The question was read once already against the same columns.
+        let useless = self.table.is_forbidden() || self.table.is_dead();
+        if !useless && table.is_loading() {
+            return;
+        }
+        // Where columns went away, the question may mean nothing any more; then the old table stays, and tells its state.
         if let Ok(window) = open(&table, &self.ask) {
             self.version = table.subscribe();
             self.window = window;
@@ -149,32 +160,60 @@ pub struct LiveObject {
     held: Held,
     changed: watch::Receiver<u64>,
     last: Option<Result<Arc<ObjectView>, AppError>>,
+    /// The last version that there was.
+    seen: Option<Arc<ObjectView>>,
+    /// When it was last read, and whether watched tables tell of its changes since.
+    read: Option<(Instant, bool)>,
 }
 
 impl LiveObject {
     /// The next version: at once the first time, then whenever anything on its page changed. After the object is gone, its
-    /// last version is given once more, marked so.
+    /// last version is given once more, marked so. `None` when the engine shuts down.
     pub async fn next(&mut self) -> Option<Result<Arc<ObjectView>, AppError>> {
         loop {
-            if self.last.is_some() {
-                if let Ok(changed) = timeout(HEARTBEAT, self.changed.changed()).await {
-                    changed.ok()?;
+            if let Some((read, watched)) = self.read {
+                self.wait(read, watched).await?;
+            }
+            let viewed = self.cluster.view(&self.resource, &self.name, &mut self.held, OBJECT_PATIENCE).await;
+            let watched = match &viewed {
+                Ok(viewed) => viewed.watched,
+                // What does not exist is told by its table, other errors by nobody.
+                Err(error) => error.kind == ErrorKind::NotFound && self.held.knows(&self.resource),
+            };
+            self.read = Some((Instant::now(), watched));
+            let version = match (viewed, &self.seen) {
+                (Ok(viewed), _) => {
+                    let view = Arc::new(viewed.view);
+                    self.seen = Some(Arc::clone(&view));
+                    Ok(view)
                 }
-                tokio::time::sleep(OBJECT_FOLD).await;
-                self.changed.mark_unchanged();
-            }
-            let mut view =
-                self.cluster.view(&self.resource, &self.name, &mut self.held, OBJECT_PATIENCE).await.map(Arc::new);
-            if let (Err(error), Some(Ok(last))) = (&view, &self.last)
-                && error.kind == ErrorKind::NotFound
-            {
-                view = Ok(Arc::new(ObjectView { gone: true, ..ObjectView::clone(last) }));
-            }
-            if self.last.as_ref().is_some_and(|last| same(last, &view)) {
+                (Err(error), Some(seen)) if error.kind == ErrorKind::NotFound => {
+                    Ok(Arc::new(ObjectView { gone: true, ..ObjectView::clone(seen) }))
+                }
+                (Err(error), _) => Err(error),
+            };
+            if self.last.as_ref().is_some_and(|last| same(last, &version)) {
                 continue;
             }
-            self.last = Some(view.clone());
-            return Some(view);
+            self.last = Some(version.clone());
+            return Some(version);
+        }
+    }
+
+    /// Waits until the page may look different.
+    async fn wait(&mut self, read: Instant, watched: bool) -> Option<()> {
+        loop {
+            let until = read + if watched { HEARTBEAT } else { OBJECT_POLL };
+            tokio::select! {
+                () = self.cluster.closed() => return None,
+                changed = self.changed.changed() => changed.ok()?,
+                () = sleep_until(until) => return Some(()),
+            }
+            sleep_until(read + OBJECT_FOLD).await;
+            self.changed.mark_unchanged();
+            if self.held.differs() {
+                return Some(());
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The `Objects` contract over live tables. What an instrument asks for and is not watched yet is remembered, so that it
-//! can be watched and the question put again: nobody has to list in advance what an explanation will look at.
+//! can be watched and the question put again: nobody has to list in advance what an explanation will look at. What it looks
+//! at is remembered too, so that the question is put again when that changes.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pilothouse_model::{
@@ -11,20 +12,48 @@ use pilothouse_model::{
 use pilothouse_store::{Record, Snapshot};
 
 use crate::catalog::Catalog;
+use crate::feed::Scope;
+use crate::looks::{Look, Looks};
 
 /// Group and plural name, owned.
 pub(crate) type Name = (String, String);
 
+/// One watched table at this moment.
+pub(crate) struct Watched {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// In which namespaces it is watched.
+    pub(crate) scope: Scope,
+}
+
+impl Watched {
+    /// How much is known of the objects in `namespace`, or in all.
+    fn completeness(&self, namespace: Option<&str>) -> Completeness {
+        match (&self.scope, namespace) {
+            (None, _) => self.snapshot.completeness().clone(),
+            (Some(known), Some(namespace)) if known.iter().any(|known| known == namespace) => {
+                self.snapshot.completeness().clone()
+            }
+            (Some(known), _) => Completeness::Broken(format!(
+                "{} are read in {} only",
+                self.resource.group_resource(),
+                known.join(", ")
+            )),
+        }
+    }
+}
+
 /// A read-only view of one cluster at one moment.
 pub(crate) struct Moment<'a> {
     catalog: &'a Catalog,
-    tables: BTreeMap<Name, Arc<Snapshot>>,
+    tables: Vec<Watched>,
     missing: RefCell<BTreeSet<Name>>,
+    looks: RefCell<Looks>,
 }
 
 impl<'a> Moment<'a> {
-    pub(crate) fn new(catalog: &'a Catalog, tables: BTreeMap<Name, Arc<Snapshot>>) -> Self {
-        Self { catalog, tables, missing: RefCell::default() }
+    pub(crate) fn new(catalog: &'a Catalog, tables: Vec<Watched>) -> Self {
+        Self { catalog, tables, missing: RefCell::default(), looks: RefCell::default() }
     }
 
     /// What was asked for and is served, but not watched.
@@ -32,41 +61,73 @@ impl<'a> Moment<'a> {
         self.missing.borrow().clone()
     }
 
-    /// Every table that is watched.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (&Name, &Arc<Snapshot>)> {
-        self.tables.iter()
+    /// What was looked at since this was last asked.
+    pub(crate) fn take_looks(&self) -> Looks {
+        self.looks.take()
+    }
+
+    /// Remembers that an object was looked at which did not come from here.
+    pub(crate) fn look_at(&self, resource: GroupResource<'_>, namespace: Option<&str>, name: &str) {
+        self.look(Look::named(resource, namespace, name));
+        self.look(Look::resource(resource));
+    }
+
+    fn look(&self, look: Look) {
+        self.looks.borrow_mut().add(look);
+    }
+
+    /// How much is known of each table that is watched.
+    pub(crate) fn completeness(&self) -> impl Iterator<Item = &Completeness> {
+        self.tables.iter().map(|table| table.snapshot.completeness())
+    }
+
+    /// Everything watched that has this owner, events aside.
+    pub(crate) fn owned_by(&self, uid: &str) -> Vec<&Arc<Record>> {
+        self.look(Look::owned(uid));
+        let tables = self.tables.iter().filter(|table| &*table.resource.plural != "events");
+        tables.flat_map(|table| table.snapshot.dependents(uid)).collect()
+    }
+
+    /// Asks for a table, so that it is watched.
+    pub(crate) fn need(&self, resource: GroupResource<'_>) {
+        drop(self.table(resource));
     }
 
     /// The table of a resource, or how much is known of it instead.
-    pub(crate) fn table(&self, resource: GroupResource<'_>) -> Result<&Arc<Snapshot>, Completeness> {
+    fn table(&self, resource: GroupResource<'_>) -> Result<&Watched, Completeness> {
+        self.look(Look::resource(resource));
+        if let Some(table) = self.tables.iter().find(|table| table.resource.group_resource() == resource) {
+            return Ok(table);
+        }
         if !self.catalog.serves(resource) {
             return Err(Completeness::Absent);
         }
-        let name = (resource.group.to_owned(), resource.plural.to_owned());
-        match self.tables.get(&name) {
-            Some(snapshot) => Ok(snapshot),
-            None => {
-                self.missing.borrow_mut().insert(name);
-                Err(Completeness::Loading)
-            }
-        }
+        self.missing.borrow_mut().insert((resource.group.to_owned(), resource.plural.to_owned()));
+        Err(Completeness::Loading)
+    }
+
+    /// The row of one object, when it is known.
+    pub(crate) fn record(
+        &self,
+        resource: GroupResource<'_>,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Option<&Arc<Record>> {
+        self.look(Look::named(resource, namespace, name));
+        self.table(resource).ok()?.snapshot.get(namespace, name)
     }
 
     /// The resource and, when known, the row behind a reference.
-    pub(crate) fn row(&self, reference: &ObjectRef) -> (Option<Arc<Resource>>, Option<Row>) {
+    pub(crate) fn row(&self, reference: &ObjectRef) -> (Option<Arc<Resource>>, Option<&Row>) {
         let Some(resource) = self.catalog.by_kind(reference.group(), &reference.kind) else { return (None, None) };
         let namespace = reference.namespace.as_deref().filter(|_| resource.namespaced);
-        let row = self
-            .table(resource.group_resource())
-            .ok()
-            .and_then(|table| table.get(namespace, &reference.name).map(|record| record.row.clone()));
-        (Some(Arc::clone(resource)), row)
+        let record = self.record(resource.group_resource(), namespace, &reference.name);
+        (Some(Arc::clone(resource)), record.map(|record| &record.row))
     }
 }
 
 /// The objects behind records. A body that cannot be read is our own defect; it is told, and the object counts as unknown.
-fn objects<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>, completeness: &Completeness) -> Found {
-    let mut completeness = completeness.clone();
+fn objects<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>, mut completeness: Completeness) -> Found {
     let mut objects = Vec::new();
     for record in records {
         match record.body.object() {
@@ -79,30 +140,35 @@ fn objects<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>, completeness:
 
 impl Objects for Moment<'_> {
     fn get(&self, resource: GroupResource<'_>, namespace: Option<&str>, name: &str) -> Lookup {
+        self.look(Look::named(resource, namespace, name));
         let table = match self.table(resource) {
             Ok(table) => table,
             Err(Completeness::Absent) => return Lookup::Missing,
             Err(completeness) => return Lookup::Unknown(completeness),
         };
-        match table.get(namespace, name).map(|record| record.body.object()) {
+        match table.snapshot.get(namespace, name).map(|record| record.body.object()) {
             Some(Ok(object)) => Lookup::Found(Arc::new(object)),
             Some(Err(error)) => Lookup::Unknown(Completeness::Broken(error.to_string())),
-            None if table.completeness().is_complete() => Lookup::Missing,
-            None => Lookup::Unknown(table.completeness().clone()),
+            None => match table.completeness(namespace) {
+                completeness if completeness.is_complete() => Lookup::Missing,
+                completeness => Lookup::Unknown(completeness),
+            },
         }
     }
 
     fn list(&self, resource: GroupResource<'_>, namespace: Option<&str>, selector: &LabelSelector) -> Found {
-        let table = match self.table(resource) {
-            Ok(table) => table,
-            Err(completeness) => return Found { objects: Vec::new(), completeness },
-        };
-        objects(table.selected(namespace, selector), table.completeness())
+        self.look(Look::selected(resource, namespace, selector));
+        match self.table(resource) {
+            Ok(table) => objects(table.snapshot.selected(namespace, selector), table.completeness(namespace)),
+            Err(completeness) => Found { objects: Vec::new(), completeness },
+        }
     }
 
     fn dependents(&self, resource: GroupResource<'_>, uid: &str) -> Found {
+        self.look(Look::owned(uid));
+        // What is owned lives where its owner lives, so a table of some namespaces that knows the owner knows all of it.
         match self.table(resource) {
-            Ok(table) => objects(table.dependents(uid), table.completeness()),
+            Ok(table) => objects(table.snapshot.dependents(uid), table.snapshot.completeness().clone()),
             Err(completeness) => Found { objects: Vec::new(), completeness },
         }
     }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_model::{
-    Cause, Column, Completeness, GroupResource, Object, ObjectRef, Objects, Resource, Row, Section, Status,
+    Cause, Column, Completeness, GroupResource, Instrument, Object, ObjectRef, Objects, Resource, Row, Section, Status,
 };
 use pilothouse_store::Interner;
 
-use crate::ask::Source;
-use crate::catalog::Catalog;
-use crate::cluster::{Cluster, Held};
+use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
-use crate::feed::Projector;
+use crate::feed::{Projector, worst};
+use crate::held::Held;
+use crate::isolate::{Defect, guarded};
 use crate::moment::{Moment, event_time};
 
 /// How far down the tree of owned objects is followed.
@@ -99,6 +99,14 @@ struct Current {
     object: Arc<Object>,
     completeness: Completeness,
     as_of: Option<Timestamp>,
+    /// Whether a watched table will tell of its changes.
+    watched: bool,
+}
+
+/// The view of one object, and whether watched tables will tell of changes to the object itself.
+pub(crate) struct Viewed {
+    pub(crate) view: ObjectView,
+    pub(crate) watched: bool,
 }
 
 impl Cluster {
@@ -110,15 +118,14 @@ impl Cluster {
         name: &str,
         patience: Duration,
     ) -> Result<ObjectView, AppError> {
-        self.view(resource, name, &mut Held::about(namespace), patience).await
+        Ok(self.view(resource, name, &mut Held::about(namespace), patience).await?.view)
     }
 
     /// Reads one object, once, and nothing else.
     pub async fn read(&self, resource: &Arc<Resource>, namespace: Option<&str>, name: &str) -> Result<Read, AppError> {
         let object = self.fetched(resource, namespace, name).await?;
-        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
-        let row = projector.row(&object, &mut Interner::new());
-        Ok(Read { object, row, columns: Arc::clone(projector.columns()) })
+        let (row, columns) = self.row(resource, &object)?;
+        Ok(Read { object, row, columns })
     }
 
     async fn fetched(&self, resource: &Resource, namespace: Option<&str>, name: &str) -> Result<Object, AppError> {
@@ -137,18 +144,25 @@ impl Cluster {
         patience: Duration,
     ) -> Result<(Row, Vec<Cause>, Completeness), AppError> {
         let catalog = self.wait_catalog(patience).await?;
-        let current = self.current(resource, namespace, name).await?;
-        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
-        let row = projector.row(&current.object, &mut Interner::new());
-        let instrument = self.instrument(resource.group_resource());
         let mut held = Held::about(namespace);
+        let current = self.current(resource, name, &mut held).await?;
+        let row = self.row(resource, &current.object)?.0;
+        let instrument = self.instrument(resource.group_resource());
         let (causes, completeness) = self
             .settle(&catalog, &mut held, patience, |moment| {
-                let causes = instrument.map_or_else(Vec::new, |instrument| instrument.explain(&current.object, moment));
-                (causes, crate::feed::worst(moment.tables().map(|(_, table)| table.completeness())))
+                let explain = |instrument: &dyn Instrument| instrument.explain(&current.object, moment);
+                (guarded(|| instrument.map_or_else(Vec::new, explain)), worst(moment.completeness()))
             })
             .await;
-        Ok((row, causes, completeness))
+        Ok((row, causes.map_err(|defect| defective(resource, name, &defect))?, completeness))
+    }
+
+    /// The row of an object, with its columns.
+    fn row(&self, resource: &Arc<Resource>, object: &Object) -> Result<(Row, Arc<[Column]>), AppError> {
+        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
+        let row = guarded(|| projector.row(object, &mut Interner::new()))
+            .map_err(|defect| defective(resource, object.name(), &defect))?;
+        Ok((row, Arc::clone(projector.columns())))
     }
 
     /// The events of an object and of what it owns, newest first.
@@ -169,15 +183,15 @@ impl Cluster {
         name: &str,
         held: &mut Held,
         patience: Duration,
-    ) -> Result<ObjectView, AppError> {
+    ) -> Result<Viewed, AppError> {
         let catalog = self.wait_catalog(patience).await?;
-        let current = self.current(resource, held.namespace(), name).await?;
-        let projector = Projector::new(Arc::clone(resource), self.inner.instruments);
-        let row = projector.row(&current.object, &mut Interner::new());
-        let columns = Arc::clone(projector.columns());
-        let related =
-            self.settle(&catalog, held, patience, |moment| self.related(&catalog, &current.object, moment)).await;
-        Ok(ObjectView {
+        let current = self.current(resource, name, held).await?;
+        let (row, columns) = self.row(resource, &current.object)?;
+        let related = self
+            .settle(&catalog, held, patience, |moment| guarded(|| self.related(resource, &current.object, moment)))
+            .await
+            .map_err(|defect| defective(resource, name, &defect))?;
+        let view = ObjectView {
             resource: Arc::clone(resource),
             row,
             columns,
@@ -191,22 +205,15 @@ impl Cluster {
             completeness: current.completeness,
             as_of: current.as_of,
             gone: false,
-        })
+        };
+        Ok(Viewed { view, watched: current.watched })
     }
 
     /// The object from its watched table when that knows it, else from the API server: a page about one object does not
     /// wait until all its siblings are listed.
-    async fn current(
-        &self,
-        resource: &Arc<Resource>,
-        namespace: Option<&str>,
-        name: &str,
-    ) -> Result<Current, AppError> {
-        let source = Source::Resource(Arc::clone(resource));
-        let mut table = self.table(&source, None);
-        if let (Completeness::Forbidden(_), Some(namespace)) = (table.snapshot().completeness(), namespace) {
-            table = self.table(&source, Some(vec![namespace.to_owned()]));
-        }
+    async fn current(&self, resource: &Arc<Resource>, name: &str, held: &mut Held) -> Result<Current, AppError> {
+        let table = held.table(self, resource);
+        let namespace = held.namespace();
         let snapshot = table.snapshot();
         if let Some(record) = snapshot.get(namespace, name) {
             let object = record
@@ -217,19 +224,26 @@ impl Cluster {
                 object: Arc::new(object),
                 completeness: snapshot.completeness().clone(),
                 as_of: table.as_of(),
+                watched: true,
             });
         }
         if *snapshot.completeness() == Completeness::Complete {
             return Err(not_found(resource, namespace, name));
         }
         let object = self.fetched(resource, namespace, name).await?;
-        Ok(Current { object: Arc::new(object), completeness: Completeness::Complete, as_of: Some(Timestamp::now()) })
+        Ok(Current {
+            object: Arc::new(object),
+            completeness: Completeness::Complete,
+            as_of: Some(Timestamp::now()),
+            watched: false,
+        })
     }
 
-    fn related(&self, catalog: &Catalog, object: &Object, moment: &Moment<'_>) -> Related {
-        let name = catalog.by_kind(object.group(), object.kind()).map(|resource| resource.group_resource());
-        let instrument = name.and_then(|name| self.instrument(name));
-        let dependents = self.dependents(catalog, object, moment);
+    fn related(&self, resource: &Resource, object: &Object, moment: &Moment<'_>) -> Related {
+        let instrument = self.instrument(resource.group_resource());
+        // The object itself is a part of its page, wherever it was read.
+        moment.look_at(resource.group_resource(), object.namespace(), object.name());
+        let dependents = dependents(instrument, object, moment);
         let mut events = moment.events(&object.reference());
         for dependent in &dependents {
             events.objects.extend(moment.events(&dependent.relative.reference).objects);
@@ -244,42 +258,38 @@ impl Cluster {
             events_completeness: events.completeness,
         }
     }
+}
 
-    /// What the object owns, depth first, each below its owner.
-    fn dependents(&self, catalog: &Catalog, object: &Object, moment: &Moment<'_>) -> Vec<Dependent> {
-        let linked = catalog
-            .by_kind(object.group(), object.kind())
-            .and_then(|resource| self.instrument(resource.group_resource()))
-            .map_or_else(Vec::new, |instrument| instrument.links(object));
-        for name in linked.iter().map(|link| link.target.resource()).chain(COMMONLY_OWNED.iter().copied()) {
-            // Asking is what makes a table watched; the answer comes from the loop below.
-            drop(moment.table(name));
-        }
-        let mut found = Vec::new();
-        let mut seen = HashSet::from([object.uid().to_owned()]);
-        let mut stack = vec![(object.uid().to_owned(), 0)];
-        while let Some((uid, depth)) = stack.pop() {
-            if uid.is_empty() || depth >= DEEPEST {
-                continue;
-            }
-            let mut children: Vec<_> = moment
-                .tables()
-                .filter(|(name, _)| name.1 != "events")
-                .flat_map(|(_, table)| table.dependents(&uid))
-                .map(|record| (record.row.reference(), Arc::clone(&record.row.resource), record.row.status.clone()))
-                .collect();
-            children.sort_by(|a, b| (&a.0.kind, &a.0.name).cmp(&(&b.0.kind, &b.0.name)));
-            for (reference, resource, status) in children {
-                let child = reference.uid.clone().unwrap_or_default();
-                if seen.insert(child.clone()) {
-                    let relative = Relative { reference, resource: Some(resource), status: Some(status) };
-                    found.push(Dependent { relative, depth: depth + 1 });
-                    stack.push((child, depth + 1));
-                }
-            }
-        }
-        in_tree_order(found, object.uid(), moment)
+/// What the object owns, depth first, each below its owner.
+fn dependents(instrument: Option<&dyn Instrument>, object: &Object, moment: &Moment<'_>) -> Vec<Dependent> {
+    let linked = instrument.map_or_else(Vec::new, |instrument| instrument.links(object));
+    for name in linked.iter().map(|link| link.target.resource()).chain(COMMONLY_OWNED.iter().copied()) {
+        // Asking is what makes a table watched; the answer comes from the loop below.
+        moment.need(name);
     }
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([object.uid().to_owned()]);
+    let mut stack = vec![(object.uid().to_owned(), 0)];
+    while let Some((uid, depth)) = stack.pop() {
+        if uid.is_empty() || depth >= DEEPEST {
+            continue;
+        }
+        let mut children: Vec<_> = moment
+            .owned_by(&uid)
+            .into_iter()
+            .map(|record| (record.row.reference(), Arc::clone(&record.row.resource), record.row.status.clone()))
+            .collect();
+        children.sort_by(|a, b| (&a.0.kind, &a.0.name).cmp(&(&b.0.kind, &b.0.name)));
+        for (reference, resource, status) in children {
+            let child = reference.uid.clone().unwrap_or_default();
+            if seen.insert(child.clone()) {
+                let relative = Relative { reference, resource: Some(resource), status: Some(status) };
+                found.push(Dependent { relative, depth: depth + 1 });
+                stack.push((child, depth + 1));
+            }
+        }
+    }
+    in_tree_order(found, object.uid(), moment)
 }
 
 struct Related {
@@ -307,7 +317,7 @@ fn owners(object: &Object, moment: &Moment<'_>) -> Vec<Relative> {
                 above.extend(references(&owner));
             }
         }
-        found.push(Relative { reference, resource, status: row.map(|row| row.status) });
+        found.push(Relative { reference, resource, status: row.map(|row| row.status.clone()) });
     }
     found
 }
@@ -350,6 +360,11 @@ fn in_tree_order(found: Vec<Dependent>, root: &str, moment: &Moment<'_>) -> Vec<
         stack.extend(children);
     }
     ordered
+}
+
+/// An instrument panicked over an object.
+fn defective(resource: &Resource, name: &str, defect: &Defect) -> AppError {
+    AppError::new(ErrorKind::Malformed, format!("{} \"{name}\" cannot be shown: {defect}", resource.group_resource()))
 }
 
 fn not_found(resource: &Resource, namespace: Option<&str>, name: &str) -> AppError {

@@ -1,363 +1,252 @@
-//! The derived table of workloads: each row is computed from an object and from those it links to, and computed again when
-//! any of them changes. The cost stays with what changed.
+//! The derived table of workloads: each row is computed from an object and from what its instrument looks at, and computed
+//! again when any of that changes. The cost stays with what changed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+mod input;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pilothouse_model::{
-    Completeness, GroupResource, Instrument, Link, LinkTarget, Object, Resource, Row, Str, Workload,
-};
+use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Workload};
 use pilothouse_store::{Body, Interner, Record, RowId, Snapshot, Table};
+use rustc_hash::FxHashSet;
 use tokio::time::Instant;
 
 use crate::ask::Source;
 use crate::catalog::Catalog;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Inner};
 use crate::feed::{Freshness, LiveTable, Scope, Shared, worst};
+use crate::isolate::guarded;
+use crate::looks::{Edges, Look};
 use crate::moment::{Moment, Name};
+use input::{Input, doubts};
 
 /// How long changes are gathered before rows are computed again.
 const FOLD: Duration = Duration::from_millis(100);
 
-/// Starts to derive the workloads of a cluster in a scope.
-pub(crate) fn derive(cluster: Cluster, scope: Scope) -> LiveTable {
-    let table = Table::new(Workload::columns().into());
-    let shared = Shared::new(Workload::columns().into(), table.snapshot());
-    let publisher = Arc::clone(&shared);
-    LiveTable::new(shared, async move {
-        let mut changed = cluster.inner.changed.subscribe();
-        let mut state = Derivation {
-            cluster,
-            scope,
-            table,
-            interner: Interner::new(),
-            inputs: BTreeMap::new(),
-            edges: Edges::default(),
-            catalog: None,
-        };
-        loop {
-            let began = Instant::now();
-            state.step(&publisher);
-            tokio::time::sleep_until(began + FOLD).await;
-            if changed.changed().await.is_err() {
-                return;
+/// Gives the live table of a resource.
+pub(crate) type Open<'a> = dyn FnMut(&Arc<Resource>, Scope) -> Arc<LiveTable> + 'a;
+
+/// Starts to derive the workloads of a cluster in a scope. Does not keep the cluster: the cluster keeps the table.
+pub(crate) fn derive(cluster: &Cluster, scope: Scope) -> LiveTable {
+    let state = Derivation::new(scope, cluster.inner.instruments);
+    let shared = Shared::new(Workload::columns().into(), state.table.snapshot(), None);
+    let changed = cluster.inner.changed.subscribe();
+    LiveTable::new(Arc::clone(&shared), run(state, Arc::downgrade(&cluster.inner), changed, shared))
+}
+
+async fn run(
+    mut state: Derivation,
+    cluster: Weak<Inner>,
+    mut changed: tokio::sync::watch::Receiver<u64>,
+    shared: Arc<Shared>,
+) {
+    loop {
+        let began = Instant::now();
+        let Some(inner) = cluster.upgrade() else { return };
+        let publisher = Arc::clone(&shared);
+        // Thousands of rows may have to be computed: beside the runtime, which answers questions meanwhile.
+        let stepped = tokio::task::spawn_blocking(move || {
+            let cluster = Cluster { inner };
+            if let Some(catalog) = cluster.known_catalog() {
+                let mut open =
+                    |resource: &Arc<Resource>, scope| cluster.table(&Source::Resource(Arc::clone(resource)), scope);
+                let (snapshot, freshness) = state.step(&catalog, &mut open);
+                publisher.publish(snapshot, freshness);
             }
+            state
+        });
+        state = match stepped.await {
+            Ok(state) => state,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return,
+            },
+        };
+        tokio::time::sleep_until(began + FOLD).await;
+        if changed.changed().await.is_err() {
+            return;
         }
-    })
+    }
 }
 
-/// One watched table that rows are computed from.
-struct Input {
-    table: Arc<LiveTable>,
-    resource: Arc<Resource>,
-    /// The instrument whose workloads these objects are; `None` for tables that are only looked at.
-    runs: Option<&'static dyn Instrument>,
-    seen: Option<(u64, Completeness)>,
-}
-
-struct Derivation {
-    cluster: Cluster,
+/// The table of workloads, what it is made from, and how.
+pub(crate) struct Derivation {
     scope: Scope,
+    instruments: &'static [&'static dyn Instrument],
     table: Table,
     interner: Interner,
     inputs: BTreeMap<Name, Input>,
     edges: Edges,
     catalog: Option<Arc<Catalog>>,
+    /// Rows that could not be computed, and why.
+    defects: BTreeMap<RowId, String>,
 }
 
 impl Derivation {
+    pub(crate) fn new(scope: Scope, instruments: &'static [&'static dyn Instrument]) -> Self {
+        Self {
+            scope,
+            instruments,
+            table: Table::new(Workload::columns().into()),
+            interner: Interner::new(),
+            inputs: BTreeMap::new(),
+            edges: Edges::default(),
+            catalog: None,
+            defects: BTreeMap::new(),
+        }
+    }
+
     /// Brings the table up to the present.
-    fn step(&mut self, publisher: &Shared) {
-        let Some(catalog) = self.cluster.catalog() else { return };
-        if self.catalog.as_deref() != Some(&catalog) {
-            self.follow(&catalog);
-            self.catalog = Some(Arc::clone(&catalog));
+    pub(crate) fn step(&mut self, catalog: &Arc<Catalog>, open: &mut Open<'_>) -> (Snapshot, Freshness) {
+        let mut dirty = FxHashSet::default();
+        if self.catalog.as_deref() != Some(&**catalog) {
+            self.follow(catalog, open, &mut dirty);
+            self.catalog = Some(Arc::clone(catalog));
         }
-        let mut dirty = self.dirty();
-        // What a computation looks at for the first time is watched from then on; its rows come again when it is loaded.
-        while !dirty.is_empty() {
-            let missing = self.compute(&catalog, &dirty);
-            dirty = HashSet::new();
-            for name in missing {
-                if let Some(resource) = catalog.served(GroupResource::new(&name.0, &name.1)) {
-                    self.open(Arc::clone(resource), None);
-                }
-            }
-        }
-        self.publish(publisher);
-    }
-
-    /// Watches every resource that can be a workload, and lets go of those that are served no more.
-    fn follow(&mut self, catalog: &Catalog) {
-        let gone: Vec<Name> = self
-            .inputs
-            .iter()
-            .filter(|(name, input)| {
-                catalog
-                    .served(GroupResource::new(&name.0, &name.1))
-                    .is_none_or(|now| now.version != input.resource.version)
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in gone {
-            self.inputs.remove(&name);
-            let rows: Vec<RowId> = self
-                .table
-                .snapshot()
-                .iter()
-                .filter(|record| *record.row.resource.group == *name.0 && *record.row.resource.plural == *name.1)
-                .map(|record| RowId::of(&record.row))
-                .collect();
-            for id in rows {
-                self.forget(&id);
-            }
-        }
-        for resource in catalog.listed() {
-            let runs = self.cluster.instrument(resource.group_resource());
-            if let Some(instrument) = runs.filter(|instrument| instrument.runs(resource.group_resource())) {
-                self.open(Arc::clone(resource), Some(instrument));
-            }
-        }
-    }
-
-    fn open(&mut self, resource: Arc<Resource>, runs: Option<&'static dyn Instrument>) {
-        let name = (resource.group.to_string(), resource.plural.to_string());
-        if self.inputs.contains_key(&name) {
-            return;
-        }
-        let scope = if resource.namespaced { self.scope.clone() } else { None };
-        let table = self.cluster.table(&Source::Resource(Arc::clone(&resource)), scope);
-        self.inputs.insert(name, Input { table, resource, runs, seen: None });
-    }
-
-    /// The workloads whose row may have changed since the last step.
-    fn dirty(&mut self) -> HashSet<RowId> {
-        let mut dirty = HashSet::new();
         for input in self.inputs.values_mut() {
-            let snapshot = input.table.snapshot();
-            let now = (snapshot.version(), snapshot.completeness().clone());
-            let Some(before) = input.seen.replace(now.clone()) else {
-                if input.runs.is_some() {
-                    dirty.extend(snapshot.iter().map(|record| RowId::of(&record.row)));
-                } else {
-                    // A table that has just been opened may change every row that looked for it.
-                    dirty.extend(self.edges.to_resource(&input.resource));
-                }
-                continue;
-            };
-            if before == now {
-                continue;
-            }
-            let changes = snapshot.changes_since(before.0);
-            if changes.is_none() || before.1 != now.1 {
-                dirty.extend(self.edges.to_resource(&input.resource));
-            }
-            let Some(changes) = changes else {
-                if input.runs.is_some() {
-                    dirty.extend(snapshot.iter().map(|record| RowId::of(&record.row)));
-                    dirty.extend(self.edges.of_resource(&input.resource));
-                }
-                continue;
-            };
-            for change in changes.iter().flat_map(|set| &set.changes) {
-                for record in [&change.before, &change.after].into_iter().flatten() {
-                    if input.runs.is_some() {
-                        dirty.insert(RowId::of(&record.row));
-                    }
-                    self.edges.touched(&record.row, &mut dirty);
+            input.revive(open);
+            input.advance(&self.edges, &mut dirty);
+        }
+        // What a computation looks at for the first time is watched from then on, and the computation put again: now, or
+        // when the first moment of that table wakes us.
+        while !dirty.is_empty() {
+            let missing = self.compute(catalog, &dirty);
+            dirty.clear();
+            for name in missing {
+                let Some(resource) = catalog.served(GroupResource::new(&name.0, &name.1)) else { continue };
+                if !self.open(resource, None, open).table.is_loading() {
+                    dirty.extend(self.edges.to(Look::resource(resource.group_resource())).cloned());
                 }
             }
         }
-        dirty
+        self.moment()
+    }
+
+    /// Watches every resource that can be a workload, at the version that the catalog prefers now, and lets go of those that
+    /// are served no more.
+    fn follow(&mut self, catalog: &Catalog, open: &mut Open<'_>, dirty: &mut FxHashSet<RowId>) {
+        let current = |name: &Name, input: &Input| {
+            catalog.served(GroupResource::new(&name.0, &name.1)).is_some_and(|now| *now == input.resource)
+        };
+        let outdated: Vec<Name> =
+            self.inputs.iter().filter(|(name, input)| !current(name, input)).map(|(name, _)| name.clone()).collect();
+        for name in outdated {
+            let Some(input) = self.inputs.remove(&name) else { continue };
+            dirty.extend(self.edges.to(Look::resource(input.resource.group_resource())).cloned());
+            let of_kind = |id: &&RowId| id.group == input.resource.group && id.kind == input.resource.kind;
+            let rows: Vec<RowId> = self.edges.rows().filter(of_kind).cloned().collect();
+            rows.iter().for_each(|id| self.forget(id));
+        }
+        let before = self.catalog.take();
+        for resource in catalog.listed() {
+            let name = resource.group_resource();
+            if before.as_ref().is_some_and(|before| !before.serves(name)) {
+                // Who looked for it in vain may find it now.
+                dirty.extend(self.edges.to(Look::resource(name)).cloned());
+            }
+            let instrument = self.instruments.iter().copied().find(|one| one.manifest().resources.contains(&name));
+            if let Some(instrument) = instrument.filter(|instrument| instrument.runs(name)) {
+                self.open(resource, Some(instrument), open);
+            }
+        }
+    }
+
+    fn open(&mut self, resource: &Arc<Resource>, runs: Option<&'static dyn Instrument>, open: &mut Open<'_>) -> &Input {
+        let name = (resource.group.to_string(), resource.plural.to_string());
+        let scope = if resource.namespaced { self.scope.clone() } else { None };
+        self.inputs.entry(name).or_insert_with(|| {
+            let table = open(resource, scope.clone());
+            Input::new(resource, table, scope, runs)
+        })
     }
 
     /// Computes rows again; gives the names of tables that were looked for and are not watched.
-    fn compute(&mut self, catalog: &Catalog, dirty: &HashSet<RowId>) -> Vec<Name> {
-        let tables: BTreeMap<Name, Arc<Snapshot>> =
-            self.inputs.iter().map(|(name, input)| (name.clone(), input.table.snapshot())).collect();
-        let moment = Moment::new(catalog, tables);
-        let mut missing = HashSet::new();
+    fn compute(&mut self, catalog: &Catalog, dirty: &FxHashSet<RowId>) -> BTreeSet<Name> {
+        let moment = Moment::new(catalog, self.inputs.values().map(Input::watched).collect());
         for id in dirty {
             let of_kind = |input: &&Input| input.resource.group == id.group && input.resource.kind == id.kind;
-            let Some(Input { runs: Some(instrument), resource, .. }) = self.inputs.values().find(of_kind) else {
+            let Some((instrument, input)) =
+                self.inputs.values().find(of_kind).and_then(|input| Some((input.runs?, input)))
+            else {
+                self.forget(id);
                 continue;
             };
-            let (instrument, resource) = (*instrument, Arc::clone(resource));
-            let object = moment
-                .table(resource.group_resource())
-                .ok()
-                .and_then(|table| table.get(id.namespace.as_deref(), &id.name))
-                .map(|record| record.body.object());
-            let object = match object {
-                Some(Ok(object)) => object,
-                Some(Err(error)) => {
-                    tracing::error!(workload = %id, "cannot read a stored object: {error}");
-                    continue;
-                }
-                None => {
-                    self.forget(id);
-                    continue;
-                }
-            };
-            let links = instrument.links(&object);
-            for link in &links {
-                let name = link.target.resource();
-                if catalog.serves(name) && !self.inputs.contains_key(&(name.group.to_owned(), name.plural.to_owned())) {
-                    missing.insert((name.group.to_owned(), name.plural.to_owned()));
-                }
-            }
-            self.edges.replace(id, &object, &links);
-            match instrument.workload(&object, &moment) {
-                Some(workload) => {
-                    let row = workload.into_row(resource, &object, &mut |text| self.interner.intern(text));
-                    self.table.upsert(Record { row, body: Body::none() });
-                }
-                None => {
-                    self.table.remove(id);
-                }
+            let resource = Arc::clone(&input.resource);
+            let known = input.snapshot.row(id).map(|record| record.body.object());
+            match known {
+                Some(Ok(object)) => self.compute_row(id, (instrument, resource), &object, &moment),
+                Some(Err(error)) => self.defect(id, &error.to_string()),
+                None => self.forget(id),
             }
         }
-        missing.extend(moment.missing());
-        missing.into_iter().collect()
+        moment.missing()
+    }
+
+    fn compute_row(
+        &mut self,
+        id: &RowId,
+        (instrument, resource): (&'static dyn Instrument, Arc<Resource>),
+        object: &Object,
+        moment: &Moment<'_>,
+    ) {
+        let computed = guarded(|| {
+            let workload = instrument.workload(object, moment)?;
+            Some(workload.into_row(resource, object, &mut |text| self.interner.intern(text)))
+        });
+        self.edges.replace(id, &moment.take_looks());
+        match computed {
+            Ok(row) => {
+                self.defects.remove(id);
+                match row {
+                    Some(row) => self.table.upsert(Record { row, body: Body::none() }),
+                    None => self.table.remove(id),
+                };
+            }
+            Err(defect) => self.defect(id, &defect.to_string()),
+        }
+    }
+
+    /// A row that cannot be computed stays as it was, and is told.
+    fn defect(&mut self, id: &RowId, why: &str) {
+        tracing::error!(workload = %id, "{why}");
+        self.defects.insert(id.clone(), why.to_owned());
     }
 
     fn forget(&mut self, id: &RowId) {
         self.edges.forget(id);
+        self.defects.remove(id);
         self.table.remove(id);
     }
 
-    fn publish(&mut self, publisher: &Shared) {
+    fn moment(&mut self) -> (Snapshot, Freshness) {
         let running = || self.inputs.values().filter(|input| input.runs.is_some());
-        let completeness =
-            worst(running().map(|input| input.table.snapshot().completeness().clone()).collect::<Vec<_>>().iter());
-        let mut notes = Vec::new();
-        for input in self.inputs.values() {
-            let snapshot = input.table.snapshot();
-            let told = match snapshot.completeness() {
-                Completeness::Forbidden(why) | Completeness::Broken(why) | Completeness::Stale(why) => {
-                    Some(why.clone())
-                }
-                Completeness::Complete | Completeness::Loading | Completeness::Absent => None,
-            };
-            notes.extend(told.map(|why| format!("{}: {why}", input.resource.group_resource())));
-            notes.extend(input.table.freshness().notes);
-        }
-        let completeness = match completeness {
+        let rows: Vec<Completeness> = running().map(|input| input.snapshot.completeness().clone()).collect();
+        // Rows that were computed before all is known that they look at are not final.
+        let loading = self.inputs.values().any(|input| *input.snapshot.completeness() == Completeness::Loading);
+        let completeness = match worst(rows.iter()) {
+            _ if loading => Completeness::Loading,
+            // A kind that went away since the catalog was read has no workloads.
             Completeness::Absent => Completeness::Complete,
             other => other,
         };
         self.table.set_completeness(completeness);
         self.table.commit();
-        let freshness = Freshness {
-            live: running().all(|input| input.table.freshness().live),
-            last: running().map(|input| input.table.freshness().last).min().flatten(),
-            notes,
+        // What may not be read at all says nothing about how current the rest is.
+        let read = || {
+            running().filter(|input| {
+                !matches!(input.snapshot.completeness(), Completeness::Forbidden(_) | Completeness::Absent)
+            })
         };
-        publisher.publish(self.table.snapshot(), freshness);
+        let freshness = Freshness {
+            live: self.inputs.values().all(|input| input.is_live_or_unread()),
+            last: read().map(|input| input.freshness.last).min().flatten(),
+            forbidden: running().any(|input| input.freshness.forbidden),
+            notes: doubts(self.inputs.values(), &self.defects),
+        };
+        (self.table.snapshot(), freshness)
     }
 }
 
-/// What a workload's row depends on.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Edge {
-    Named { group: Str, plural: Str, namespace: Option<Str>, name: Str },
-    Labelled { group: Str, plural: Str, namespace: Str, key: Str, value: Str },
-    Owned { uid: Str },
-}
-
-/// What one workload looks at: its edges, and the resources that they lead to.
-struct Looks {
-    edges: Vec<Edge>,
-    resources: Vec<(Str, Str)>,
-}
-
-/// From what changed to the workloads that depend on it.
-#[derive(Default)]
-struct Edges {
-    forward: HashMap<RowId, Looks>,
-    backward: HashMap<Edge, HashSet<RowId>>,
-}
-
-impl Edges {
-    fn replace(&mut self, id: &RowId, object: &Object, links: &[Link]) {
-        self.forget(id);
-        // Events hang on the object like something it owns.
-        let mut edges = vec![Edge::Owned { uid: object.uid().into() }];
-        let mut resources: Vec<(Str, Str)> = vec![("".into(), "events".into())];
-        for link in links {
-            let resource = link.target.resource();
-            let (group, plural): (Str, Str) = (resource.group.into(), resource.plural.into());
-            resources.push((Arc::clone(&group), Arc::clone(&plural)));
-            edges.push(match &link.target {
-                LinkTarget::Named { namespace, name, .. } => Edge::Named {
-                    group,
-                    plural,
-                    namespace: namespace.as_deref().map(Str::from),
-                    name: name.as_str().into(),
-                },
-                LinkTarget::Labelled { namespace, key, value, .. } => Edge::Labelled {
-                    group,
-                    plural,
-                    namespace: namespace.as_str().into(),
-                    key: key.as_str().into(),
-                    value: value.as_str().into(),
-                },
-                LinkTarget::Owned { .. } => continue,
-            });
-        }
-        for edge in &edges {
-            self.backward.entry(edge.clone()).or_default().insert(id.clone());
-        }
-        self.forward.insert(id.clone(), Looks { edges, resources });
-    }
-
-    fn forget(&mut self, id: &RowId) {
-        let Some(looks) = self.forward.remove(id) else { return };
-        for edge in looks.edges {
-            if let Some(ids) = self.backward.get_mut(&edge) {
-                ids.remove(id);
-                if ids.is_empty() {
-                    self.backward.remove(&edge);
-                }
-            }
-        }
-    }
-
-    /// The workloads that depend on an object with this row.
-    fn touched(&self, row: &Row, dirty: &mut HashSet<RowId>) {
-        let (group, plural) = (&row.resource.group, &row.resource.plural);
-        let mut add = |edge: Edge| dirty.extend(self.backward.get(&edge).into_iter().flatten().cloned());
-        add(Edge::Named {
-            group: Arc::clone(group),
-            plural: Arc::clone(plural),
-            namespace: row.namespace.clone(),
-            name: Arc::clone(&row.name),
-        });
-        for owner in &row.owners {
-            add(Edge::Owned { uid: Arc::clone(owner) });
-        }
-        if let Some(namespace) = &row.namespace {
-            for (key, value) in &row.labels {
-                add(Edge::Labelled {
-                    group: Arc::clone(group),
-                    plural: Arc::clone(plural),
-                    namespace: Arc::clone(namespace),
-                    key: Arc::clone(key),
-                    value: Arc::clone(value),
-                });
-            }
-        }
-    }
-
-    /// The workloads that look at any object of a resource.
-    fn to_resource(&self, resource: &Resource) -> Vec<RowId> {
-        let looks = |(group, plural): &(Str, Str)| *group == resource.group && *plural == resource.plural;
-        self.forward.iter().filter(|(_, seen)| seen.resources.iter().any(looks)).map(|(id, _)| id.clone()).collect()
-    }
-
-    /// The workloads that are objects of a resource.
-    fn of_resource(&self, resource: &Resource) -> Vec<RowId> {
-        self.forward.keys().filter(|id| id.group == resource.group && id.kind == resource.kind).cloned().collect()
-    }
-}
+#[cfg(test)]
+mod tests;

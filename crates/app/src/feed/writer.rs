@@ -1,0 +1,216 @@
+//! The one writer of a watched table: takes what watches tell and makes moments of it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pilothouse_cluster::{ClusterError, ErrorKind, Signal};
+use pilothouse_model::{Completeness, Object};
+use pilothouse_store::{Compressor, Interner, Record, RowId, Snapshot, Table};
+
+use super::projector::Projector;
+use super::{Freshness, worst};
+use crate::isolate::guarded;
+
+/// How many malformed objects are named one by one.
+const MOST_NAMED: usize = 10;
+
+/// One of the watches that fill a table.
+struct Part {
+    namespace: Option<String>,
+    completeness: Completeness,
+    live: bool,
+    /// Whether a list is complete and changes are followed.
+    follows: bool,
+    last: Option<Timestamp>,
+    /// What a list has brought so far, and whether it may be shown before it is complete.
+    listed: HashSet<RowId>,
+    pending: Vec<Record>,
+    first: bool,
+    malformed: Malformed,
+}
+
+/// What could not be read: the first few by name, the others by number.
+#[derive(Default)]
+struct Malformed {
+    named: Vec<String>,
+    more: usize,
+}
+
+impl Malformed {
+    fn add(&mut self, why: String) {
+        if self.named.contains(&why) {
+            return;
+        }
+        if self.named.len() < MOST_NAMED { self.named.push(why) } else { self.more += 1 }
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let more = (self.more > 0).then(|| format!("{} more objects cannot be read", self.more));
+        self.named.iter().cloned().chain(more)
+    }
+}
+
+/// The one writer of a table.
+pub(super) struct Writer {
+    projector: Projector,
+    table: Table,
+    interner: Interner,
+    compressor: Compressor,
+    parts: Vec<Part>,
+}
+
+impl Writer {
+    pub(super) fn new(projector: Projector, table: Table, namespaces: Vec<Option<String>>) -> Self {
+        let parts = namespaces
+            .into_iter()
+            .map(|namespace| Part {
+                namespace,
+                completeness: Completeness::Loading,
+                live: false,
+                follows: false,
+                last: None,
+                listed: HashSet::new(),
+                pending: Vec::new(),
+                first: true,
+                malformed: Malformed::default(),
+            })
+            .collect();
+        Self { projector, table, interner: Interner::new(), compressor: Compressor::new(), parts }
+    }
+
+    /// The record of an object; `None`, and a note, when an instrument cannot bear it.
+    fn record(&mut self, index: usize, object: &Object) -> Option<Record> {
+        let Self { projector, interner, compressor, .. } = self;
+        let made = guarded(|| Record { row: projector.row(object, interner), body: compressor.compress(object) });
+        made.map_err(|defect| self.malformed(index, format!("{} cannot be shown: {defect}", object.reference()))).ok()
+    }
+
+    fn malformed(&mut self, index: usize, why: String) {
+        tracing::warn!("{why}");
+        self.parts[index].malformed.add(why);
+    }
+
+    pub(super) fn take(&mut self, index: usize, signal: Signal) {
+        match signal {
+            Signal::Listing { first } => {
+                let part = &mut self.parts[index];
+                part.first = first;
+                part.follows = false;
+                part.listed.clear();
+                part.pending.clear();
+                part.malformed = Malformed::default();
+            }
+            Signal::Page { objects, malformed, remaining: _ } => self.page(index, &objects, malformed),
+            Signal::Listed => self.listed(index),
+            Signal::Applied(object) => {
+                if let Some(record) = self.record(index, &object) {
+                    self.table.upsert(record);
+                }
+                self.alive(index);
+            }
+            Signal::Deleted(object) => {
+                self.table.remove(&self.projector.id(&object));
+                self.alive(index);
+            }
+            Signal::Malformed(why) => self.malformed(index, why),
+            Signal::Fresh => self.alive(index),
+            Signal::Trouble { error, retry_in: _ } => {
+                self.trouble(index, &error);
+                if self.parts[index].completeness == Completeness::Absent {
+                    // The resource itself is gone, and its objects with it.
+                    self.keep_only(index, &HashSet::new());
+                }
+            }
+        }
+    }
+
+    fn page(&mut self, index: usize, objects: &[Object], malformed: Vec<String>) {
+        malformed.into_iter().for_each(|why| self.malformed(index, why));
+        for object in objects {
+            let record = self.record(index, object);
+            let part = &mut self.parts[index];
+            // What cannot be shown in its new version stays as it was.
+            part.listed.insert(self.projector.id(object));
+            match record {
+                // A first list shows while it loads; a later one only when it is whole.
+                Some(record) if part.first => {
+                    self.table.upsert(record);
+                }
+                Some(record) => part.pending.push(record),
+                None => {}
+            }
+        }
+    }
+
+    /// A list is complete: exactly what it held is true.
+    fn listed(&mut self, index: usize) {
+        let part = &mut self.parts[index];
+        let listed = std::mem::take(&mut part.listed);
+        for record in std::mem::take(&mut part.pending) {
+            self.table.upsert(record);
+        }
+        self.keep_only(index, &listed);
+        let part = &mut self.parts[index];
+        part.first = false;
+        part.follows = true;
+        part.completeness = Completeness::Complete;
+        self.alive(index);
+    }
+
+    /// Takes out the rows of one part that are not among these.
+    fn keep_only(&mut self, index: usize, listed: &HashSet<RowId>) {
+        let namespace = self.parts[index].namespace.clone();
+        // What was written since the last moment counts too; readers see none of it before `publish`.
+        self.table.commit();
+        let gone: Vec<RowId> = self
+            .table
+            .snapshot()
+            .iter()
+            .filter(|record| namespace.is_none() || record.row.namespace.as_deref() == namespace.as_deref())
+            .map(|record| RowId::of(&record.row))
+            .filter(|id| !listed.contains(id))
+            .collect();
+        for id in gone {
+            self.table.remove(&id);
+        }
+    }
+
+    fn alive(&mut self, index: usize) {
+        let part = &mut self.parts[index];
+        part.live = true;
+        part.last = Some(Timestamp::now());
+        if matches!(part.completeness, Completeness::Stale(_)) {
+            part.completeness = Completeness::Complete;
+        }
+    }
+
+    fn trouble(&mut self, index: usize, error: &ClusterError) {
+        let part = &mut self.parts[index];
+        let message = error.to_string();
+        let kind = error.kind();
+        part.live = false;
+        part.completeness = match kind {
+            // What may be listed but not watched is read again now and then.
+            ErrorKind::Forbidden if part.follows => Completeness::Stale(message),
+            ErrorKind::Forbidden => Completeness::Forbidden(message),
+            ErrorKind::NotFound => Completeness::Absent,
+            _ if part.last.is_some() => Completeness::Stale(message),
+            _ => Completeness::Broken(message),
+        };
+    }
+
+    /// Everything taken in so far as a new moment.
+    pub(super) fn moment(&mut self) -> (Snapshot, Freshness) {
+        let completeness = worst(self.parts.iter().map(|part| &part.completeness));
+        self.table.set_completeness(completeness);
+        self.table.commit();
+        let freshness = Freshness {
+            live: self.parts.iter().all(|part| part.live),
+            last: self.parts.iter().map(|part| part.last).min().flatten(),
+            forbidden: self.parts.iter().any(|part| matches!(part.completeness, Completeness::Forbidden(_))),
+            notes: self.parts.iter().flat_map(|part| part.malformed.notes()).collect::<Arc<[_]>>(),
+        };
+        (self.table.snapshot(), freshness)
+    }
+}

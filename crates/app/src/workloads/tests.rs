@@ -1,0 +1,1 @@
+//! The derived table against one that is computed anew each time.
