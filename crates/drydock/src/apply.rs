@@ -26,8 +26,10 @@ pub(crate) fn configuration(asked: &Asked) -> Result<Value, Failure> {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     drop_nulls(&mut config);
-    if config.get("metadata").is_none() {
-        config["metadata"] = json!({});
+    match config.get("metadata") {
+        None => config["metadata"] = json!({}),
+        Some(Value::Object(_)) => {}
+        Some(_) => return Err(Failure::bad_request("metadata is not an object")),
     }
     // The path names the object.
     if config.text("/metadata/name").is_none() {

@@ -5,8 +5,10 @@ pub(crate) mod query;
 pub(crate) mod reply;
 mod route;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -23,10 +25,15 @@ pub(crate) use route::{ResourcePath, Route};
 pub(crate) async fn answer(api: Arc<Api>, request: Request<Incoming>) -> Response<Body> {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let answered = respond(&api, request).await;
+    let answered = AssertUnwindSafe(respond(&api, request)).catch_unwind().await;
     match answered {
-        Ok(response) => response,
-        Err(failure) => {
+        Ok(Ok(response)) => response,
+        // A bug of ours must not look like a broken connection. Storage is consistent after each of its steps.
+        Err(_) => {
+            tracing::error!(%method, path, "answering a request panicked");
+            reply::failure(&Failure::internal("the embedded cluster could not answer this request"))
+        }
+        Ok(Err(failure)) => {
             tracing::debug!(%method, path, code = failure.code.as_u16(), message = failure.message, "refused");
             reply::failure(&failure)
         }
@@ -57,7 +64,7 @@ async fn respond(api: &Arc<Api>, request: Request<Incoming>) -> Result<Response<
             };
             let accepted = Negotiated::from(request.headers())?;
             let (parts, incoming) = request.into_parts();
-            let bytes = body::read(&parts.headers, incoming).await?;
+            let bytes = body::read(incoming).await?;
             let asked =
                 Asked { method: parts.method, query, headers: parts.headers, bytes, user, accepted, served, target };
             api::dispatch(api, asked).await

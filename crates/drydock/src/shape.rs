@@ -1,6 +1,7 @@
 //! What the built-in kinds look like: their fields and types, read from a table beside this file. It serves the reading of
 //! protobuf bodies and the OpenAPI documents.
 
+mod check;
 mod wire;
 
 use std::collections::HashMap;
@@ -8,7 +9,10 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use check::check;
 pub(crate) use wire::decode;
+
+use crate::fields::lists;
 
 const TABLE: &str = include_str!("shape/fields.txt");
 
@@ -133,13 +137,25 @@ pub(crate) fn schema(name: &str, rename: &impl Fn(&str) -> String, reference: &s
     for field in fields(name).into_iter().flatten() {
         if let (true, Type::Message(inner)) = (field.inline, field.kind) {
             for field in fields(inner).into_iter().flatten() {
-                properties.insert(field.name.to_owned(), property(field, rename, reference));
+                properties.insert(field.name.to_owned(), described(inner, field, rename, reference));
             }
         } else {
-            properties.insert(field.name.to_owned(), property(field, rename, reference));
+            properties.insert(field.name.to_owned(), described(name, field, rename, reference));
         }
     }
     json!({ "type": "object", "properties": properties })
+}
+
+/// A field's schema, and how its list merges.
+fn described(owner: &str, field: &Field, rename: &impl Fn(&str) -> String, reference: &str) -> Value {
+    let mut property = property(field, rename, reference);
+    if let (Many::List, Some(key)) = (field.many, lists::strategy(owner, field.name)) {
+        property["x-kubernetes-patch-strategy"] = json!("merge");
+        if !key.is_empty() {
+            property["x-kubernetes-patch-merge-key"] = json!(key);
+        }
+    }
+    property
 }
 
 fn property(field: &Field, rename: &impl Fn(&str) -> String, reference: &str) -> Value {

@@ -125,6 +125,7 @@ pub(crate) fn insert(
     intent: &Intent,
 ) -> Result<Arc<Stored>, Failure> {
     prepare::check_type(served, &value)?;
+    prepare::check_form(served, &present::to_stored(served, value.clone()))?;
     let generated = prepare::name(served, namespace, &mut value)?;
     let mut value = prepare::fresh(served, value)?;
     defaults::fill(served, &mut value);
@@ -219,7 +220,9 @@ pub(crate) fn change_at(
     };
     let edited = edit(&present::in_version(served, &current.value))?;
     prepare::check_identity(served, name, &current.value, &edited)?;
-    let mut value = prepare::merged(served, &current.value, present::to_stored(served, edited), intent.subresource);
+    let edited = present::to_stored(served, edited);
+    prepare::check_form(served, &edited)?;
+    let mut value = prepare::merged(served, &current.value, edited, intent.subresource);
     defaults::fill(served, &mut value);
     let mut problems = validate::object(served, &value, Some(&current.value));
     if &*served.collection == CRD_COLLECTION && problems.is_empty() {

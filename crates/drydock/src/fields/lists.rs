@@ -53,6 +53,23 @@ const MAPS: &[(&str, &str, &[&str])] = &[
 /// itself; nothing is listed for them here.
 const SETS: &[(&str, &str)] = &[("metadata", "finalizers")];
 
+/// How a list of a built-in type merges, for clients that make strategic merge patches: the key of its items, empty for
+/// a set; `None` when it is replaced as a whole. `owner` is the type that has the field, as `core.PodSpec`.
+pub(crate) fn strategy(owner: &str, field: &str) -> Option<&'static str> {
+    if SETS.iter().any(|(_, name)| *name == field) && owner == "meta.ObjectMeta" {
+        return Some("");
+    }
+    let is_in = |within: &str| match within {
+        "*" => true,
+        "spec" => owner.ends_with("Spec"),
+        "status" => owner.ends_with("Status"),
+        "" => owner == "core.ServiceAccount",
+        _ => owner.ends_with("Container"),
+    };
+    let found = MAPS.iter().find(|(within, name, _)| *name == field && is_in(within));
+    found.and_then(|(_, _, keys)| keys.first().copied())
+}
+
 impl<'a> Lists<'a> {
     /// Those of a resource: by its schema, or the built-in table.
     pub(crate) fn of(served: &'a Served) -> Self {

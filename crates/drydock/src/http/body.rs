@@ -1,8 +1,8 @@
 //! Bodies of requests: how large, in which format.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
 
@@ -12,17 +12,24 @@ use crate::shape;
 /// As large as the real server takes them.
 const LIMIT: usize = 3 * 1024 * 1024;
 
+/// How much of a body that is too large is read all the same, so that its sender gets to read the answer.
+const PATIENCE: usize = 32 * 1024 * 1024;
+
 /// The whole body.
-pub(crate) async fn read(headers: &HeaderMap, incoming: Incoming) -> Result<Bytes, Failure> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if told.is_some_and(|length| length > LIMIT) {
-        return Err(Failure::too_large(LIMIT));
+pub(crate) async fn read(mut incoming: Incoming) -> Result<Bytes, Failure> {
+    let mut bytes = BytesMut::new();
+    let mut length = 0_usize;
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| Failure::bad_request(format!("the body could not be read: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= LIMIT {
+            bytes.extend_from_slice(&data);
+        } else if length > PATIENCE {
+            break;
+        }
     }
-    match Limited::new(incoming, LIMIT).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(LIMIT)),
-        Err(error) => Err(Failure::bad_request(format!("the body could not be read: {error}"))),
-    }
+    if length > LIMIT { Err(Failure::too_large(LIMIT)) } else { Ok(bytes.freeze()) }
 }
 
 /// `application/json` without its parameters; empty when there is none.

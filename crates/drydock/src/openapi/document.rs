@@ -42,7 +42,13 @@ fn schema(served: &Served, reference: &str) -> Value {
         (None, Some(name)) => shape::schema(name, &type_name, reference),
         (None, None) => json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true }),
     };
-    if schema.get("properties").is_none() {
+    // A schema without properties allows everything; with some, clients of version 2 refuse the others.
+    let open = schema.get("properties").is_none();
+    if open && reference == DEFINITIONS {
+        schema["x-kubernetes-group-version-kind"] = json!([gvk(served)]);
+        return schema;
+    }
+    if open {
         schema["properties"] = json!({});
     }
     if schema.get("description").is_none() {

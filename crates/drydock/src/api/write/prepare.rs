@@ -8,6 +8,7 @@ use crate::failure::{Failure, FieldProblem};
 use crate::present;
 use crate::random;
 use crate::registry::Served;
+use crate::shape;
 
 /// The body must be of the kind and version that the path says; where it does not say, the path decides.
 pub(super) fn check_type(served: &Served, value: &Value) -> Result<(), Failure> {
@@ -32,6 +33,29 @@ pub(super) fn check_type(served: &Served, value: &Value) -> Result<(), Failure> 
     match value.get("metadata") {
         None | Some(Value::Object(_)) => Ok(()),
         Some(_) => Err(Failure::bad_request("metadata is not an object")),
+    }
+}
+
+/// The object, in its stored version, must have its kind's form; of custom resources only the metadata has one here, the
+/// rest is their schema's.
+pub(super) fn check_form(served: &Served, value: &Value) -> Result<(), Failure> {
+    let known = shape::name_of(&served.resource.group, &served.resource.kind).filter(|_| !served.custom);
+    let wrong = match known {
+        // Stored events are those of the core group.
+        Some(_) if served.is("events.k8s.io", "events") => shape::check("core.Event", value, ""),
+        Some(name) => shape::check(name, value, ""),
+        None => shape::check("meta.ObjectMeta", &value["metadata"], "metadata").or_else(|| {
+            let parts = ["spec", "status"].into_iter().filter(|_| !served.custom);
+            let odd = |part: &&str| value.get(*part).is_some_and(|inner| !inner.is_object() && !inner.is_null());
+            parts.into_iter().find(odd).map(|part| format!("json: {part} is not an object"))
+        }),
+    };
+    match wrong {
+        None => Ok(()),
+        Some(why) => {
+            let (kind, version) = (&served.resource.kind, &served.resource.version);
+            Err(Failure::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}")))
+        }
     }
 }
 
