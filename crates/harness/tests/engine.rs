@@ -145,11 +145,7 @@ async fn who_may_read_one_namespace_sees_that_namespace_and_is_told_about_the_re
     let cluster = connect(&embedded, "ada").await;
     let config_maps = source(&cluster, "", "configmaps");
     let all = cluster.list_settled(&config_maps, &Ask::default(), PATIENCE).await.unwrap();
-    assert!(
-        matches!(&all.completeness, Completeness::Forbidden(why) if why.contains("ada")),
-        "{:?}",
-        all.completeness
-    );
+    assert!(matches!(&all.completeness, Completeness::Forbidden(why) if why.contains("ada")), "{:?}", all.completeness);
     assert_eq!(all.total, 0);
 
     for ask in [
