@@ -1,59 +1,78 @@
 //! The story on the embedded server: every state that it promises comes to pass, and it ends when told.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pilothouse_drydock::story::{Credential, Story, StoryOptions, Target};
 use pilothouse_drydock::{Options, Server};
 use pilothouse_model::Read;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-struct Client {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-}
+use client::{Client, path_of};
 
-impl Client {
-    fn of(server: &Server) -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(server.certificate_authority().as_bytes()) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
-        Self { http, url: server.url(), token: server.token("admin").unwrap().to_owned() }
+/// Just enough of a client, apart so that the lints know it for test code.
+#[cfg(test)]
+mod client {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use pilothouse_drydock::Server;
+    use pilothouse_model::Read;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    use serde_json::Value;
+
+    /// Where the API serves an object of a collection.
+    pub(super) fn path_of(collection: &str, object: &Value) -> String {
+        let (root, plural) = collection.rsplit_once('/').unwrap();
+        let (namespace, name) = (object.text("/metadata/namespace").unwrap(), object.text("/metadata/name").unwrap());
+        format!("{root}/namespaces/{namespace}/{plural}/{name}")
     }
 
-    async fn list(&self, path: &str) -> Vec<Value> {
-        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer.items("/items").to_vec()
+    pub(super) struct Client {
+        http: reqwest::Client,
+        url: String,
+        token: String,
     }
 
-    async fn merge(&self, path: &str, patch: &Value) {
-        let request = self.http.patch(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let request = request.header("content-type", "application/merge-patch+json").body(patch.to_string());
-        request.send().await.unwrap().error_for_status().unwrap();
-    }
-
-    /// Asks until some object of the list is as wanted; that object.
-    async fn until(&self, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(90);
-        loop {
-            let all = self.list(path).await;
-            if let Some(found) = all.iter().find(|object| wanted(object)) {
-                return found.clone();
+    impl Client {
+        pub(super) fn of(server: &Server) -> Self {
+            let mut roots = rustls::RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(server.certificate_authority().as_bytes()) {
+                roots.add(certificate.unwrap()).unwrap();
             }
-            assert!(Instant::now() < deadline, "{path}: none of {} is {what}", all.len());
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let tls = rustls::ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
+            Self { http, url: server.url(), token: server.token("admin").unwrap().to_owned() }
+        }
+
+        pub(super) async fn list(&self, path: &str) -> Vec<Value> {
+            let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
+            let answer: Value = request.send().await.unwrap().json().await.unwrap();
+            answer.items("/items").to_vec()
+        }
+
+        pub(super) async fn merge(&self, path: &str, patch: &Value) {
+            let request = self.http.patch(format!("{}{path}", self.url)).bearer_auth(&self.token);
+            let request = request.header("content-type", "application/merge-patch+json").body(patch.to_string());
+            request.send().await.unwrap().error_for_status().unwrap();
+        }
+
+        /// Asks until some object of the list is as wanted; that object.
+        pub(super) async fn until(&self, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+            let deadline = Instant::now() + Duration::from_secs(90);
+            loop {
+                let all = self.list(path).await;
+                if let Some(found) = all.iter().find(|object| wanted(object)) {
+                    return found.clone();
+                }
+                assert!(Instant::now() < deadline, "{path}: none of {} is {what}", all.len());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
         }
     }
 }
@@ -63,12 +82,6 @@ fn is(object: &Value, kind: &str) -> bool {
         .items("/status/conditions")
         .iter()
         .any(|one| one.text("/type") == Some(kind) && one.text("/status") == Some("True"))
-}
-
-fn path_of(collection: &str, object: &Value) -> String {
-    let (root, plural) = collection.rsplit_once('/').unwrap();
-    let (namespace, name) = (object.text("/metadata/namespace").unwrap(), object.text("/metadata/name").unwrap());
-    format!("{root}/namespaces/{namespace}/{plural}/{name}")
 }
 
 const PODS: &str = "/api/v1/pods";

@@ -64,8 +64,13 @@ impl Actor for Experiments {
     }
 }
 
-/// Over, and not resumed by a greater number of trials.
+/// Over with all of its trials, and not resumed by a greater number of them.
 fn is_over(experiment: &Value, maximum: i64) -> bool {
+    let lingers =
+        ["/status/trialsRunning", "/status/trialsPending"].iter().any(|part| experiment.integer(part) > Some(0));
+    if lingers {
+        return false;
+    }
     if super::condition_is(experiment, "Failed", "True") {
         return true;
     }

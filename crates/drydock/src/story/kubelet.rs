@@ -41,7 +41,8 @@ impl Actor for Kubelet {
         let Some(pod) = stage.mirror.get(Kind::Pod, &key.1.0, &key.1.1) else { return Ok(Next::Change) };
         let Some(node) = pod.text("/spec/nodeName") else { return Ok(Next::Change) };
         match stage.mirror.get(Kind::Node, "", node) {
-            Some(node) if super::node::is_lost(&node) => return Ok(Next::Change),
+            // Other nodes have kubelets of their own.
+            Some(node) if super::node::is_lost(&node) || !super::node::is_ours(&node) => return Ok(Next::Change),
             Some(_) => {}
             None => return Ok(Next::Change),
         }

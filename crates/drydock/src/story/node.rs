@@ -19,6 +19,9 @@ const TOLERATED: f64 = 25.0;
 /// Story seconds until they are removed by force.
 const FORCED: f64 = 90.0;
 
+/// Label of the story's nodes: the pool they belong to.
+pub(super) const POOL: &str = "platform.example.com/pool";
+
 const REPORTS: [(&str, &str, &str); 4] = [
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -29,6 +32,11 @@ const REPORTS: [(&str, &str, &str); 4] = [
 /// Whether the machine behind a node is lost.
 pub(super) fn is_lost(node: &Value) -> bool {
     super::annotation(node, LOST).is_some()
+}
+
+/// Whether a node is the story's own: it plays no kubelet on others.
+pub(super) fn is_ours(node: &Value) -> bool {
+    super::label(node, POOL).is_some()
 }
 
 /// Plays the nodes and their lifecycle controller.
@@ -46,6 +54,9 @@ impl Actor for Nodes {
 
     async fn act(&mut self, stage: &Stage, key: &Key) -> Result<Next, ApiError> {
         let Some(node) = stage.mirror.get(Kind::Node, "", &key.1.1) else { return Ok(Next::Change) };
+        if !is_ours(&node) {
+            return Ok(Next::Change);
+        }
         let lost = is_lost(&node);
         report(stage, &node, lost).await?;
         taint(stage, &node, lost).await?;

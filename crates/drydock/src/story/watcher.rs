@@ -15,14 +15,17 @@ use super::mirror::Mirror;
 /// Lists and watches one kind until the story ends.
 pub(super) async fn keep(api: Api, mirror: Mirror, kind: Kind, end: CancellationToken) {
     let work = async {
+        let mut failures = 0_u32;
         loop {
+            let began = tokio::time::Instant::now();
             let pause = match follow(&api, &mirror, kind).await {
                 Ok(()) => Duration::ZERO,
                 // The definition of a kind may have been made a moment ago.
                 Err(error) if error.is_missing() => Duration::from_millis(300),
                 Err(error) => {
+                    failures = if began.elapsed() > Duration::from_secs(60) { 1 } else { failures + 1 };
                     tracing::warn!(kind = kind.place().plural, %error, "the story lost sight of a kind");
-                    Duration::from_secs(1)
+                    Duration::from_secs(1 << failures.min(5))
                 }
             };
             tokio::time::sleep(pause).await;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::clock::stamp;
 use super::super::kubelet::status::host_address;
+use super::super::node::POOL;
 
 /// One pool of equal machines.
 struct Pool {
@@ -76,7 +77,7 @@ fn node(pool: &Pool, number: usize) -> Value {
     let mut labels = json!({
         "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", role: "",
         "node.kubernetes.io/instance-type": pool.machine, "topology.kubernetes.io/region": "eu-central-1",
-        "topology.kubernetes.io/zone": zone, "platform.example.com/pool": pool.prefix,
+        "topology.kubernetes.io/zone": zone, POOL: pool.prefix,
     });
     let whole = |reserved: bool| {
         let memory = if reserved { pool.memory_gib - pool.memory_gib / 16 } else { pool.memory_gib };
