@@ -10,6 +10,9 @@ use crate::arguments::DemoArguments;
 use crate::failure::Failure;
 use crate::serve::{console, stopped};
 
+/// How many changes of each collection the demo remembers: enough for a watch that was cut, little enough that a demo left
+/// open for a day stays small.
+const HISTORY: usize = 1_000;
 /// The user that the console and the story are.
 const ADMIN: &str = "admin";
 
@@ -17,7 +20,8 @@ const ADMIN: &str = "admin";
 pub(crate) async fn run(options: &DemoArguments) -> Result<(), Failure> {
     let stop = stopped();
     let people = vec![User::new(VIEWER, &[]), User::new(TEAM_MEMBER, &[])];
-    let server = Server::start(Options { users: people, ..Options::default() }).await.map_err(other)?;
+    let server =
+        Server::start(Options { users: people, history: HISTORY, ..Options::default() }).await.map_err(other)?;
     let kubeconfig = Kubeconfig::write(options.kubeconfig_out.as_deref(), &server.kubeconfig(ADMIN).map_err(other)?)?;
     let contexts = Contexts::load(Some(kubeconfig.path.clone()), None)?;
     let target = Target {
