@@ -1,6 +1,7 @@
 //! The engine: every cluster of the kubeconfig, each opened when first asked for.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -20,6 +21,7 @@ struct Inner {
     contexts: Contexts,
     instruments: &'static [&'static dyn Instrument],
     open: Mutex<HashMap<ClusterId, Cluster>>,
+    closing: AtomicBool,
 }
 
 /// One cluster as the list of clusters shows it.
@@ -38,7 +40,12 @@ pub struct ClusterView {
 impl Engine {
     /// An engine over these contexts, with every instrument. Nothing is connected yet.
     pub fn new(contexts: Contexts) -> Self {
-        let inner = Inner { contexts, instruments: pilothouse_instruments::all(), open: Mutex::default() };
+        let inner = Inner {
+            contexts,
+            instruments: pilothouse_instruments::all(),
+            open: Mutex::default(),
+            closing: AtomicBool::new(false),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -71,6 +78,9 @@ impl Engine {
                 .hint(format!("the kubeconfig has {}", names.join(", "))));
         }
         let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.inner.closing.load(Ordering::Acquire) {
+            return Err(AppError::new(ErrorKind::Unavailable, "Pilothouse is shutting down"));
+        }
         let id = ClusterId::new(name);
         if let Some(cluster) = open.get(&id) {
             return Ok(cluster.clone());
@@ -92,9 +102,13 @@ impl Engine {
         Timestamp::now()
     }
 
-    /// Ends every watch.
+    /// Ends every watch and every window; nothing is opened after it.
     pub fn shutdown(&self) {
-        let open = std::mem::take(&mut *self.inner.open.lock().unwrap_or_else(PoisonError::into_inner));
+        let open = {
+            let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+            self.inner.closing.store(true, Ordering::Release);
+            std::mem::take(&mut *open)
+        };
         for cluster in open.values() {
             cluster.close();
         }

@@ -30,9 +30,14 @@ impl Look {
         Self::new((1_u8, resource.group, resource.plural, namespace, name))
     }
 
-    /// At the objects of any resource that have this owner, and at the events about it.
-    pub(crate) fn owned(uid: &str) -> Self {
-        Self::new((2_u8, uid))
+    /// At the objects of a resource that have this owner; events are owned by what they are about.
+    pub(crate) fn owned(resource: GroupResource<'_>, uid: &str) -> Self {
+        Self::new((2_u8, resource.group, resource.plural, uid))
+    }
+
+    /// At the objects of any resource that have this owner.
+    pub(crate) fn kin(uid: &str) -> Self {
+        Self::new((5_u8, uid))
     }
 
     /// At the objects that a selector selects, in one namespace or in all. Kept by one equality where the selector has one.
@@ -60,7 +65,10 @@ impl Look {
         let resource = row.resource.group_resource();
         let namespace = row.namespace.as_deref();
         tell(Self::named(resource, namespace, &row.name));
-        row.owners.iter().for_each(|owner| tell(Self::owned(owner)));
+        for owner in &row.owners {
+            tell(Self::owned(resource, owner));
+            tell(Self::kin(owner));
+        }
         let places = [None, namespace];
         for place in &places[..1 + usize::from(namespace.is_some())] {
             tell(Self::within(resource, *place));
@@ -184,8 +192,11 @@ mod tests {
             (Look::named(PODS, Some("b"), "web"), false),
             (Look::named(PODS, None, "web"), false),
             (Look::named(GroupResource::new("metrics.k8s.io", "pods"), Some("a"), "web"), false),
-            (Look::owned("uid-1"), true),
-            (Look::owned("uid-2"), false),
+            (Look::owned(PODS, "uid-1"), true),
+            (Look::owned(PODS, "uid-2"), false),
+            (Look::owned(GroupResource::new("", "events"), "uid-1"), false),
+            (Look::kin("uid-1"), true),
+            (Look::kin("uid-2"), false),
             (Look::selected(PODS, Some("a"), &selector("app=x")), true),
             (Look::selected(PODS, None, &selector("app=x")), true),
             (Look::selected(PODS, Some("a"), &selector("tier notin (cpu),app=x")), true),
@@ -213,7 +224,7 @@ mod tests {
         let (first, second) = (RowId::of(&one), RowId::of(&other));
         let looks = |uids: &[&str]| {
             let mut looks = Looks::default();
-            uids.iter().for_each(|uid| looks.add(Look::owned(uid)));
+            uids.iter().for_each(|uid| looks.add(Look::kin(uid)));
             looks
         };
         let touched = |edges: &Edges, row: &Row| {

@@ -83,7 +83,7 @@ impl<'a> Moment<'a> {
 
     /// Everything watched that has this owner, events aside.
     pub(crate) fn owned_by(&self, uid: &str) -> Vec<&Arc<Record>> {
-        self.look(Look::owned(uid));
+        self.look(Look::kin(uid));
         let tables = self.tables.iter().filter(|table| &*table.resource.plural != "events");
         tables.flat_map(|table| table.snapshot.dependents(uid)).collect()
     }
@@ -165,7 +165,7 @@ impl Objects for Moment<'_> {
     }
 
     fn dependents(&self, resource: GroupResource<'_>, uid: &str) -> Found {
-        self.look(Look::owned(uid));
+        self.look(Look::owned(resource, uid));
         // What is owned lives where its owner lives, so a table of some namespaces that knows the owner knows all of it.
         match self.table(resource) {
             Ok(table) => objects(table.snapshot.dependents(uid), table.snapshot.completeness().clone()),

@@ -108,14 +108,14 @@ impl Derivation {
             input.revive(open);
             input.advance(&self.edges, &mut dirty);
         }
-        // What a computation looks at for the first time is watched from then on, and the computation put again: now, or
-        // when the first moment of that table wakes us.
+        // What a computation looks at for the first time is watched from then on, and the computation put again, unless
+        // nothing is known there yet.
         while !dirty.is_empty() {
             let missing = self.compute(catalog, &dirty);
             dirty.clear();
             for name in missing {
                 let Some(resource) = catalog.served(GroupResource::new(&name.0, &name.1)) else { continue };
-                if !self.open(resource, None, open).table.is_loading() {
+                if !self.open(resource, None, open).is_blank() {
                     dirty.extend(self.edges.to(Look::resource(resource.group_resource())).cloned());
                 }
             }

@@ -41,6 +41,11 @@ impl Input {
         Self { table, resource: Arc::clone(resource), scope, runs, snapshot, freshness, seen: runs.is_none() }
     }
 
+    /// Whether nothing at all is known of it yet.
+    pub(super) fn is_blank(&self) -> bool {
+        self.snapshot.is_empty() && *self.snapshot.completeness() == Completeness::Loading
+    }
+
     /// Turns to a new table when the present one is not kept up to date any more.
     pub(super) fn revive(&mut self, open: &mut Open<'_>) {
         if self.table.is_dead() {

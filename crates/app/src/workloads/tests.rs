@@ -1,1 +1,399 @@
 //! The derived table against one that is computed anew each time.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+
+use pilothouse_cluster::Discovery;
+use pilothouse_model::{
+    Action, Cause, Column, LabelSelector, Link, Lookup, Manifest, ObjectRef, Objects, Page, Projection, Read, Section,
+    State, Status,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::feed::Projector;
+
+const RUNS: GroupResource<'static> = GroupResource::new("lab.test", "runs");
+const SETS: GroupResource<'static> = GroupResource::new("lab.test", "sets");
+const PODS: GroupResource<'static> = GroupResource::new("", "pods");
+const EVENTS: GroupResource<'static> = GroupResource::new("", "events");
+const PLANS: GroupResource<'static> = GroupResource::new("lab.test", "plans");
+
+/// Looks at everything in every way, and says of each row all that it saw. Announces no links.
+struct Nosy;
+
+static MANIFEST: Manifest = Manifest { id: "nosy", title: "Nosy", resources: &[RUNS, SETS, PODS, PLANS], places: &[] };
+static NOSY: [&dyn Instrument; 1] = [&Nosy];
+
+fn words(found: &pilothouse_model::Found) -> String {
+    let objects: Vec<_> =
+        found.objects.iter().map(|object| format!("{}@{}", object.name(), object.resource_version())).collect();
+    format!("{} {:?}", objects.join(","), found.completeness)
+}
+
+impl Instrument for Nosy {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+    fn columns(&self, _: &Resource) -> Option<Vec<Column>> {
+        Some(Vec::new())
+    }
+    fn project(&self, _: &Resource, _: &Object) -> Projection {
+        Projection { status: Status::none(), cells: Vec::new() }
+    }
+    fn links(&self, _: &Object) -> Vec<Link> {
+        Vec::new()
+    }
+    fn runs(&self, resource: GroupResource<'_>) -> bool {
+        resource == RUNS || resource == SETS
+    }
+    fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
+        let (namespace, name) = (object.namespace(), object.name());
+        if object.label("hidden").is_some() {
+            return None;
+        }
+        if object.label("bad").is_some() {
+            // As a panic, without words on the terminal.
+            std::panic::resume_unwind(Box::new("this one is too much"));
+        }
+        let mut seen = vec![object.resource_version().to_owned()];
+        match object.kind() {
+            "Run" => {
+                let selector: LabelSelector = format!("run={name},!old").parse().unwrap();
+                let pods = objects.list(PODS, namespace, &selector);
+                for pod in &pods.objects {
+                    // Of a child's events no link could tell.
+                    seen.push(words(&objects.events(&pod.reference())));
+                }
+                seen.push(words(&pods));
+                match objects.get(PLANS, None, object.text("/spec/plan").unwrap_or("none")) {
+                    Lookup::Found(plan) => seen.push(plan.resource_version().to_owned()),
+                    other => seen.push(format!("{other:?}")),
+                }
+            }
+            _ => {
+                seen.push(words(&objects.dependents(PODS, object.uid())));
+                seen.push(words(&objects.list(RUNS, None, &LabelSelector::equals("set", name))));
+                seen.push(words(&objects.list(PLANS, None, &LabelSelector { requirements: Vec::new() })));
+            }
+        }
+        seen.push(words(&objects.events(&object.reference())));
+        let mut workload = Workload::new(State::Running);
+        workload.message = seen.join(" | ");
+        Some(workload)
+    }
+    fn explain(&self, _: &Object, _: &dyn Objects) -> Vec<Cause> {
+        Vec::new()
+    }
+    fn sections(&self, _: &Object, _: &dyn Objects) -> Vec<Section> {
+        Vec::new()
+    }
+    fn page(&self, _: &str, _: &dyn Fn(GroupResource<'_>) -> bool) -> Option<Page> {
+        None
+    }
+    fn actions(&self, _: &Object) -> Vec<Action> {
+        Vec::new()
+    }
+}
+
+fn resource(name: GroupResource<'_>, kind: &str, version: &str) -> Arc<Resource> {
+    Arc::new(Resource {
+        group: name.group.into(),
+        version: version.into(),
+        plural: name.plural.into(),
+        singular: kind.to_lowercase().into(),
+        kind: kind.into(),
+        namespaced: name != PLANS,
+        verbs: vec!["list".into(), "watch".into()],
+        short_names: Vec::new(),
+        categories: Vec::new(),
+        preferred: true,
+        printer_columns: None,
+    })
+}
+
+const KINDS: [(GroupResource<'static>, &str); 5] =
+    [(RUNS, "Run"), (SETS, "Set"), (PODS, "Pod"), (EVENTS, "Event"), (PLANS, "Plan")];
+
+/// One resource of the pretended cluster, and the table that would watch it.
+struct Source {
+    resource: Arc<Resource>,
+    served: bool,
+    projector: Projector,
+    table: Table,
+    shared: Arc<Shared>,
+    live: Arc<LiveTable>,
+}
+
+impl Source {
+    fn new(index: usize, version: &str) -> Self {
+        let (name, kind) = KINDS[index];
+        let resource = resource(name, kind, version);
+        let projector = Projector::new(Arc::clone(&resource), &NOSY);
+        let table = Table::new(Arc::clone(projector.columns()));
+        let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None);
+        let live = Arc::new(LiveTable::new(Arc::clone(&shared), std::future::pending()));
+        Self { resource, served: true, projector, table, shared, live }
+    }
+
+    fn publish(&mut self) {
+        self.table.commit();
+        let freshness = Freshness { live: true, last: Some(jiff::Timestamp::UNIX_EPOCH), ..Freshness::default() };
+        self.shared.publish(self.table.snapshot(), freshness);
+    }
+}
+
+/// One thing that happens in the cluster.
+#[derive(Clone, Debug)]
+enum Happening {
+    Put {
+        kind: usize,
+        place: usize,
+        labels: Vec<(usize, usize)>,
+        owner: usize,
+    },
+    Delete {
+        kind: usize,
+        place: usize,
+    },
+    Know(usize, usize),
+    Serve(usize, bool),
+    Renew(usize),
+    /// So much at once that the history does not reach back.
+    Storm(usize),
+    Step,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let labels = prop::collection::vec((0..5_usize, 0..4_usize), 0..3);
+    prop_oneof![
+        12 => (0..5_usize, 0..8_usize, labels, 0..12_usize)
+            .prop_map(|(kind, place, labels, owner)| Happening::Put { kind, place, labels, owner }),
+        4 => (0..5_usize, 0..8_usize).prop_map(|(kind, place)| Happening::Delete { kind, place }),
+        2 => (0..5_usize, 0..5_usize).prop_map(|(kind, how)| Happening::Know(kind, how)),
+        1 => (0..5_usize, any::<bool>()).prop_map(|(kind, served)| Happening::Serve(kind, served)),
+        1 => (0..5_usize).prop_map(Happening::Renew),
+        1 => (0..5_usize).prop_map(Happening::Storm),
+        8 => Just(Happening::Step),
+    ]
+}
+
+struct World {
+    sources: Vec<Source>,
+    clock: u64,
+}
+
+impl World {
+    fn object(&mut self, kind: usize, place: usize, labels: &[(usize, usize)], owner: usize) -> Object {
+        self.clock += 1;
+        let (name, word) = KINDS[kind];
+        let keys = ["run", "set", "old", "hidden", "bad"];
+        let labels: BTreeMap<_, _> = labels.iter().map(|(key, value)| (keys[*key], format!("o{value}"))).collect();
+        let namespace = (name != PLANS).then(|| ["a", "b"][place % 2]);
+        let uid = |kind: usize, place: usize| format!("{}-{place}", KINDS[kind].1);
+        let owned_by = uid(owner % 3, owner / 3);
+        let group = if name.group.is_empty() { "v1".to_owned() } else { format!("{}/v1", name.group) };
+        let mut value = json!({
+            "apiVersion": group, "kind": word,
+            "metadata": {
+                "namespace": namespace, "name": format!("o{}", place / 2), "uid": uid(kind, place), "labels": labels,
+                "resourceVersion": self.clock.to_string(),
+                "ownerReferences": [{"apiVersion": "lab.test/v1", "kind": "Set", "name": "x", "uid": owned_by}],
+            },
+            "spec": {"plan": format!("o{}", owner % 4)},
+        });
+        if name == EVENTS {
+            value["involvedObject"] = json!({"uid": owned_by});
+            value["metadata"]["ownerReferences"] = Value::Null;
+        }
+        Object::new(value).unwrap()
+    }
+
+    fn put(&mut self, kind: usize, place: usize, labels: &[(usize, usize)], owner: usize) {
+        let object = self.object(kind, place, labels, owner);
+        let source = &mut self.sources[kind];
+        let row = source.projector.row(&object, &mut Interner::new());
+        source.table.upsert(Record { row, body: Body::compress(&object) });
+    }
+
+    fn happen(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Put { kind, place, labels, owner } => self.put(*kind, *place, labels, *owner),
+            Happening::Delete { kind, place } => {
+                let object = self.object(*kind, *place, &[], 0);
+                let source = &mut self.sources[*kind];
+                source.table.remove(&source.projector.id(&object));
+            }
+            Happening::Know(kind, how) => {
+                let why = || "why".to_owned();
+                let known = [
+                    Completeness::Complete,
+                    Completeness::Loading,
+                    Completeness::Stale(why()),
+                    Completeness::Forbidden(why()),
+                    Completeness::Broken(why()),
+                ];
+                self.sources[*kind].table.set_completeness(known[*how].clone());
+            }
+            Happening::Serve(kind, served) => self.sources[*kind].served = *served,
+            Happening::Renew(kind) => {
+                let (served, version) = (self.sources[*kind].served, format!("v1renewed{}", self.clock));
+                self.sources[*kind] = Source { served, ..Source::new(*kind, &version) };
+            }
+            Happening::Storm(kind) => {
+                for round in 0..300 {
+                    self.put(*kind, round % 8, &[(round % 3, round % 4)], round % 12);
+                    self.sources[*kind].publish();
+                }
+            }
+            Happening::Step => {}
+        }
+        if let Happening::Put { kind, .. } | Happening::Delete { kind, .. } | Happening::Know(kind, _) = happening {
+            self.sources[*kind].publish();
+        }
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        let resources = self.sources.iter().filter(|source| source.served).map(|source| Arc::clone(&source.resource));
+        Arc::new(Catalog::new(Discovery { resources: resources.collect(), problems: Vec::new() }))
+    }
+
+    fn step(&self, derivation: &mut Derivation) -> (Snapshot, Freshness) {
+        let mut open = |wanted: &Arc<Resource>, _: Scope| {
+            Arc::clone(&self.sources.iter().find(|source| source.resource == *wanted).unwrap().live)
+        };
+        derivation.step(&self.catalog(), &mut open)
+    }
+
+    /// Every row computed from all that there is; rows that panic are left out.
+    fn naive(&self) -> BTreeMap<String, String> {
+        let catalog = self.catalog();
+        let watched = |source: &Source| Watched {
+            resource: Arc::clone(&source.resource),
+            snapshot: source.live.snapshot(),
+            scope: None,
+        };
+        let moment = Moment::new(&catalog, self.sources.iter().filter(|one| one.served).map(watched).collect());
+        let mut rows = BTreeMap::new();
+        for source in self.sources[..2].iter().filter(|source| source.served) {
+            for record in source.live.snapshot().iter() {
+                let object = record.body.object().unwrap();
+                let computed = std::panic::catch_unwind(AssertUnwindSafe(|| Nosy.workload(&object, &moment)));
+                if let Ok(Some(workload)) = computed {
+                    rows.insert(RowId::of(&record.row).to_string(), workload.message);
+                }
+            }
+        }
+        rows
+    }
+}
+
+use crate::moment::Watched;
+
+fn shown(snapshot: &Snapshot) -> BTreeMap<String, String> {
+    snapshot.iter().map(|record| (RowId::of(&record.row).to_string(), record.row.status.message.to_string())).collect()
+}
+
+fn is_bad(world: &World, id: &str) -> bool {
+    let mut records =
+        world.sources.iter().flat_map(|source| source.live.snapshot().iter().cloned().collect::<Vec<_>>());
+    records.any(|record| RowId::of(&record.row).to_string() == id && record.row.label("bad").is_some())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_are_what_computing_everything_anew_gives(story in prop::collection::vec(happening(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _inside = runtime.enter();
+        let sources = (0..KINDS.len()).map(|index| Source::new(index, "v1")).collect();
+        let mut world = World { sources, clock: 0 };
+        let mut derivation = Derivation::new(None, &NOSY);
+        for happening in story.iter().chain([&Happening::Step]) {
+            world.happen(happening);
+            if !matches!(happening, Happening::Step) {
+                continue;
+            }
+            let (snapshot, freshness) = world.step(&mut derivation);
+            let mut rows = shown(&snapshot);
+            // What cannot be computed stays as it was, and is told.
+            let bad: Vec<String> = rows.keys().filter(|id| is_bad(&world, id)).cloned().collect();
+            for id in &bad {
+                rows.remove(id);
+                prop_assert!(freshness.notes.iter().any(|note| note.contains("too much")), "{:?}", freshness.notes);
+            }
+            prop_assert_eq!(rows, world.naive());
+        }
+    }
+}
+
+fn quiet() -> (World, Derivation) {
+    let sources = (0..KINDS.len()).map(|index| Source::new(index, "v1")).collect();
+    let mut world = World { sources, clock: 0 };
+    for kind in 0..KINDS.len() {
+        world.happen(&Happening::Know(kind, 0));
+    }
+    (world, Derivation::new(None, &NOSY))
+}
+
+#[tokio::test]
+async fn the_cost_stays_with_what_changed() {
+    let (mut world, mut derivation) = quiet();
+    for place in 0..8 {
+        world.happen(&Happening::Put { kind: 0, place, labels: Vec::new(), owner: 0 });
+    }
+    world.step(&mut derivation);
+    // A step that finds nothing new changes nothing, and one pod touches the one run that selects it.
+    let before = world.step(&mut derivation).0;
+    assert_eq!(world.step(&mut derivation).0.version(), before.version());
+    world.happen(&Happening::Put { kind: 2, place: 0, labels: vec![(0, 1)], owner: 0 });
+    let mut dirty = FxHashSet::default();
+    for input in derivation.inputs.values_mut() {
+        input.advance(&derivation.edges, &mut dirty);
+    }
+    assert_eq!(dirty.iter().map(RowId::to_string).collect::<Vec<_>>(), ["Run/a/o1"]);
+}
+
+#[tokio::test]
+async fn the_table_is_complete_when_all_is_known_that_rows_look_at() {
+    let (mut world, mut derivation) = quiet();
+    world.happen(&Happening::Know(2, 1));
+    world.happen(&Happening::Put { kind: 0, place: 0, labels: Vec::new(), owner: 0 });
+    let (snapshot, _) = world.step(&mut derivation);
+    assert_eq!((snapshot.len(), snapshot.completeness()), (1, &Completeness::Loading), "its pods are still loading");
+    world.happen(&Happening::Know(2, 3));
+    let (snapshot, freshness) = world.step(&mut derivation);
+    assert_eq!(*snapshot.completeness(), Completeness::Complete);
+    assert_eq!(freshness.notes.to_vec(), ["the cluster does not let us list pods"]);
+    for kind in [2, 3, 4] {
+        world.happen(&Happening::Know(kind, 4));
+    }
+    let (_, freshness) = world.step(&mut derivation);
+    assert_eq!(freshness.notes.to_vec(), ["events, pods and plans.lab.test: why"], "one reason is told once");
+    world.happen(&Happening::Know(1, 2));
+    let (snapshot, _) = world.step(&mut derivation);
+    assert_eq!(*snapshot.completeness(), Completeness::Stale("why".to_owned()));
+}
+
+#[tokio::test]
+async fn outside_of_its_namespaces_a_scoped_table_knows_nothing() {
+    let (world, _) = quiet();
+    let catalog = world.catalog();
+    let pods = &world.sources[2];
+    let watched = Watched {
+        resource: Arc::clone(&pods.resource),
+        snapshot: pods.live.snapshot(),
+        scope: Some(vec!["a".to_owned()]),
+    };
+    let moment = Moment::new(&catalog, vec![watched]);
+    assert_eq!(moment.get(PODS, Some("a"), "x"), Lookup::Missing);
+    assert!(matches!(moment.get(PODS, Some("b"), "x"), Lookup::Unknown(_)));
+    let all = LabelSelector { requirements: Vec::new() };
+    assert!(moment.list(PODS, Some("a"), &all).completeness.is_complete());
+    assert!(!moment.list(PODS, None, &all).completeness.is_complete());
+    let nothing =
+        ObjectRef { api_version: "v1".into(), kind: "Pod".into(), namespace: None, name: "x".into(), uid: None };
+    assert!(moment.events(&nothing).objects.is_empty());
+}
