@@ -38,11 +38,10 @@ function replace(body: HTMLElement, put: Row[]): boolean {
   const old = known(body);
   const kept = new Set(put.map((row) => row.id));
   for (const [id, row] of old) if (!kept.has(id)) row.remove();
-  const first = old.size === 0;
   put.forEach((row, index) => {
     let element = old.get(row.id);
     if (element) {
-      if (row.html !== undefined) update(element, row.html);
+      if (row.html !== undefined) update(element, row.html, false);
     } else if (row.html !== undefined) {
       element = make(row.html);
     }
@@ -50,7 +49,7 @@ function replace(body: HTMLElement, put: Row[]): boolean {
     const there = body.children[index];
     if (there !== element) {
       body.insertBefore(element, there ?? null);
-      if (!old.has(row.id)) added(element, !first);
+      if (!old.has(row.id)) added(element, false);
     }
   });
   return body.childElementCount === put.length;
@@ -78,7 +77,7 @@ function apply(body: HTMLElement, rows: Rows): boolean {
   for (const row of rows.changed) {
     const element = old.get(row.id) ?? known(body).get(row.id);
     if (!element || row.html === undefined) return false;
-    update(element, row.html);
+    update(element, row.html, true);
   }
   return true;
 }
@@ -97,7 +96,8 @@ function added(row: HTMLElement, mark: boolean): void {
   if (mark) for (const cell of row.children) flash(cell);
 }
 
-function update(row: HTMLElement, html: string): void {
+/** Takes over a row's new look; `mark` says whether what changed did so before the person's eyes. */
+function update(row: HTMLElement, html: string, mark: boolean): void {
   const fresh = make(html);
   if (!fresh) return;
   tick(row);
@@ -114,7 +114,7 @@ function update(row: HTMLElement, html: string): void {
     cell.replaceWith(next);
     htmx.process(next);
     if (focused) next.querySelector<HTMLElement>("a, button")?.focus({ preventScroll: true });
-    if (cell.textContent !== next.textContent) flash(next);
+    if (mark && cell.textContent !== next.textContent) flash(next);
   });
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) ->
             tr {
                 th scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) }
                 @if shape.namespace {
-                    th scope="col" aria-sort=[order("namespace", question)] { (sortable("namespace", "Namespace")) }
+                    th.lesser scope="col" aria-sort=[order("namespace", question)] { (sortable("namespace", "Namespace")) }
                 }
                 @if !shape.tells_state() {
                     th.own-state scope="col" aria-sort=[order("state", question)] { (sortable("state", "State")) }
@@ -102,9 +102,12 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
     html! {
         @let key = key(&RowId::of(row));
         tr id=[shape.named.then(|| format!("row:{key}"))] data-row=(key) {
-            th scope="row" title=(row.name) { a href=(scene.object(&row.resource, namespace, &row.name)) { (row.name) } }
+            th scope="row" title=(row.name) {
+                a href=(scene.object(&row.resource, namespace, &row.name)) { (row.name) }
+                (under(row, shape))
+            }
             @if shape.namespace {
-                td.text { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
+                td.text.lesser { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
             }
             @if !shape.tells_state() {
                 td.own-state { (status::status(&row.status)) }
@@ -121,6 +124,18 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
             }
         }
     }
+}
+
+/// What narrow screens show below the name instead of columns of its own.
+fn under(row: &Row, shape: &Shape) -> Markup {
+    let kind = shape.columns.iter().any(|column| is_kind(column)).then_some(&*row.resource.kind);
+    let parts: Vec<&str> = kind.into_iter().chain(row.namespace.as_deref().filter(|_| shape.namespace)).collect();
+    html! { @if !parts.is_empty() { small.narrow { (parts.join(" · ")) } } }
+}
+
+/// Whether a column tells the kind of each row, as tables of several kinds do.
+fn is_kind(column: &Column) -> bool {
+    *column.id == *"kind"
 }
 
 /// Text that may be cut short is whole on hovering.
@@ -141,7 +156,7 @@ fn class(column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
         ColumnKind::Text if cell.is_some() => classes.push("text"),
         _ => {}
     }
-    if index >= FIRST && !matches!(column.kind, ColumnKind::Status | ColumnKind::Age) {
+    if is_kind(column) || (index >= FIRST && !matches!(column.kind, ColumnKind::Status | ColumnKind::Age)) {
         classes.push("lesser");
     }
     (!classes.is_empty()).then(|| classes.join(" "))
