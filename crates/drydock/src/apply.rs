@@ -72,6 +72,7 @@ impl Merge<'_> {
             operation: Operation::Apply,
             subresource: self.subresource,
             dry_run: false,
+            strict: false,
         };
         let mut wanted = managed_part(self.config);
         if self.served.status

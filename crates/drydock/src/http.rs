@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use crate::api::{self, Api, Asked};
 use crate::failure::Failure;
 use crate::rbac::{self, ResourceWish, Wish};
+use crate::registry::Registry;
 use crate::user::{self, User};
 use crate::{discovery, openapi};
 use query::Query;
@@ -161,11 +162,17 @@ fn plain(api: &Arc<Api>, path: &str, headers: &http::HeaderMap) -> Result<Respon
     }
     match discovery::answer(&registry, path, headers) {
         // What is not even a group is not worth a Status, finds the real server.
-        Err(failure) if failure.code == StatusCode::NOT_FOUND => {
+        Err(failure) if failure.code == StatusCode::NOT_FOUND && !is_in_a_group(&registry, path) => {
             Ok(reply::whole(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n"))
         }
         answered => answered,
     }
+}
+
+/// Whether a path lies below a group that there is, whatever the version.
+fn is_in_a_group(registry: &Registry, path: &str) -> bool {
+    let group = path.strip_prefix("/apis/").and_then(|rest| rest.split('/').next());
+    group.is_some_and(|group| !registry.versions(group).is_empty())
 }
 
 impl ResourcePath {

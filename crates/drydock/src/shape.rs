@@ -2,6 +2,7 @@
 //! protobuf bodies and the OpenAPI documents.
 
 mod check;
+mod unknown;
 mod wire;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value, json};
 
 pub(crate) use check::check;
+pub(crate) use unknown::{beyond_schema, prune};
 pub(crate) use wire::decode;
 
 use crate::fields::lists;

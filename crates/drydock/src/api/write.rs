@@ -28,6 +28,8 @@ pub(crate) struct Intent {
     pub(crate) subresource: &'static str,
     /// Whether nothing is kept.
     pub(crate) dry_run: bool,
+    /// Whether fields that the kind does not have are an error (`fieldValidation=Strict`).
+    pub(crate) strict: bool,
 }
 
 impl Intent {
@@ -39,12 +41,19 @@ impl Intent {
             Some(manager) => manager.to_owned(),
             None => agent.split('/').next().unwrap_or(agent).to_owned(),
         };
-        Ok(Self { manager, operation, subresource, dry_run: asked.dry_run()? })
+        let strict = asked.query.get("fieldValidation") == Some("Strict");
+        Ok(Self { manager, operation, subresource, dry_run: asked.dry_run()?, strict })
     }
 
     /// The server itself.
     pub(crate) fn own() -> Self {
-        Self { manager: "drydock".to_owned(), operation: Operation::Update, subresource: "", dry_run: false }
+        Self {
+            manager: "drydock".to_owned(),
+            operation: Operation::Update,
+            subresource: "",
+            dry_run: false,
+            strict: false,
+        }
     }
 }
 
@@ -128,6 +137,7 @@ pub(crate) fn insert(
     prepare::check_form(served, &present::to_stored(served, value.clone()))?;
     let generated = prepare::name(served, namespace, &mut value)?;
     let mut value = prepare::fresh(served, value)?;
+    prepare::drop_unknown(served, &mut value, intent.strict)?;
     defaults::fill(served, &mut value);
     let name = value.text("/metadata/name").unwrap_or_default().to_owned();
     let mut problems = validate::object(served, &value, None);
@@ -223,6 +233,7 @@ pub(crate) fn change_at(
     let edited = present::to_stored(served, edited);
     prepare::check_form(served, &edited)?;
     let mut value = prepare::merged(served, &current.value, edited, intent.subresource);
+    prepare::drop_unknown(served, &mut value, intent.strict)?;
     defaults::fill(served, &mut value);
     let mut problems = validate::object(served, &value, Some(&current.value));
     if &*served.collection == CRD_COLLECTION && problems.is_empty() {

@@ -168,6 +168,9 @@ fn message(name: &str, content: &[u8], depth: usize) -> Result<Map<String, Value
     let mut value = Map::new();
     let mut reader = Reader(content);
     while let Some((number, raw)) = reader.next()? {
+        if number == 0 {
+            return Err(Damaged);
+        }
         // Fields of other versions of the API are passed over, as protobuf wants it.
         let Some(field) = known.iter().find(|field| field.number == number) else { continue };
         take(field, &raw, &mut value, depth)?;

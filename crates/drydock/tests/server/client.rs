@@ -1,5 +1,7 @@
 //! A small client of the embedded server for tests.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing loudly")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -280,6 +280,21 @@ async fn odd_requests_get_a_status_and_no_panic() {
 }
 
 #[tokio::test]
+async fn unknown_fields_are_dropped_or_refused() {
+    let client = Client::start(Options::default()).await;
+    let mut odd = pod("p");
+    odd["spec"]["containers"][0]["imag"] = json!("y");
+    let (code, status) = client.post(&format!("{PODS}?fieldValidation=Strict"), &odd).await.pair();
+    assert_eq!(code, 400);
+    assert!(status["message"].as_str().unwrap().ends_with("unknown field \"spec.containers[0].imag\""), "{status}");
+    let made = client.post(PODS, &odd).await.ok();
+    assert_eq!(made["spec"]["containers"][0].get("imag"), None);
+    client.post(DEFINITIONS, &definition()).await.ok();
+    let boat = json!({ "metadata": { "name": "ada" }, "spec": { "size": 3, "colour": "red" } });
+    assert_eq!(client.post(&format!("{BOATS}?fieldValidation=Strict"), &boat).await.pair().0, 400);
+}
+
+#[tokio::test]
 async fn a_dry_run_keeps_nothing() {
     let client = Client::start(Options::default()).await;
     client.post(&format!("{PODS}?dryRun=All"), &pod("p")).await.ok();

@@ -59,6 +59,27 @@ pub(super) fn check_form(served: &Served, value: &Value) -> Result<(), Failure> 
     }
 }
 
+/// Drops the fields that the kind does not have; a strict client is refused instead.
+pub(super) fn drop_unknown(served: &Served, value: &mut Value, strict: bool) -> Result<(), Failure> {
+    let known = shape::name_of(&served.resource.group, &served.resource.kind).filter(|_| !served.custom);
+    let unknown = match (&served.schema, known) {
+        // What a schema does not know is dropped as its defaults are filled in.
+        (Some(schema), _) if strict => shape::beyond_schema(schema, value),
+        (None, Some(_)) if served.is("events.k8s.io", "events") => shape::prune("core.Event", value),
+        (None, Some(name)) => shape::prune(name, value),
+        _ => Vec::new(),
+    };
+    if unknown.is_empty() || !strict {
+        return Ok(());
+    }
+    let said: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    let (kind, version) = (&served.resource.kind, &served.resource.version);
+    Err(Failure::bad_request(format!(
+        "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: {}",
+        said.join(", ")
+    )))
+}
+
 /// Gives a new object its namespace and name; tells whether the name was generated.
 pub(super) fn name(served: &Served, namespace: Option<&str>, value: &mut Value) -> Result<bool, Failure> {
     if value.get("metadata").is_none() {
