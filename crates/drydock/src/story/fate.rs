@@ -57,7 +57,8 @@ impl Fate {
         let mut number = || words.next().and_then(|word| word.parse::<f64>().ok());
         Some(match first {
             "forever" => Self::Forever,
-            "succeed" => Self::Succeed(number()?),
+            // The worker ends well but prints no metrics; see `is_mute`.
+            "succeed" | "mute" => Self::Succeed(number()?),
             "fail" => Self::Fail(number()?, number().map_or(1, |code| code as i64)),
             "oom" => Self::OutOfMemory(number()?),
             "flaky" => Self::Flaky { crashes: number()? as u32, after: number()?, then: number().unwrap_or(0.0) },
@@ -92,6 +93,11 @@ impl Fate {
         }
         Self::Succeed(dice.between(&format!("{} duration", super::title(pod)), 15.0, 45.0).round())
     }
+}
+
+/// Whether an object's work ends well without the metrics that somebody waits for.
+pub(super) fn is_mute(object: &Value) -> bool {
+    super::annotation(object, FATE).is_some_and(|fate| fate.starts_with("mute "))
 }
 
 /// The story's annotations of an object, to be handed down to what it makes.

@@ -71,6 +71,7 @@ fn worker(trial: &Value, kind: Kind) -> Value {
     };
     for (index, pointer) in templates.iter().enumerate() {
         let Some(template) = worker.pointer_mut(pointer) else { continue };
+        let mut sidecar = false;
         add_labels(
             template,
             &[(TRIAL, name), (super::EXPERIMENT, super::super::label(trial, super::EXPERIMENT).unwrap_or_default())],
@@ -78,11 +79,16 @@ fn worker(trial: &Value, kind: Kind) -> Value {
         if index == 0
             && let Some(Value::Array(containers)) = template.pointer_mut("/spec/containers")
         {
+            sidecar = true;
             containers.push(json!({
                 "name": "metrics-logger-and-collector", "image": "ghcr.io/kubeflow/katib/file-metrics-collector:v0.19.0",
                 "args": ["-t", name, "-s-db", "katib-db-manager.kubeflow:6789"],
                 "resources": { "requests": { "cpu": "50m", "memory": "10Mi" }, "limits": { "cpu": "500m", "memory": "100Mi" } },
             }));
+        }
+        if sidecar {
+            let quiet = format!("{}.metrics-logger-and-collector", fate::LOG_PROFILE);
+            add(template, "annotations", [(quiet, json!("plain"))]);
         }
     }
     worker
@@ -120,7 +126,11 @@ async fn report(stage: &Stage, trial: &Value, kind: Kind, worker: &Value) -> Res
             let at = when(worker, stage);
             set("Running", false, "TrialRunning", "Trial is not running", at);
             status["completionTime"] = stamp(at).into();
-            if *good {
+            if *good && fate::is_mute(trial) {
+                set("MetricsUnavailable", true, "MetricsUnavailable", "Metrics are not available", at);
+                let message = format!("Metrics are not available for Job {}", super::super::name(worker));
+                stage.warning(trial, SOURCE, "MetricsUnavailable", &message).await;
+            } else if *good {
                 set("Succeeded", true, "TrialSucceeded", "Trial has succeeded", at);
                 status["observation"] = observation(trial);
                 stage

@@ -54,10 +54,12 @@ pub(in super::super) const RUNS: &[Scenario] = &[
     run("overquota", train(1, 8), &[("", "succeed 60")], Twist::SmallQuota),
     run("sweep", SMALL_STUDY, &[("", "succeed 30")], Twist::None),
     run("tune", SMALL_STUDY, &[("", "succeed 25"), (".trial-1", "fail 12 1"), (".trial-3", "oom 15")], Twist::None),
+    run("blind", SMALL_STUDY, &[("", "succeed 25"), (".trial-2", "mute 20")], Twist::None),
     run("search", SMALL_STUDY, &[("", "fail 10 2")], Twist::None),
     run("train-eval", Work::Pipeline, &[("", "succeed 22")], Twist::None),
     run("nightly", Work::Pipeline, &[("", "succeed 20")], Twist::Cached("ingest,validate")),
     run("features", Work::Pipeline, &[("", "succeed 18"), (".train", "oom 20")], Twist::None),
+    run("overnight", Work::Pipeline, &[("", "succeed 25")], Twist::Deadline(70)),
     run("backfill", Work::Pipeline, &[("", "succeed 18"), (".validate", "fail 9 1")], Twist::None),
     run("batch", Work::Pipeline, &[("", "succeed 18"), (".train", "evict-memory 25")], Twist::None),
     run(
@@ -139,5 +141,6 @@ pub(in super::super) const PAST: &[(Scenario, f64)] = &[
     (run("etl", Work::Spark { executors: 3 }, &[("", "forever"), (".driver", "succeed 60")], Twist::None), 11.0),
     (run("aggregate", Work::Spark { executors: 3 }, &[("", "forever"), (".driver", "oom 35")], Twist::None), 2.2),
     (run("checksum", Work::Job, &[("", "succeed 30")], Twist::None), 1.2),
+    (run("settings", Work::Job, &[("", "no-config")], Twist::None), 0.8),
     (run("cleanup", Work::Job, &[("", "evict-disk 18")], Twist::None), 1.8),
 ];
