@@ -39,9 +39,17 @@ impl Holding {
         Self { resource: Arc::clone(resource), snapshot: table.snapshot(), table, scope }
     }
 
-    /// Whether what `looks` saw has changed since the last answer.
-    fn differs(&self, looks: &Looks) -> bool {
+    /// Whether what `looks` saw has changed since the last answer. What has not is not looked through again.
+    fn differs(&mut self, looks: &Looks) -> bool {
         let now = self.table.snapshot();
+        let differs = self.differs_from(&now, looks);
+        if !differs {
+            self.snapshot = now;
+        }
+        differs
+    }
+
+    fn differs_from(&self, now: &Snapshot, looks: &Looks) -> bool {
         if now.is_of_the_same_table(&self.snapshot) && now.version() == self.snapshot.version() {
             return false;
         }
@@ -65,8 +73,8 @@ impl Held {
     }
 
     /// Whether a question would be answered differently than last time, as far as watched tables tell.
-    pub(crate) fn differs(&self) -> bool {
-        self.tables.values().any(|holding| holding.differs(&self.looks))
+    pub(crate) fn differs(&mut self) -> bool {
+        self.tables.values_mut().any(|holding| holding.differs(&self.looks))
     }
 
     /// Whether the table of a resource is held that knows all of its objects.

@@ -202,14 +202,16 @@ impl LiveObject {
 
     /// Waits until the page may look different.
     async fn wait(&mut self, read: Instant, watched: bool) -> Option<()> {
+        let until = read + if watched { HEARTBEAT } else { OBJECT_POLL };
+        let mut checked = read;
         loop {
-            let until = read + if watched { HEARTBEAT } else { OBJECT_POLL };
             tokio::select! {
                 () = self.cluster.closed() => return None,
                 changed = self.changed.changed() => changed.ok()?,
                 () = sleep_until(until) => return Some(()),
             }
-            sleep_until(read + OBJECT_FOLD).await;
+            sleep_until(checked + OBJECT_FOLD).await;
+            checked = Instant::now();
             self.changed.mark_unchanged();
             if self.held.differs() {
                 return Some(());

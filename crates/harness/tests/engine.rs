@@ -1,4 +1,5 @@
 //! The engine against the embedded cluster: what is live, what is derived, what is forbidden, what is gone.
+#![expect(clippy::unwrap_used, reason = "a test fails loudly when a server is not as it should be")]
 
 use std::future::Future;
 use std::sync::Arc;

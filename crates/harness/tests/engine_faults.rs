@@ -1,4 +1,5 @@
 //! The engine when things go wrong: the API server goes away and comes back, objects die and return, rights differ.
+#![expect(clippy::unwrap_used, reason = "a test fails loudly when a server is not as it should be")]
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -129,9 +129,10 @@ impl Writer {
         malformed.into_iter().for_each(|why| self.malformed(index, why));
         for object in objects {
             let record = self.record(index, object);
-            let part = &mut self.parts[index];
             // What cannot be shown in its new version stays as it was.
-            part.listed.insert(self.projector.id(object));
+            let id = record.as_ref().map_or_else(|| self.projector.id(object), |record| RowId::of(&record.row));
+            let part = &mut self.parts[index];
+            part.listed.insert(id);
             match record {
                 // A first list shows while it loads; a later one only when it is whole.
                 Some(record) if part.first => {
