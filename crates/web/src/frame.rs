@@ -89,8 +89,10 @@ impl Frame {
                 body {
                     a.skip href="#main" { "Skip to content" }
                     div.shell #shell hx-history-elt="" "hx-boost:inherited"="target:#shell select:#shell swap:outerMorph" {
-                        (self.brand())
-                        header.bar { (self.bar(content)) }
+                        header.top {
+                            (self.brand())
+                            div.bar { (self.bar(content)) }
+                        }
                         nav.navigation #navigation aria-label="Cluster" { (self.navigation()) }
                         main #main tabindex="-1" data-live=[cluster.map(urls::live)] { (content.body) }
                         (self.palette())

@@ -18,7 +18,7 @@ pub(crate) fn events(
     scene: &Scene<'_>,
 ) -> Markup {
     html! {
-        section.card aria-labelledby="events" {
+        section.card {
             header { h2 id="events" { "Events" } @if let (Some(more), true) = (more, events.len() > most) { (more) } }
             @if *completeness != Completeness::Loading {
                 (freshness::trouble(completeness))

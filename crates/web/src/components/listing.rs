@@ -98,7 +98,7 @@ pub(crate) fn listing(
             div.notes data-part="notes" { (part("notes")) }
             (rows::table(listed.label, &heading, &body))
             div data-part="empty" { (part("empty")) }
-            nav.pager aria-label="Pages" data-part="pager" { (part("pager")) }
+            div.pages data-part="pager" { (part("pager")) }
         }
     }
 }
@@ -203,11 +203,13 @@ fn pager(listed: &Listed<'_>, summary: &Summary) -> Markup {
     };
     let last = (pages - 1) * rows;
     html! {
-        (step("First", (question.offset > 0).then_some(0)))
-        (step("Previous", (question.offset > 0).then(|| question.offset.saturating_sub(rows).min(last))))
-        span { "Page " (thousands(page)) " of " (thousands(pages)) }
-        (step("Next", (question.offset < last).then(|| question.offset + rows)))
-        (step("Last", (question.offset < last).then_some(last)))
+        nav.pager aria-label="Pages" {
+            (step("First", (question.offset > 0).then_some(0)))
+            (step("Previous", (question.offset > 0).then(|| question.offset.saturating_sub(rows).min(last))))
+            span { "Page " (thousands(page)) " of " (thousands(pages)) }
+            (step("Next", (question.offset < last).then(|| question.offset + rows)))
+            (step("Last", (question.offset < last).then_some(last)))
+        }
     }
 }
 

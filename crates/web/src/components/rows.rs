@@ -128,7 +128,7 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
 
 /// What narrow screens show below the name instead of columns of its own.
 fn under(row: &Row, shape: &Shape) -> Markup {
-    let kind = shape.columns.iter().any(|column| is_kind(column)).then_some(&*row.resource.kind);
+    let kind = shape.columns.iter().any(is_kind).then_some(&*row.resource.kind);
     let parts: Vec<&str> = kind.into_iter().chain(row.namespace.as_deref().filter(|_| shape.namespace)).collect();
     html! { @if !parts.is_empty() { small.narrow { (parts.join(" · ")) } } }
 }

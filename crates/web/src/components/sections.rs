@@ -55,7 +55,7 @@ fn table(
     scene: &Scene<'_>,
 ) -> Markup {
     html! {
-        section.card aria-label=(title) {
+        section.card {
             header { h2 { (title) } span.faint { (rows.len()) } }
             @if rows.is_empty() {
                 p.empty { (empty) }

@@ -210,7 +210,7 @@ fn conditions(object: &Object, scene: &Scene<'_>) -> Markup {
     let conditions: Vec<_> = object.conditions().collect();
     html! {
         @if !conditions.is_empty() {
-            section.card aria-labelledby="conditions" {
+            section.card {
                 header { h2 id="conditions" { "Conditions" } }
                 div.table tabindex="0" role="region" aria-labelledby="conditions" {
                     table {

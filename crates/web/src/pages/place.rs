@@ -124,7 +124,7 @@ impl Window {
         let listed = Listed { source, question: &self.question, here: None, label: &self.title, empty: &self.empty };
         let more = html! { a href=(list.ask(&whole)) { "Open as list" } };
         html! {
-            section.card aria-label=(self.title) {
+            section.card {
                 (listing(&listed, answer, (&html! { h2 { (self.title) } }, &more), scene))
             }
         }
