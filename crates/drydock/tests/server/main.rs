@@ -10,6 +10,7 @@ fn pod(name: &str) -> Value {
     json!({ "metadata": { "name": name }, "spec": { "containers": [{ "name": "c", "image": "x" }] } })
 }
 
+#[expect(clippy::unwrap_used, reason = "a test says what it expects by failing loudly")]
 fn names(list: &Value) -> Vec<&str> {
     list["items"].as_array().unwrap().iter().map(|item| item["metadata"]["name"].as_str().unwrap()).collect()
 }
