@@ -186,7 +186,7 @@ impl Catalog {
         Err(match self.served(name) {
             Some(other) => error.hint(format!("it serves {name} at version {}", other.version)),
             None => match self.suggest(plural) {
-                Some(suggestion) => error.hint(format!("did you mean {suggestion}?")),
+                Some(suggestion) => error.suggest(suggestion),
                 None => error.hint("the resource list shows what it serves"),
             },
         })
@@ -220,7 +220,7 @@ impl Catalog {
                 let error =
                     AppError::new(ErrorKind::NotFound, format!("the server doesn't have a resource type \"{text}\""));
                 match self.suggest(name) {
-                    Some(suggestion) => error.hint(format!("did you mean {suggestion}?")),
+                    Some(suggestion) => error.suggest(suggestion),
                     None if !self.problems.is_empty() => error.hint(self.problems.join("; ")),
                     None => error,
                 }

@@ -32,7 +32,7 @@ pub struct AppError {
     pub hint: Option<String>,
     /// For a question that could not be read: the text and where in it the trouble is, in bytes.
     pub span: Option<(String, std::ops::Range<usize>)>,
-    /// What to write in place of the span, when something close is known.
+    /// What to write in place of the span, or of the name that is not known, when something close is.
     pub replacement: Option<String>,
 }
 
@@ -47,6 +47,12 @@ impl AppError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same, with the name that was likely meant.
+    #[must_use]
+    pub(crate) fn suggest(self, name: String) -> Self {
+        Self { hint: Some(format!("did you mean {name}?")), replacement: Some(name), ..self }
     }
 
     /// A question (`q` or `sort`) that could not be read.

@@ -151,9 +151,18 @@ impl Visit {
                 }
             } @else {
                 (freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()))
+                @if let Some((url, name)) = self.meant(error) { p { a.button href=(url) { "Open " (name) } } }
             }
         };
         Content { title: title.to_owned(), body, scoped: None, waits: waiting }
+    }
+
+    /// The list that was likely meant by a resource's name that the cluster does not know.
+    fn meant(&self, error: &AppError) -> Option<(urls::Url, String)> {
+        let cluster = self.cluster().ok()?;
+        let name = error.replacement.as_ref()?;
+        let resource = cluster.catalog()?.find(name).ok()?;
+        Some((urls::list(cluster.id().as_str(), &resource), name.clone()))
     }
 
     /// Runs `with` with the surroundings of this page's parts.
