@@ -43,7 +43,7 @@ async fn until(window: &mut LiveWindow, what: &str, mut wanted: impl FnMut(&Upda
     .await
 }
 
-fn config_map(name: &str, labels: Value) -> Value {
+fn config_map(name: &str, labels: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
 }
 
@@ -53,7 +53,7 @@ async fn a_window_tells_what_enters_changes_and_leaves_and_nothing_else() {
     let admin = embedded.admin();
     let path = "/api/v1/namespaces/default/configmaps";
     for name in ["a", "b", "c"] {
-        admin.ensure(path, &config_map(name, json!({"app": "x"}))).await;
+        admin.ensure(path, &config_map(name, &json!({"app": "x"}))).await;
     }
     let cluster = connect(&embedded, "admin").await;
     let ask = Ask { labels: "app=x".to_owned(), limit: Some(2), ..Ask::default() };
@@ -128,8 +128,8 @@ async fn who_may_read_one_namespace_sees_that_namespace_and_is_told_about_the_re
     admin
         .ensure("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}))
         .await;
-    admin.ensure("/api/v1/namespaces/team-a/configmaps", &config_map("own", json!({}))).await;
-    admin.ensure("/api/v1/namespaces/default/configmaps", &config_map("foreign", json!({}))).await;
+    admin.ensure("/api/v1/namespaces/team-a/configmaps", &config_map("own", &json!({}))).await;
+    admin.ensure("/api/v1/namespaces/default/configmaps", &config_map("foreign", &json!({}))).await;
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "reader"},
         "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}],
