@@ -24,7 +24,6 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         "/body/metadata/labels/kubernetes.io~1metadata.name",
         "since 1.21 every namespace has this label",
     ),
-    difference("create with another namespace in the body", "/body/message", "our sentence names both namespaces"),
     difference("create another kind", "/body/message", "Go's own words stay out of our sentence"),
     difference("create from a bare string", "/body/message", "Go's own words stay out of our sentence"),
     difference("create with a resource version", "", "1.20 takes this mistake of a client for one of its own"),
