@@ -62,5 +62,8 @@ export async function violations(page, rules = []) {
   const result = await page.evaluate((asked) => globalThis.axe.run(document, asked), options);
   return result.violations
     .filter((violation) => ["serious", "critical"].includes(violation.impact))
-    .map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.slice(0, 3).map((node) => node.html).join(" | ")}`);
+    .map((violation) => {
+      const nodes = violation.nodes.slice(0, 3).map((node) => `${node.html} (${node.any[0]?.message ?? ""})`);
+      return `${violation.id}: ${violation.help}: ${nodes.join(" | ")}`;
+    });
 }

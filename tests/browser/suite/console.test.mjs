@@ -154,15 +154,16 @@ for (const kind of ["demo", "real"]) {
     // The pages are the same on both clusters.
     test("the main pages are accessible, light and dark", { skip: kind !== "demo" }, async () => {
       const found = [];
-      for (const [name, path] of pages) {
-        const page = await open(context, world, path);
-        for (const colorScheme of ["light", "dark"]) {
-          // The short highlight of what changed is not what is looked at here.
-          await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      for (const colorScheme of ["light", "dark"]) {
+        // The short highlight of what changed is not what is looked at here.
+        const quiet = await session(browser, world, { colorScheme, reducedMotion: "reduce" });
+        for (const [name, path] of pages) {
+          const page = await open(quiet, world, path);
           const rules = colorScheme === "dark" ? ["color-contrast"] : [];
           found.push(...(await violations(page, rules)).map((one) => `${name}, ${colorScheme}: ${one}`));
+          await page.close();
         }
-        await page.close();
+        await quiet.close();
       }
       assert.deepEqual(found, []);
     });
