@@ -146,15 +146,21 @@ impl Cluster {
         let catalog = self.wait_catalog(patience).await?;
         let mut held = Held::about(namespace);
         let current = self.current(resource, name, &mut held).await?;
-        let row = self.row(resource, &current.object)?.0;
+        let mut row = self.row(resource, &current.object)?.0;
         let instrument = self.instrument(resource.group_resource());
-        let (causes, completeness) = self
+        let (explained, completeness) = self
             .settle(&catalog, &mut held, patience, |moment| {
                 let explain = |instrument: &dyn Instrument| instrument.explain(&current.object, moment);
-                (guarded(|| instrument.map_or_else(Vec::new, explain)), worst(moment.completeness()))
+                let explained = guarded(|| {
+                    let standing = standing(instrument, resource, &current.object, moment);
+                    (standing, instrument.map_or_else(Vec::new, explain))
+                });
+                (explained, worst(moment.completeness()))
             })
             .await;
-        Ok((row, causes.map_err(|defect| defective(resource, name, &defect))?, completeness))
+        let (standing, causes) = explained.map_err(|defect| defective(resource, name, &defect))?;
+        row.status = standing.unwrap_or(row.status);
+        Ok((row, causes, completeness))
     }
 
     /// The row of an object, with its columns.
@@ -186,11 +192,12 @@ impl Cluster {
     ) -> Result<Viewed, AppError> {
         let catalog = self.wait_catalog(patience).await?;
         let current = self.current(resource, name, held).await?;
-        let (row, columns) = self.row(resource, &current.object)?;
+        let (mut row, columns) = self.row(resource, &current.object)?;
         let related = self
             .settle(&catalog, held, patience, |moment| guarded(|| self.related(resource, &current.object, moment)))
             .await
             .map_err(|defect| defective(resource, name, &defect))?;
+        row.status = related.standing.unwrap_or(row.status);
         let view = ObjectView {
             resource: Arc::clone(resource),
             row,
@@ -250,6 +257,7 @@ impl Cluster {
         }
         events.objects.sort_by_key(|event| std::cmp::Reverse(event_time(event)));
         Related {
+            standing: standing(instrument, resource, object, moment),
             owners: owners(object, moment),
             causes: instrument.map_or_else(Vec::new, |instrument| instrument.explain(object, moment)),
             sections: instrument.map_or_else(Vec::new, |instrument| instrument.sections(object, moment)),
@@ -258,6 +266,17 @@ impl Cluster {
             events_completeness: events.completeness,
         }
     }
+}
+
+/// How a workload stands, told by all that belongs to it; `None` for what is no workload, whose row tells.
+fn standing(
+    instrument: Option<&dyn Instrument>,
+    resource: &Resource,
+    object: &Object,
+    moment: &Moment<'_>,
+) -> Option<Status> {
+    let instrument = instrument.filter(|instrument| instrument.runs(resource.group_resource()))?;
+    instrument.workload(object, moment).map(|workload| workload.status())
 }
 
 /// What the object owns, depth first, each below its owner.
@@ -293,6 +312,7 @@ fn dependents(instrument: Option<&dyn Instrument>, object: &Object, moment: &Mom
 }
 
 struct Related {
+    standing: Option<Status>,
     owners: Vec<Relative>,
     dependents: Vec<Dependent>,
     causes: Vec<Cause>,

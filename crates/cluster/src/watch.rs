@@ -14,7 +14,7 @@ use crate::list::{self, Scope};
 use crate::signal::Signal;
 
 /// How many signals wait for a slow listener; a page of large objects is some megabytes.
-const CAPACITY: usize = 16;
+const CAPACITY: usize = 4;
 
 /// After how many refusals of a watch it is listed again.
 const REFUSALS: usize = 4;

@@ -6,8 +6,8 @@
 //!    does not show; you need not check.
 //! 2. [`Instrument::columns`] and [`Instrument::project`] make the rows of your lists. `project` sees one object alone and
 //!    runs once per object version, for 100,000 objects: no searching, no clock.
-//! 3. If your kinds run something, [`Instrument::workload`] gives them the common shape. It may look at other objects, but
-//!    only at those that [`Instrument::links`] names: when one of these changes, it is asked again.
+//! 3. If your kinds run something, [`Instrument::workload`] gives them the common shape. It may look at other objects:
+//!    what it looked at is remembered, and when any of it changes, it is asked again.
 //! 4. [`Instrument::explain`] says why an object is as it is. Every cause carries its evidence; no evidence, no cause.
 //! 5. [`Instrument::sections`] adds what your kinds deserve to their object pages, and [`Instrument::page`] makes the pages
 //!    of your places in the navigation.
@@ -197,7 +197,7 @@ pub trait Instrument: Send + Sync {
     /// columns.
     fn project(&self, resource: &Resource, object: &Object) -> Projection;
 
-    /// Edges from this object to those that [`Instrument::workload`] and [`Instrument::explain`] look at.
+    /// Edges from this object to the others that belong to it: its page shows what is below them.
     fn links(&self, object: &Object) -> Vec<Link>;
 
     /// Whether objects of this resource can be workloads.

@@ -70,6 +70,16 @@ impl Workload {
         }
     }
 
+    /// How it stands, as a status.
+    pub fn status(&self) -> Status {
+        Status {
+            level: self.level,
+            word: self.state.as_str().into(),
+            reason: self.reason.as_str().into(),
+            message: self.message.as_str().into(),
+        }
+    }
+
     /// The columns of a table of workloads, in the order of [`Workload::into_row`]'s cells.
     pub fn columns() -> Vec<Column> {
         vec![
@@ -95,12 +105,7 @@ impl Workload {
         let quantity = |amount: Option<Quantity>| amount.map_or(Cell::Missing, Cell::Quantity);
         let time = |moment: Option<Timestamp>| moment.map_or(Cell::Missing, Cell::Time);
         let filled = |text: &str| if text.is_empty() { Cell::Missing } else { Cell::text(text) };
-        let status = Status {
-            level: self.level,
-            word: self.state.as_str().into(),
-            reason: self.reason.as_str().into(),
-            message: self.message.as_str().into(),
-        };
+        let status = self.status();
         let cells = vec![
             Cell::text(&resource.kind),
             Cell::text(self.state.as_str()),
