@@ -22,7 +22,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ca_pem: server.certificate_authority().as_bytes().to_vec(),
             credential: Credential::Token(server.token("admin")?.to_owned()),
         },
-        None => Target { url: place.clone(), ca_pem: std::fs::read(file)?, credential: Credential::Token(third.clone()) },
+        None => {
+            Target { url: place.clone(), ca_pem: std::fs::read(file)?, credential: Credential::Token(third.clone()) }
+        }
     };
     let seed = rest.first().map_or(Ok(1), |text| text.parse())?;
     let speed = rest.get(1).map_or(Ok(1.0), |text| text.parse())?;

@@ -12,9 +12,9 @@ use crate::output;
 
 /// Explains one object.
 pub(crate) async fn run(arguments: &ClusterArguments, options: &WhyArguments) -> Result<(), Failure> {
-    let (kind, name) = match (kind_and_name(&options.object), options.name.as_deref()) {
-        ((kind, Some(name)), None) | ((kind, None), Some(name)) => (kind, name),
-        _ => return Err(Failure::Other("name one object: pilothouse why KIND/NAME -n NAMESPACE".to_owned())),
+    let asked = (kind_and_name(&options.object), options.name.as_deref());
+    let (((kind, Some(name)), None) | ((kind, None), Some(name))) = asked else {
+        return Err(Failure::Other("name one object: pilothouse why KIND/NAME -n NAMESPACE".to_owned()));
     };
     let cluster = cluster(arguments)?;
     let catalog = cluster.wait_catalog(PATIENCE).await?;
