@@ -36,9 +36,8 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Keeps a value as the answer of a step.
-    pub(crate) fn note(&mut self, step: &str, value: Value) {
-        let mut text = value.to_string();
-        text = text.replace(&self.visitor_name, "VISITOR");
+    pub(crate) fn note(&mut self, step: &str, value: impl Into<Value>) {
+        let text = value.into().to_string().replace(&self.visitor_name, "VISITOR");
         let value = serde_json::from_str(&text).expect("replacing a plain word keeps JSON whole");
         assert!(!self.records.iter().any(|(known, _)| known == step), "two steps are called {step:?}");
         self.records.push((step.to_owned(), normal(value)));

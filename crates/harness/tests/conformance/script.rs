@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::recorder::Recorder;
 
 /// Sends every request of the script.
-pub async fn run(recorder: &mut Recorder) {
+pub(crate) async fn run(recorder: &mut Recorder) {
     objects::run(recorder).await;
     lists::run(recorder).await;
     watches::run(recorder).await;
