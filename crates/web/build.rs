@@ -1,17 +1,12 @@
-//! Builds the assets: npm packages when the lock file changed, then style, icons and script with esbuild.
-//!
-//! Cargo runs this only when a source changed or the output is gone; a second fingerprint of the sources spares esbuild
-//! when another profile built the same assets already.
+//! Builds the assets: npm packages when the lock file changed, then style, icons and script with esbuild, into cargo's own
+//! output folder, so that builds of several profiles never share files.
 
-use std::collections::hash_map::DefaultHasher;
 use std::error::Error;
 use std::fs;
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
 
-/// Source name in the manifest, and the environment variable that tells the crate the built name.
+/// Source name in the manifest, and the prefix of the environment variables that tell the crate the built name and path.
 const BUILT: [(&str, &str); 4] = [
     ("main.ts", "PILOTHOUSE_SCRIPT"),
     ("main.css", "PILOTHOUSE_STYLE"),
@@ -21,17 +16,19 @@ const BUILT: [(&str, &str); 4] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let assets = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("assets");
-    for input in ["src", "package.json", "package-lock.json", "build.mjs", ".npmrc", "dist/manifest.json"] {
+    let output = PathBuf::from(std::env::var("OUT_DIR")?).join("assets");
+    for input in ["src", "package.json", "package-lock.json", "build.mjs", ".npmrc"] {
         println!("cargo:rerun-if-changed=assets/{input}");
     }
     println!("cargo:rerun-if-changed=build.rs");
     install(&assets)?;
-    bundle(&assets)?;
-    let manifest = fs::read_to_string(assets.join("dist/manifest.json"))?;
+    run(&assets, "node", &["build.mjs", &output.to_string_lossy()])?;
+    let manifest = fs::read_to_string(output.join("manifest.json"))?;
     for (source, variable) in BUILT {
         let built =
-            entry(&manifest, source).ok_or_else(|| format!("assets/dist/manifest.json does not name {source}"))?;
+            entry(&manifest, source).ok_or_else(|| format!("the manifest of the assets does not name {source}"))?;
         println!("cargo:rustc-env={variable}={built}");
+        println!("cargo:rustc-env={variable}_PATH={}", output.join("files").join(built).display());
     }
     Ok(())
 }
@@ -46,41 +43,6 @@ fn install(assets: &Path) -> Result<(), Box<dyn Error>> {
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     run(assets, npm, &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
     fs::write(stamp, lock)?;
-    Ok(())
-}
-
-/// Runs esbuild unless the output was made from these very sources.
-fn bundle(assets: &Path) -> Result<(), Box<dyn Error>> {
-    let mut sources = vec![assets.join("package-lock.json"), assets.join("build.mjs")];
-    collect(&assets.join("src"), &mut sources)?;
-    sources.sort();
-    let mut hasher = DefaultHasher::new();
-    for source in &sources {
-        source.strip_prefix(assets)?.hash(&mut hasher);
-        fs::read(source)?.hash(&mut hasher);
-    }
-    let fingerprint = format!("{:016x}", hasher.finish());
-    let stamp = assets.join("dist/.fingerprint");
-    let manifest = assets.join("dist/manifest.json");
-    if manifest.exists() && fs::read_to_string(&stamp).is_ok_and(|built| built == fingerprint) {
-        return Ok(());
-    }
-    run(assets, "node", &["build.mjs"])?;
-    fs::write(stamp, fingerprint)?;
-    // Cargo compares the manifest's age with the start of this run; an older one does not make it run again.
-    fs::File::options().write(true).open(manifest)?.set_modified(SystemTime::UNIX_EPOCH)?;
-    Ok(())
-}
-
-fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect(&path, into)?;
-        } else {
-            into.push(path);
-        }
-    }
     Ok(())
 }
 

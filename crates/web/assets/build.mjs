@@ -1,12 +1,14 @@
-// Bundles src into dist/files, with a content hash in every name, and writes dist/manifest.json (source name → built name).
+// Bundles src into FOLDER/files, with a content hash in every name, and writes FOLDER/manifest.json (source name → built
+// name): node build.mjs FOLDER
 import { build } from "esbuild";
 import { rm, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 
-await rm("dist", { recursive: true, force: true });
+const folder = process.argv[2] ?? "dist";
+await rm(folder, { recursive: true, force: true });
 const result = await build({
   entryPoints: ["src/main.ts", "src/main.css", "src/icons.svg", "src/logo.svg"],
-  outdir: "dist/files",
+  outdir: join(folder, "files"),
   entryNames: "[name]-[hash]",
   bundle: true,
   minify: true,
@@ -20,4 +22,4 @@ const names = {};
 for (const [path, output] of Object.entries(result.metafile.outputs)) {
   if (output.entryPoint) names[basename(output.entryPoint)] = basename(path);
 }
-await writeFile("dist/manifest.json", JSON.stringify(names, null, 2) + "\n");
+await writeFile(join(folder, "manifest.json"), JSON.stringify(names, null, 2) + "\n");
