@@ -8,7 +8,7 @@ use pilothouse_drydock::{Options, Server, User};
 
 use crate::arguments::DemoArguments;
 use crate::failure::Failure;
-use crate::serve::{console, stopped};
+use crate::serve::{FAREWELL, console, stopped, within};
 
 /// How many changes of each collection the demo remembers: enough for a watch that was cut, little enough that a demo left
 /// open for a day stays small.
@@ -18,7 +18,7 @@ const ADMIN: &str = "admin";
 
 /// Starts the cluster, its story and the console; stops all three at the end.
 pub(crate) async fn run(options: &DemoArguments) -> Result<(), Failure> {
-    let stop = stopped();
+    let stop = stopped()?;
     let people = vec![User::new(VIEWER, &[]), User::new(TEAM_MEMBER, &[])];
     let server =
         Server::start(Options { users: people, history: HISTORY, ..Options::default() }).await.map_err(other)?;
@@ -31,9 +31,15 @@ pub(crate) async fn run(options: &DemoArguments) -> Result<(), Failure> {
     };
     let telling = StoryOptions { seed: options.seed, speed: options.speed, ..StoryOptions::default() };
     let story = Story::start(target, telling).await.map_err(other)?;
-    let ended = console(contexts, &options.serve, stop).await;
-    story.stop().await;
-    server.shutdown().await;
+    let ended = console(contexts, &options.serve, stop.clone()).await;
+    stop.cancel();
+    let curtain = async {
+        story.stop().await;
+        server.shutdown().await;
+    };
+    if within(&stop, FAREWELL, curtain).await.is_none() {
+        tracing::warn!("the embedded cluster took too long to end and was cut off");
+    }
     drop(kubeconfig);
     ended
 }
@@ -57,18 +63,71 @@ impl Kubeconfig {
                 (folder.path().join("kubeconfig"), Some(folder))
             }
         };
-        private(&path, content)
-            .map_err(|error| Failure::Other(format!("cannot write the kubeconfig {}: {error}", path.display())))?;
+        let failed = |why: &dyn std::fmt::Display| {
+            Failure::Other(format!("cannot write the kubeconfig {}: {why}", path.display()))
+        };
+        if !is_ours(&path).map_err(|error| failed(&error))? {
+            let why = "there is a file that is not a demo's kubeconfig; name another, or move it away";
+            return Err(failed(&why));
+        }
+        private(&path, content).map_err(|error| failed(&error))?;
         Ok(Self { path, _folder: folder })
     }
 }
 
-/// Writes a file that only its owner can read: it holds a credential.
+/// The first line of a kubeconfig that a demo wrote: the next demo may replace it, and nothing else.
+const MARK: &str = "# Written by `pilothouse demo`, which may replace it.\n";
+
+/// Whether the path is free, or holds what a demo wrote.
+fn is_ours(path: &Path) -> std::io::Result<bool> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(content.starts_with(MARK.as_bytes())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a file that only its owner can read, whatever was there before: it holds a credential.
 fn private(path: &Path, content: &str) -> std::io::Result<()> {
     use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // New temporary files are for their owner alone; renamed, they take the old one's place in one step.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(MARK.as_bytes())?;
+    file.write_all(content.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_replaces_its_own_kubeconfig_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        for content in ["first", "second"] {
+            Kubeconfig::write(Some(&path), content).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{MARK}{content}"));
+        }
+        for theirs in ["apiVersion: v1\nkind: Config\n", ""] {
+            std::fs::write(&path, theirs).unwrap();
+            let Err(Failure::Other(why)) = Kubeconfig::write(Some(&path), "third") else { panic!("it was replaced") };
+            assert!(why.contains("is not a demo's kubeconfig"), "{why}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+        }
+    }
+
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(content.as_bytes())
+    #[test]
+    fn only_the_owner_can_read_it_even_where_all_could_read_the_one_before() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        std::fs::write(&path, MARK).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        Kubeconfig::write(Some(&path), "secret").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }

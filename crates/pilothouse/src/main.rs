@@ -18,13 +18,19 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    match run(arguments) {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::Failure::from(error).report(),
+    };
+    let ended = runtime.block_on(run(arguments));
+    // Nobody waits for what still goes on in the background.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-#[tokio::main]
 async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
     serve::prepare(&arguments)?;
     match arguments.command {

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use pilothouse_app::{Contexts, Engine};
-use pilothouse_web::{LaunchSecret, WebOptions};
+use pilothouse_web::{LaunchSecret, WebOptions, launch_url};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +15,8 @@ use crate::failure::Failure;
 
 /// The port that the console takes when nobody says otherwise and it is free.
 const PORT: u16 = 7070;
+/// How long what is under way may take to end once the end was asked for.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What every command needs before it begins: a log on standard error, and the one TLS provider.
 pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
@@ -33,7 +36,7 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
 /// Opens the console for the clusters of a kubeconfig.
 pub(crate) async fn run(cluster: &ClusterArguments, options: &ServeArguments) -> Result<(), Failure> {
     let contexts = Contexts::load(cluster.kubeconfig.clone(), cluster.context.clone())?;
-    console(contexts, options, stopped()).await
+    console(contexts, options, stopped()?).await
 }
 
 /// Listens, says where, and serves until `stop`.
@@ -48,47 +51,95 @@ pub(crate) async fn console(
     // Connecting begins now, so that the first page has something to show.
     engine.cluster(engine.current().as_str())?;
     let secret = LaunchSecret::generate();
-    let url = format!("http://{address}/?launch={}", secret.reveal());
     let mut out = std::io::stdout();
-    writeln!(out, "Pilothouse is open at {url}")?;
+    writeln!(out, "Pilothouse is open at {}", launch_url(address, secret.reveal()))?;
     out.flush()?;
+    // The arguments of the program that opens the browser are for all to read: they get a secret of their own.
     if !options.no_open
-        && let Err(error) = opener::open_browser(&url)
+        && let Err(error) = opener::open_browser(launch_url(address, &secret.for_browser()))
     {
         tracing::info!("no browser could be opened: {error}");
     }
-    let served = pilothouse_web::serve(engine.clone(), WebOptions { listener, secret }, stop).await;
+    let serving = pilothouse_web::serve(engine.clone(), WebOptions { listener, secret }, stop.clone());
+    let served = within(&stop, FAREWELL, serving).await;
     engine.shutdown();
-    served.map_err(|error| Failure::Other(error.to_string()))
-}
-
-/// Ends when the person or the system says so.
-pub(crate) fn stopped() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let ended = stop.clone();
-    tokio::spawn(async move {
-        if let Err(error) = signal().await {
-            tracing::error!("cannot listen for signals: {error}");
-            return;
+    match served {
+        Some(served) => served.map_err(|error| Failure::Other(error.to_string())),
+        None => {
+            tracing::warn!("some answers were cut off: they took too long to end");
+            Ok(())
         }
-        ended.cancel();
-    });
-    stop
-}
-
-#[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+/// What `work` gives; `None` when it goes on for longer than `farewell` after `stop`.
+pub(crate) async fn within<T>(
+    stop: &CancellationToken,
+    farewell: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(farewell).await;
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = late => None,
+    }
+}
+
+/// Ends when the person or the system says so. Who says it again does not want to wait: the program ends at once.
+pub(crate) fn stopped() -> std::io::Result<CancellationToken> {
+    let mut signals = Signals::listen()?;
+    let stop = CancellationToken::new();
+    let ended = stop.clone();
+    tokio::spawn(async move {
+        signals.next().await;
+        ended.cancel();
+        signals.next().await;
+        std::process::exit(IMPATIENT);
+    });
+    Ok(stop)
+}
+
+/// What shells report of a program that an interrupt ended.
+const IMPATIENT: i32 = 130;
+
+/// The signals that mean the end. Listened for from the beginning: one that comes between two waits is not lost.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
 
 async fn listen(address: Option<SocketAddr>) -> Result<TcpListener, Failure> {
@@ -107,5 +158,22 @@ async fn listen(address: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     match TcpListener::bind(usual).await {
         Ok(listener) => Ok(listener),
         Err(_taken) => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_end_is_left_after_the_farewell() {
+        let stop = CancellationToken::new();
+        let farewell = Duration::ZERO;
+        assert_eq!(within(&stop, farewell, ready(7)).await, Some(7));
+        stop.cancel();
+        assert_eq!(within(&stop, farewell, pending::<u8>()).await, None);
+        assert_eq!(within(&stop, farewell, ready(7)).await, Some(7), "what is done is never thrown away");
     }
 }

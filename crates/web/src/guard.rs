@@ -65,7 +65,7 @@ impl Guard {
             return Verdict::Passes;
         }
         match launch(request.uri()) {
-            Some(secret) if self.sessions.is_launch(&secret) => Verdict::Enters,
+            Some(secret) if self.sessions.enters(&secret) => Verdict::Enters,
             _ => Verdict::Unknown,
         }
     }

@@ -43,9 +43,9 @@ pub(crate) struct Web {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The address to open: it carries the secret once, and leads to a page without it.
-pub fn launch_url(address: SocketAddr, secret: &LaunchSecret) -> String {
-    format!("http://{address}/?launch={}", secret.reveal())
+/// The address to open: it carries a secret once, and leads to a page without it.
+pub fn launch_url(address: SocketAddr, secret: &str) -> String {
+    format!("http://{address}/?launch={secret}")
 }
 
 /// Serves the console until `shutdown` is cancelled and every request has ended.
