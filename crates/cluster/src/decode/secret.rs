@@ -2,8 +2,23 @@
 
 use serde_json::{Map, Value};
 
-/// `kubectl apply` keeps a copy of what was applied, values and all, in this annotation.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotations whose values are shown. All others are hidden: many tools keep a copy of what they applied in one, values
+/// and all, and no list of them would be complete.
+const HARMLESS: [&str; 13] = [
+    "cert-manager.io/alt-names",
+    "cert-manager.io/certificate-name",
+    "cert-manager.io/common-name",
+    "cert-manager.io/issuer-group",
+    "cert-manager.io/issuer-kind",
+    "cert-manager.io/issuer-name",
+    "kubernetes.io/description",
+    "kubernetes.io/legacy-token-invalid-since",
+    "kubernetes.io/legacy-token-last-used",
+    "kubernetes.io/service-account.name",
+    "kubernetes.io/service-account.uid",
+    "meta.helm.sh/release-name",
+    "meta.helm.sh/release-namespace",
+];
 
 /// Takes the values out of a Secret.
 pub(super) fn hide(secret: &mut Map<String, Value>) {
@@ -13,15 +28,19 @@ pub(super) fn hide(secret: &mut Map<String, Value>) {
     if let Some(data) = secret.get_mut("stringData") {
         hide_values(data, str::len);
     }
-    if let Some(Value::Object(annotations)) = secret.get_mut("metadata").and_then(|meta| meta.get_mut("annotations")) {
-        annotations.remove(LAST_APPLIED);
+    if let Some(annotations) = secret.get_mut("metadata").and_then(|meta| meta.get_mut("annotations")) {
+        hide_values_but(annotations, &HARMLESS, str::len);
     }
 }
 
 fn hide_values(data: &mut Value, length: impl Fn(&str) -> usize) {
+    hide_values_but(data, &[], length);
+}
+
+fn hide_values_but(data: &mut Value, shown: &[&str], length: impl Fn(&str) -> usize) {
     match data {
         Value::Object(entries) => {
-            for value in entries.values_mut() {
+            for (_, value) in entries.iter_mut().filter(|(key, _)| !shown.contains(&key.as_str())) {
                 let text = match &*value {
                     Value::String(text) => format!("<hidden, {} bytes>", length(text)),
                     _ => "<hidden>".to_owned(),

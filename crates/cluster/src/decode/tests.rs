@@ -62,6 +62,27 @@ fn a_hidden_value_tells_its_length_and_nothing_else() {
     }
 }
 
+#[test]
+fn annotations_of_a_secret_show_only_what_is_known_to_be_harmless() {
+    let copies = [
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kapp.k14s.io/original",
+        "objectset.rio.cattle.io/applied",
+        "example.com/anything",
+    ];
+    let mut annotations: Map<String, Value> =
+        copies.map(|key| (key.to_owned(), json!("hunter2"))).into_iter().collect();
+    annotations.insert("meta.helm.sh/release-name".to_owned(), json!("web"));
+    let json = json!({"metadata": {"name": "a", "annotations": annotations}}).to_string();
+    let read = object(json.as_bytes(), &resource("", "v1", "secrets", "Secret")).unwrap();
+    assert!(!read.value().to_string().contains("hunter2"), "{read:?}");
+    let shown = &read.value()["metadata"]["annotations"];
+    assert_eq!(shown["meta.helm.sh/release-name"], "web");
+    assert!(copies.iter().all(|key| shown[*key] == "<hidden, 7 bytes>"), "{shown}");
+    let read = object(json.as_bytes(), &resource("", "v1", "configmaps", "ConfigMap")).unwrap();
+    assert_eq!(read.value()["metadata"]["annotations"][copies[1]], "hunter2");
+}
+
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
