@@ -151,7 +151,7 @@ fn subjects_include(binding: &Value, user: &User) -> bool {
     binding.items("/subjects").iter().any(|subject| {
         let name = subject.text("/name").unwrap_or_default();
         match subject.text("/kind") {
-            Some("User") => name == "*" || name == user.name,
+            Some("User") => name == user.name,
             Some("Group") => user.is_in(name),
             Some("ServiceAccount") => {
                 let namespace = subject.text("/namespace").unwrap_or_default();
@@ -223,6 +223,13 @@ mod tests {
             "subjects": [{ "kind": "User", "name": "ann" }, { "kind": "ServiceAccount", "name": "bot", "namespace": "ci" }],
         });
         state.put(&"rolebindings.rbac.authorization.k8s.io".into(), "team-a/v", binding);
+        let starred = json!({
+            "metadata": { "name": "star", "namespace": "team-c" },
+            "roleRef": { "kind": "ClusterRole", "name": "viewer" },
+            "subjects": [{ "kind": "User", "name": "*" }],
+        });
+        // A name is a name: Kubernetes has no wildcard for users.
+        state.put(&"rolebindings.rbac.authorization.k8s.io".into(), "team-c/star", starred);
         let everywhere = json!({
             "metadata": { "name": "all" },
             "roleRef": { "kind": "ClusterRole", "name": "viewer" },
@@ -251,6 +258,8 @@ mod tests {
             (&ann, wish("delete", "apps", "deployments", "team-a", "two"), false),
             (&ann, wish("list", "apps", "deployments", "team-a", ""), false),
             (&bot, wish("get", "", "pods", "team-a", "x"), true),
+            (&ann, wish("list", "", "pods", "team-c", ""), false),
+            (&olga, wish("list", "", "pods", "team-c", ""), true),
             (&olga, wish("list", "", "pods", "", ""), true),
             (&olga, wish("list", "", "pods", "team-b", ""), true),
             (&ann, wish("create", "authorization.k8s.io", "selfsubjectaccessreviews", "", ""), true),

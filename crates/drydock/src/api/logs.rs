@@ -79,8 +79,7 @@ fn read(asked: &Asked, container: String) -> Result<Wanted, Failure> {
             Failure::bad_request(format!("{name}: Invalid value: \"{text}\": must be a whole number, not negative"))
         }),
     };
-    let seconds = number("sinceSeconds")?.and_then(|seconds| i64::try_from(seconds).ok());
-    let since = seconds.map(|seconds| Timestamp::now() - SignedDuration::from_secs(seconds));
+    let since = number("sinceSeconds")?.map(|seconds| ago(Timestamp::now(), seconds));
     Ok(Wanted {
         container,
         previous: asked.query.flag("previous"),
@@ -89,6 +88,12 @@ fn read(asked: &Asked, container: String) -> Result<Wanted, Failure> {
         since: since.or_else(|| asked.query.get("sinceTime").and_then(time::parse)),
         limit: number("limitBytes")?,
     })
+}
+
+/// So many seconds before `now`; what lies before all time is the beginning of it.
+fn ago(now: Timestamp, seconds: usize) -> Timestamp {
+    let span = i64::try_from(seconds).map(SignedDuration::from_secs);
+    span.ok().and_then(|span| now.checked_sub(span).ok()).unwrap_or(Timestamp::MIN)
 }
 
 fn write(lines: &[Line], timestamps: bool) -> Bytes {
@@ -150,5 +155,19 @@ impl Follower {
         let lines = kubelet_logs::lines(&pod, &self.wanted.container, &run, self.seen, Timestamp::now());
         self.seen += lines.len();
         (write(&lines, self.wanted.timestamps), run.ended.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_beyond_all_time_reaches_to_its_beginning() {
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        assert_eq!(ago(now, 60).to_string(), "2026-03-01T11:59:00Z");
+        for seconds in [usize::MAX, usize::MAX / 2, 400_000_000_000] {
+            assert_eq!(ago(now, seconds), Timestamp::MIN, "{seconds}");
+        }
     }
 }
