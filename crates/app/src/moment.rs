@@ -6,9 +6,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pilothouse_model::{
-    Completeness, Found, GroupResource, LabelSelector, Lookup, Object, ObjectRef, Objects, Resource, Row,
-};
+use pilothouse_model::event;
+use pilothouse_model::{Completeness, Found, GroupResource, LabelSelector, Lookup, ObjectRef, Objects, Resource, Row};
 use pilothouse_store::{Record, Snapshot};
 
 use crate::catalog::Catalog;
@@ -178,17 +177,7 @@ impl Objects for Moment<'_> {
             return Found { objects: Vec::new(), completeness: Completeness::Complete };
         };
         let mut found = self.dependents(GroupResource::new("", "events"), uid);
-        found.objects.sort_by_key(|event| std::cmp::Reverse(event_time(event)));
+        found.objects.sort_by_key(|event| std::cmp::Reverse(event::last_happened(event)));
         found
     }
-}
-
-/// When an event last happened: the newest of the times that the two generations of events carry.
-pub(crate) fn event_time(event: &Object) -> Option<jiff::Timestamp> {
-    use pilothouse_model::Read;
-    ["/series/lastObservedTime", "/lastTimestamp", "/deprecatedLastTimestamp", "/eventTime"]
-        .iter()
-        .filter_map(|pointer| event.time(pointer))
-        .max()
-        .or_else(|| event.created())
 }

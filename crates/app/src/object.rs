@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pilothouse_model::event;
 use pilothouse_model::{
     Cause, Column, Completeness, GroupResource, Instrument, Object, ObjectRef, Objects, Resource, Row, Section, Status,
 };
@@ -15,7 +16,7 @@ use crate::error::{AppError, ErrorKind};
 use crate::feed::{Projector, worst};
 use crate::held::Held;
 use crate::isolate::{Defect, guarded};
-use crate::moment::{Moment, event_time};
+use crate::moment::Moment;
 
 /// How far down the tree of owned objects is followed.
 const DEEPEST: usize = 6;
@@ -255,7 +256,7 @@ impl Cluster {
         for dependent in &dependents {
             events.objects.extend(moment.events(&dependent.relative.reference).objects);
         }
-        events.objects.sort_by_key(|event| std::cmp::Reverse(event_time(event)));
+        events.objects.sort_by_key(|event| std::cmp::Reverse(event::last_happened(event)));
         Related {
             standing: standing(instrument, resource, object, moment),
             owners: owners(object, moment),

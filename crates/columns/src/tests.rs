@@ -9,19 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{columns, kinds, project, table_cells, table_columns};
 
 fn resource(group: &str, plural: &str) -> Resource {
-    Resource {
-        group: group.into(),
-        version: "v1".into(),
-        plural: plural.into(),
-        singular: "".into(),
-        kind: "Any".into(),
-        namespaced: true,
-        verbs: Vec::new(),
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        preferred: true,
-        printer_columns: None,
-    }
+    Resource::new(group, "v1", plural, "Any")
 }
 
 fn check(resource: &Resource, object: &Object) {

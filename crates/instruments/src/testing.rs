@@ -77,7 +77,7 @@ impl Objects for Folder {
                 && event.text("/involvedObject/name") == Some(&object.name)
                 && event.text("/involvedObject/namespace") == object.namespace.as_deref()
         });
-        found.objects.sort_by_key(|event| std::cmp::Reverse(event.time("/lastTimestamp")));
+        found.objects.sort_by_key(|event| std::cmp::Reverse(pilothouse_model::event::last_happened(event)));
         found
     }
 }

@@ -9,6 +9,8 @@ use crate::row::{Cell, Row};
 use crate::selector::LabelSelector;
 use crate::status::Level;
 
+pub mod text;
+
 /// What a filter or a sort key looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -198,7 +200,7 @@ impl Filter {
             Self::Exists(field) => !matches!(field.sort_key(row), SortKey::Missing | SortKey::Unknown),
             Self::Levels(levels) => levels.contains(&row.status.level),
             Self::Labels(selector) => selector.matches(|key| row.label(key)),
-            Self::Text(needle) => mentions(row, needle),
+            Self::Text(needle) => text::mentions(row, needle),
         }
     }
 }
@@ -250,7 +252,7 @@ fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
         Operand::Number(_) | Operand::Ago(_) | Operand::Moment(_) => return false,
     };
     match comparison {
-        Comparison::Equal if wild => glob_ignoring_case(text, wanted),
+        Comparison::Equal if wild => text::glob_ignoring_case(text, wanted),
         Comparison::Equal if text.is_ascii() && wanted.is_ascii() => text.eq_ignore_ascii_case(wanted),
         Comparison::Equal => text.to_lowercase() == wanted.to_lowercase(),
         Comparison::Less => *text < **wanted,
@@ -258,114 +260,6 @@ fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
         Comparison::Greater => *text > **wanted,
         Comparison::AtLeast => *text >= **wanted,
     }
-}
-
-/// Whether `pattern`, in which `*` stands for any text and `?` for any character, covers the whole of `text`.
-pub fn glob(text: &str, pattern: &str) -> bool {
-    if text.is_ascii() && pattern.is_ascii() {
-        return covers(text.as_bytes(), pattern.as_bytes(), (b'*', b'?'), |one, other| one == other);
-    }
-    let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
-    covers(&text, &pattern, ('*', '?'), |one, other| one == other)
-}
-
-/// The same, ignoring case.
-fn glob_ignoring_case(text: &str, pattern: &str) -> bool {
-    if text.is_ascii() && pattern.is_ascii() {
-        return covers(text.as_bytes(), pattern.as_bytes(), (b'*', b'?'), |one, other| one.eq_ignore_ascii_case(other));
-    }
-    glob(&text.to_lowercase(), &pattern.to_lowercase())
-}
-
-fn covers<T: PartialEq>(text: &[T], pattern: &[T], (any, one): (T, T), same: impl Fn(&T, &T) -> bool) -> bool {
-    let (mut t, mut p) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == any {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == one || same(&pattern[p], &text[t])) {
-            (t, p) = (t + 1, p + 1);
-        } else if let Some((star_p, star_t)) = star {
-            // Let the last star swallow one more.
-            star = Some((star_p, star_t + 1));
-            (t, p) = (star_t + 1, star_p + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|c| *c == any)
-}
-
-/// How many [`Misses`] are remembered: few enough to stay near the processor.
-const PLACES: usize = 256;
-
-/// Texts that were searched in vain, by where they lie: neighbours share most of their texts, and interned texts are the
-/// very same. Good for one needle and for as long as the rows live.
-#[derive(Debug)]
-pub struct Misses<'a> {
-    texts: Box<[&'a str; PLACES]>,
-}
-
-impl<'a> Misses<'a> {
-    /// Nothing was searched yet.
-    pub fn new() -> Self {
-        Self { texts: Box::new([""; PLACES]) }
-    }
-
-    /// Whether the needle is in the text, which is searched once while it is remembered.
-    fn find(&mut self, text: &'a str, needle: &str) -> bool {
-        // Texts are allocated at multiples of sixteen.
-        let address = text.as_ptr().addr() / 16;
-        let place = &mut self.texts[(address ^ (address / PLACES)) % PLACES];
-        if !text.is_empty() && std::ptr::eq(*place, text) {
-            return false;
-        }
-        let found = contains_ignoring_case(text, needle);
-        if !found {
-            *place = text;
-        }
-        found
-    }
-}
-
-impl Default for Misses<'_> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Whether a row mentions `needle`, which is in lower case.
-fn mentions(row: &Row, needle: &str) -> bool {
-    contains_ignoring_case(&row.name, needle) || texts(row).any(|text| contains_ignoring_case(text, needle))
-}
-
-/// The same for one of many rows.
-pub fn mentions_again<'a>(row: &'a Row, needle: &str, misses: &mut Misses<'a>) -> bool {
-    contains_ignoring_case(&row.name, needle) || texts(row).any(|text| misses.find(text, needle))
-}
-
-/// The texts of a row, save its name, that free text looks at.
-fn texts(row: &Row) -> impl Iterator<Item = &str> {
-    let cells = row.cells.iter().filter_map(|cell| match cell {
-        Cell::Text(text) => Some(&**text),
-        _ => None,
-    });
-    let status = [&*row.status.word, &*row.status.reason, &*row.status.message];
-    let labels = row.labels.iter().flat_map(|(key, value)| [&**key, &**value]);
-    row.namespace.as_deref().into_iter().chain(status).chain(cells).chain(labels)
-}
-
-/// `needle` is in lower case already. Letters beyond ASCII compare in lower case where the needle has some.
-fn contains_ignoring_case(text: &str, needle: &str) -> bool {
-    if !needle.is_ascii() {
-        return text.to_lowercase().contains(needle);
-    }
-    let (text, needle) = (text.as_bytes(), needle.as_bytes());
-    let Some(first) = needle.first() else { return true };
-    let Some(last_start) = text.len().checked_sub(needle.len()) else { return false };
-    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), &text[..=last_start])
-        .any(|at| text[at..at + needle.len()].eq_ignore_ascii_case(needle))
 }
 
 /// One sort key.
@@ -439,26 +333,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn globs_cover_the_whole_text() {
-        assert!(glob("train-0", "train-*"));
-        assert!(glob("train-0", "*"));
-        assert!(glob("train-0", "t*n-?"));
-        assert!(!glob("train-0", "train"));
-        assert!(!glob("train-0", "*-1"));
-        assert!(glob("", "*"));
-        assert!(!glob("", "?"));
-    }
-
-    fn globs_naively(text: &[char], pattern: &[char]) -> bool {
-        match pattern.split_first() {
-            None => text.is_empty(),
-            Some(('*', rest)) => (0..=text.len()).any(|at| globs_naively(&text[at..], rest)),
-            Some(('?', rest)) => !text.is_empty() && globs_naively(&text[1..], rest),
-            Some((c, rest)) => text.first() == Some(c) && globs_naively(&text[1..], rest),
-        }
-    }
-
     fn cell() -> impl Strategy<Value = Cell> {
         prop_oneof![
             Just(Cell::Missing),
@@ -474,19 +348,7 @@ mod tests {
 
     fn row(cell: Cell) -> Row {
         let object = crate::object::Object::new(serde_json::json!({"metadata": {"name": "x"}})).unwrap();
-        let resource = crate::id::Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "things".into(),
-            singular: "thing".into(),
-            kind: "Thing".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = crate::id::Resource::new("", "v1", "things", "Thing");
         let projection = crate::row::Projection { status: crate::status::Status::none(), cells: vec![cell] };
         Row::assemble(std::sync::Arc::new(resource), &object, projection, &mut |text| text.into())
     }
@@ -516,20 +378,6 @@ mod tests {
             }
             proptest::prop_assert_eq!(field.sort_key(&one).order(&field.sort_key(&other), descending), expected);
             proptest::prop_assert_eq!(field.of(&one), left);
-        }
-
-        #[test]
-        fn globs_as_a_naive_matcher_does(text in "[ab]{0,8}", pattern in "[ab*?]{0,6}") {
-            let (chars, wanted): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
-            proptest::prop_assert_eq!(glob(&text, &pattern), globs_naively(&chars, &wanted));
-        }
-
-        #[test]
-        fn free_text_ignores_case(text in "[a-cA-Cä]{0,8}", needle in "[a-cä]{0,3}") {
-            proptest::prop_assert_eq!(
-                contains_ignoring_case(&text, &needle),
-                text.to_lowercase().contains(&needle)
-            );
         }
     }
 }

@@ -118,6 +118,23 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// A namespaced resource of which no more is known: no verbs, no other names, no printer columns.
+    pub fn new(group: &str, version: &str, plural: &str, kind: &str) -> Self {
+        Self {
+            group: group.into(),
+            version: version.into(),
+            plural: plural.into(),
+            singular: kind.to_lowercase().into(),
+            kind: kind.into(),
+            namespaced: true,
+            verbs: Vec::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            preferred: true,
+            printer_columns: None,
+        }
+    }
+
     /// Group and plural name.
     pub fn group_resource(&self) -> GroupResource<'_> {
         GroupResource { group: &self.group, plural: &self.plural }

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod cause;
 pub mod contract;
+pub mod event;
 pub mod filter;
 pub mod id;
 pub mod object;

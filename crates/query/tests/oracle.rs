@@ -43,19 +43,7 @@ fn columns() -> Vec<Column> {
 impl Plain {
     fn row(&self) -> Row {
         let time = Timestamp::from_second(self.created).unwrap();
-        let resource = Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "pods".into(),
-            singular: "pod".into(),
-            kind: "Pod".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = Resource::new("", "v1", "pods", "Pod");
         Row {
             resource: Arc::new(resource),
             namespace: self.namespace.as_deref().map(Into::into),

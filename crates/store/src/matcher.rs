@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use pilothouse_model::filter::{Misses, SortKey, mentions_again};
+use pilothouse_model::filter::SortKey;
+use pilothouse_model::filter::text::{Misses, mentions_again};
 use pilothouse_model::{Field, Filter, Plan, Row, Timestamp};
 
 use crate::record::Record;

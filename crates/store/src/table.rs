@@ -125,19 +125,7 @@ mod tests {
             "labels": {"app": app, "number": number.to_string()},
             "ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": app, "uid": app}],
         }}));
-        let resource = Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "pods".into(),
-            singular: "pod".into(),
-            kind: "Pod".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = Resource::new("", "v1", "pods", "Pod");
         let projection = Projection { status: Status::none(), cells: Vec::new() };
         let row = Row::assemble(Arc::new(resource), &object.unwrap(), projection, &mut |text| text.into());
         Record { row, body: Body::none() }

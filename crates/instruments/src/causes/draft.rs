@@ -1,5 +1,6 @@
 //! How causes are written down: one sentence, more if need be, advice, and where it can be looked up.
 
+use pilothouse_model::event::last_happened;
 use pilothouse_model::{Cause, Certainty, Evidence, Object, ObjectRef, Read, Timestamp};
 use serde_json::Value;
 
@@ -106,7 +107,7 @@ pub(crate) fn event_evidence(event: &Object) -> Evidence {
         "" => event_message(event).to_owned(),
         reason => format!("{reason}: {}", event_message(event)),
     };
-    Evidence { object, field: "event".to_owned(), value, since: event_time(event) }
+    Evidence { object, field: "event".to_owned(), value, since: last_happened(event) }
 }
 
 /// Why the event was sent, in one word.
@@ -117,12 +118,6 @@ pub(crate) fn event_reason(event: &Object) -> &str {
 /// What the event says.
 pub(crate) fn event_message(event: &Object) -> &str {
     event.text("/message").or_else(|| event.text("/note")).unwrap_or_default().trim()
-}
-
-fn event_time(event: &Object) -> Option<Timestamp> {
-    ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"]
-        .iter()
-        .find_map(|at| event.time(at))
 }
 
 /// The text between two marks: `between(text, "secret \"", "\"")`.

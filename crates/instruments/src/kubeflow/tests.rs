@@ -109,17 +109,5 @@ fn resource_of(object: &Object) -> Resource {
         .iter()
         .find(|(name, kind, _)| name.group == object.group() && *kind == object.kind())
         .expect("a kind of Kubeflow");
-    Resource {
-        group: name.group.into(),
-        version: "v1".into(),
-        plural: name.plural.into(),
-        singular: kind.to_lowercase().into(),
-        kind: (*kind).into(),
-        namespaced: true,
-        verbs: Vec::new(),
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        preferred: true,
-        printer_columns: None,
-    }
+    Resource::new(name.group, "v1", name.plural, kind)
 }

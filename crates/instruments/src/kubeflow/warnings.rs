@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pilothouse_model::{Level, Link, Object, Objects, Read, State, Timestamp};
+use pilothouse_model::event::last_happened;
+use pilothouse_model::{Level, Link, Object, Objects, Read, State};
 
 use super::standing::Standing;
 
@@ -24,7 +25,7 @@ pub(super) fn refine(standing: Standing, object: &Object, objects: &dyn Objects,
         .into_iter()
         .chain(of_children)
         .filter(|event| event.text("/type") == Some("Warning") && is_of_this_life(event, object))
-        .max_by_key(moment);
+        .max_by_key(|event| last_happened(event));
     match newest {
         Some(event) => standing
             .at(Level::Warning)
@@ -33,15 +34,9 @@ pub(super) fn refine(standing: Standing, object: &Object, objects: &dyn Objects,
     }
 }
 
-fn moment(event: &Arc<Object>) -> Option<Timestamp> {
-    let told =
-        ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].iter().filter_map(|field| event.time(field));
-    told.max().or_else(|| event.created())
-}
-
 /// An object of the same name may have lived before.
 fn is_of_this_life(event: &Arc<Object>, object: &Object) -> bool {
-    match (moment(event), object.created()) {
+    match (last_happened(event), object.created()) {
         (Some(seen), Some(created)) => seen >= created,
         _ => true,
     }

@@ -54,19 +54,7 @@ pub(crate) fn columns() -> Arc<[Column]> {
 
 impl Pods {
     pub(crate) fn new() -> Self {
-        let resource = Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "pods".into(),
-            singular: "pod".into(),
-            kind: "Pod".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = Resource::new("", "v1", "pods", "Pod");
         Self { resource: Arc::new(resource), interner: Interner::new(), compressor: Compressor::new(), json_bytes: 0 }
     }
 

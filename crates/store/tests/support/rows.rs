@@ -31,19 +31,7 @@ pub(crate) fn moment(seconds: i64) -> Timestamp {
 }
 
 fn resource(kind: &str) -> Arc<Resource> {
-    Arc::new(Resource {
-        group: "example.com".into(),
-        version: "v1".into(),
-        plural: format!("{}s", kind.to_lowercase()).into(),
-        singular: kind.to_lowercase().into(),
-        kind: kind.into(),
-        namespaced: true,
-        verbs: Vec::new(),
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        preferred: true,
-        printer_columns: None,
-    })
+    Arc::new(Resource::new("example.com", "v1", &format!("{}s", kind.to_lowercase()), kind))
 }
 
 pub(crate) fn record() -> impl Strategy<Value = Record> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use maud::{Markup, html};
+use pilothouse_model::event::last_happened;
 use pilothouse_model::{Completeness, Level, Object, ObjectRef, Read, Status};
 
 use super::scene::Scene;
@@ -55,7 +55,7 @@ fn row(event: &Object, scene: &Scene<'_>) -> Markup {
     let level = if kind == "Warning" { Level::Warning } else { Level::Idle };
     html! {
         tr {
-            td { @match seen(event) { Some(seen) => (time::age(seen, scene.now)), None => (value::unknown()) } }
+            td { @match last_happened(event) { Some(seen) => (time::age(seen, scene.now)), None => (value::unknown()) } }
             td { (status::status(&Status::new(level, kind))) }
             td { (event.text("/reason").unwrap_or_default()) }
             td.wrap { (event.text("/message").or_else(|| event.text("/note")).unwrap_or_default()) }
@@ -63,14 +63,6 @@ fn row(event: &Object, scene: &Scene<'_>) -> Markup {
             td.number.lesser { (count(event)) }
         }
     }
-}
-
-/// When it was last seen, in whichever of its fields says so.
-fn seen(event: &Object) -> Option<Timestamp> {
-    ["/series/lastObservedTime", "/lastTimestamp", "/deprecatedLastTimestamp", "/eventTime", "/firstTimestamp"]
-        .into_iter()
-        .find_map(|field| event.time(field))
-        .or_else(|| event.created())
 }
 
 /// How often it was seen: once when nothing else is said.
