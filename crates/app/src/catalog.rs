@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use pilothouse_cluster::Discovery;
+use pilothouse_cluster::{Discovery, Problem};
 use pilothouse_model::{GroupResource, Resource};
 
 use crate::error::{AppError, ErrorKind};
@@ -14,8 +14,8 @@ use crate::error::{AppError, ErrorKind};
 pub struct Catalog {
     /// All served versions, preferred ones first within a group.
     pub resources: Vec<Arc<Resource>>,
-    /// Groups that could not be discovered, in words.
-    pub problems: Vec<String>,
+    /// What could not be discovered: absence from `resources` proves nothing there (see [`Catalog::unknown`]).
+    pub problems: Vec<Problem>,
 }
 
 /// One heading of the navigation and what stands below it.
@@ -129,7 +129,8 @@ impl Catalog {
         let served: HashSet<String> = self.resources.iter().map(|resource| resource.api_version()).collect();
         let lost = |resource: &&Arc<Resource>| {
             let version = resource.api_version();
-            !served.contains(&version) && self.problems.iter().any(|problem| problem.contains(&version))
+            !served.contains(&version)
+                && self.problems.iter().any(|problem| problem.api_version.as_deref() == Some(version.as_str()))
         };
         let kept: Vec<_> = before.resources.iter().filter(lost).cloned().collect();
         self.resources.extend(kept);
@@ -165,6 +166,14 @@ impl Catalog {
         self.served(name).is_some()
     }
 
+    /// Why it is not known whether the cluster serves it; `None` when that is known.
+    pub fn unknown(&self, name: GroupResource<'_>) -> Option<&Problem> {
+        if self.serves(name) {
+            return None;
+        }
+        self.problems.iter().find(|problem| problem.group() == Some(name.group))
+    }
+
     /// The resource of this group and kind, at the preferred version.
     pub fn by_kind(&self, group: &str, kind: &str) -> Option<&Arc<Resource>> {
         self.resources.iter().find(|resource| &*resource.group == group && &*resource.kind == kind)
@@ -181,6 +190,9 @@ impl Catalog {
             return Ok(Arc::clone(resource));
         }
         let name = GroupResource::new(group, plural);
+        if let Some(problem) = self.unknown(name) {
+            return Err(unavailable(problem));
+        }
         let error =
             AppError::new(ErrorKind::NotFound, format!("this cluster serves no resource {name} at version {version}"));
         Err(match self.served(name) {
@@ -221,7 +233,10 @@ impl Catalog {
                     AppError::new(ErrorKind::NotFound, format!("the server doesn't have a resource type \"{text}\""));
                 match self.suggest(name) {
                     Some(suggestion) => error.suggest(suggestion),
-                    None if !self.problems.is_empty() => error.hint(self.problems.join("; ")),
+                    None if !self.problems.is_empty() => {
+                        let problems: Vec<_> = self.problems.iter().map(ToString::to_string).collect();
+                        error.hint(problems.join("; "))
+                    }
                     None => error,
                 }
             })
@@ -269,6 +284,12 @@ impl Catalog {
         }));
         groups
     }
+}
+
+/// The error for what cannot be told while a group is unknown.
+pub(crate) fn unavailable(problem: &Problem) -> AppError {
+    AppError::new(ErrorKind::Unavailable, problem.why.clone())
+        .hint("it is asked again every half minute; `kubectl get apiservices` shows what is wrong with it")
 }
 
 /// Groups and names in order, preferred versions first.
@@ -406,18 +427,36 @@ mod tests {
             custom.printer_columns = None;
             let kept = catalog().resources.into_iter().filter(|resource| &*resource.group != "metrics.k8s.io");
             let resources = kept.chain([Arc::new(custom.clone())]).collect();
-            let problems = problems.iter().map(|problem| (*problem).to_owned()).collect();
+            let problems = problems.iter().map(|version| problem(version)).collect();
             Catalog::new(Discovery { resources, problems })
         };
         let mut without = without;
         let metrics = GroupResource::new("metrics.k8s.io", "pods");
-        let after = without(&["what metrics.k8s.io/v1beta1 serves is unknown: 503"]).after(Some(&before));
+        let after = without(&["metrics.k8s.io/v1beta1"]).after(Some(&before));
         assert!(after.serves(metrics));
         assert_eq!(after.resources, before.resources);
-        assert!(!without(&["what other.io/v1 serves is unknown: 503"]).after(Some(&before)).serves(metrics));
+        assert!(!without(&["other.io/v1", "k8s.io/v1beta1", "metrics.k8s.io/v1"]).after(Some(&before)).serves(metrics));
         let gone = without(&[]).after(Some(&before));
         assert!(!gone.serves(metrics), "what is truly gone goes");
         assert!(gone.resources.iter().all(|resource| resource.printer_columns.is_none()));
+    }
+
+    fn problem(api_version: &str) -> Problem {
+        Problem { api_version: Some(api_version.to_owned()), why: format!("what {api_version} serves is unknown: 503") }
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_served_is_not_known_to_be_missing() {
+        let catalog = Catalog { problems: vec![problem("kubeflow.org/v1"), problem("v1")], ..catalog() };
+        assert_eq!(
+            catalog.unknown(GroupResource::new("kubeflow.org", "pytorchjobs")),
+            Some(&problem("kubeflow.org/v1"))
+        );
+        assert_eq!(catalog.unknown(GroupResource::new("", "secrets")), Some(&problem("v1")));
+        assert_eq!(catalog.unknown(GroupResource::new("kubeflow.org", "experiments")), None, "it is served");
+        assert_eq!(catalog.unknown(GroupResource::new("batch", "jobs")), None, "it is truly missing");
+        let error = catalog.resource("kubeflow.org", "v1", "pytorchjobs").unwrap_err();
+        assert_eq!((error.kind, error.message), (ErrorKind::Unavailable, problem("kubeflow.org/v1").why));
     }
 
     #[test]

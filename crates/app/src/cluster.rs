@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use futures::future::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use pilothouse_cluster::{ClusterError, Connection};
+use pilothouse_cluster::{ClusterError, Connection, Problem};
 use pilothouse_model::{ClusterId, Completeness, GroupResource, Instrument, ObjectRef, Page, Place, Resource, Str};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Ask, Listing, Source, confined_to};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, unavailable};
 use crate::error::{AppError, ErrorKind};
 use crate::feed::{LiveTable, Scope, watch_resource};
 use crate::isolate::Defect;
@@ -223,15 +223,23 @@ impl Cluster {
     pub fn page(&self, instrument: &str, place: &str) -> Result<Page, AppError> {
         let catalog = self.catalog().ok_or_else(|| self.connecting())?;
         let missing = || AppError::new(ErrorKind::NotFound, format!("there is no place {instrument}/{place} here"));
-        let (instrument, places) = self
-            .places()
-            .into_iter()
-            .find(|(candidate, _)| candidate.manifest().id == instrument)
-            .ok_or_else(|| missing().hint("the cluster serves none of the resources that it shows"))?;
+        let (instrument, places) =
+            self.places().into_iter().find(|(candidate, _)| candidate.manifest().id == instrument).ok_or_else(
+                || match self.unknown_need(&catalog, instrument) {
+                    Some(problem) => unavailable(problem),
+                    None => missing().hint("the cluster serves none of the resources that it shows"),
+                },
+            )?;
         if !places.iter().any(|candidate| candidate.id == place) {
             return Err(missing());
         }
         instrument.page(place, &|name| catalog.serves(name)).ok_or_else(missing)
+    }
+
+    /// Why it is not known whether an instrument has something to show.
+    fn unknown_need<'a>(&self, catalog: &'a Catalog, instrument: &str) -> Option<&'a Problem> {
+        let manifest = self.inner.instruments.iter().map(|one| one.manifest()).find(|one| one.id == instrument)?;
+        manifest.places.iter().flat_map(|place| place.needs).find_map(|name| catalog.unknown(*name))
     }
 
     /// The instrument that understands a resource.

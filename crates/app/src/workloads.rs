@@ -120,7 +120,7 @@ impl Derivation {
                 }
             }
         }
-        self.moment()
+        self.moment(catalog)
     }
 
     /// Watches every resource that can be a workload, at the version that the catalog prefers now, and lets go of those that
@@ -139,6 +139,10 @@ impl Derivation {
             rows.iter().for_each(|id| self.forget(id));
         }
         let before = self.catalog.take();
+        if before.as_ref().is_some_and(|before| before.problems != catalog.problems) {
+            // Whoever looked for something may have been told that it is unknown, or may be told so now.
+            dirty.extend(self.edges.rows().cloned());
+        }
         for resource in catalog.listed() {
             let name = resource.group_resource();
             if before.as_ref().is_some_and(|before| !before.serves(name)) {
@@ -219,9 +223,22 @@ impl Derivation {
         self.table.remove(id);
     }
 
-    fn moment(&mut self) -> (Snapshot, Freshness) {
+    /// Why kinds of workloads may be missing: it is not known whether the cluster serves them.
+    fn unknown_kinds(&self, catalog: &Catalog) -> BTreeSet<String> {
+        let kinds = self
+            .instruments
+            .iter()
+            .flat_map(|instrument| instrument.manifest().resources.iter().filter(|name| instrument.runs(**name)));
+        kinds.filter_map(|name| catalog.unknown(*name)).map(|problem| problem.why.clone()).collect()
+    }
+
+    fn moment(&mut self, catalog: &Catalog) -> (Snapshot, Freshness) {
+        let unknown = self.unknown_kinds(catalog);
         let running = || self.inputs.values().filter(|input| input.runs.is_some());
-        let rows: Vec<Completeness> = running().map(|input| input.snapshot.completeness().clone()).collect();
+        let rows: Vec<Completeness> = running()
+            .map(|input| input.snapshot.completeness().clone())
+            .chain(unknown.iter().cloned().map(Completeness::Broken))
+            .collect();
         // Rows that were computed before all is known that they look at are not final.
         let loading = self.inputs.values().any(|input| *input.snapshot.completeness() == Completeness::Loading);
         let completeness = match worst(rows.iter()) {
@@ -242,7 +259,7 @@ impl Derivation {
             live: self.inputs.values().all(|input| input.is_live_or_unread()),
             last: read().map(|input| input.freshness.last).min().flatten(),
             forbidden: running().any(|input| input.freshness.forbidden),
-            notes: doubts(self.inputs.values(), &self.defects),
+            notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects)).collect(),
         };
         (self.table.snapshot(), freshness)
     }

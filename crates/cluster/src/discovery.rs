@@ -1,6 +1,7 @@
 //! What a cluster serves.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
@@ -24,15 +25,38 @@ pub struct Discovery {
     /// The resources. Of each, one version is marked as preferred: the group's preferred version where that serves it,
     /// else the next one that does.
     pub resources: Vec<Arc<Resource>>,
-    /// One sentence for each part that could not be read: what is missing, and why.
-    pub problems: Vec<String>,
+    /// The parts that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// A part of a cluster's discovery that could not be read. Shown, it is one sentence: what is missing, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Of which group and version it is not known what it serves, as in `apiVersion`; `None` when it is something else that
+    /// is missing.
+    pub api_version: Option<String>,
+    /// What is missing, and why.
+    pub why: String,
+}
+
+impl Problem {
+    /// The group of which not everything is known.
+    pub fn group(&self) -> Option<&str> {
+        self.api_version.as_deref().map(|version| version.split_once('/').map_or("", |(group, _)| group))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 /// What was found so far.
 #[derive(Debug, Default)]
 struct Findings {
     resources: Vec<Resource>,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 pub(crate) async fn discover(connection: &Connection) -> Result<Discovery, ClusterError> {
@@ -41,7 +65,10 @@ pub(crate) async fn discover(connection: &Connection) -> Result<Discovery, Clust
     mark_preferred(&mut resources);
     match columns {
         Ok(columns) => definitions::join(columns, &mut resources),
-        Err(error) => problems.push(format!("the printer columns of custom resources are unknown: {error}")),
+        Err(error) => {
+            let why = format!("the printer columns of custom resources are unknown: {error}");
+            problems.push(Problem { api_version: None, why });
+        }
     }
     Ok(Discovery { resources: resources.into_iter().map(Arc::new).collect(), problems })
 }

@@ -21,7 +21,7 @@ mod watch;
 
 pub use config::{ConfigError, Contexts};
 pub use connection::Connection;
-pub use discovery::Discovery;
+pub use discovery::{Discovery, Problem};
 pub use error::{ClusterError, ErrorKind};
 pub use signal::Signal;
 

@@ -99,7 +99,8 @@ async fn all_resources(visit: &Visit) -> Result<Value, AppError> {
             })
         })
         .collect();
-    Ok(json!({ "total": resources.len(), "resources": resources, "notes": catalog.problems }))
+    let notes: Vec<_> = catalog.problems.iter().map(ToString::to_string).collect();
+    Ok(json!({ "total": resources.len(), "resources": resources, "notes": notes }))
 }
 
 async fn workloads(State(web): State<Web>, headers: HeaderMap, visit: Visit) -> Response {

@@ -101,7 +101,7 @@ impl Input {
 }
 
 /// What a person should know of the inputs: each reason once, with the resources it holds for.
-pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, defects: &BTreeMap<RowId, String>) -> Arc<[String]> {
+pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, defects: &BTreeMap<RowId, String>) -> Vec<String> {
     let mut forbidden = Vec::new();
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut notes = Vec::new();
@@ -123,7 +123,7 @@ pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, defects: &BTre
         panicked.entry(why).or_default().push(id.to_string());
     }
     notes.extend(panicked.into_iter().map(|(why, rows)| format!("{} cannot be computed: {why}", some(&rows))));
-    notes.into()
+    notes
 }
 
 /// `a, b and c`, or the first few and how many more.

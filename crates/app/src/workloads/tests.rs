@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
-use pilothouse_cluster::Discovery;
+use pilothouse_cluster::{Discovery, Problem};
 use pilothouse_model::{
     Action, Cause, Column, LabelSelector, Link, Lookup, Manifest, ObjectRef, Objects, Page, Projection, Read, Section,
     State, Status,
@@ -159,6 +159,8 @@ enum Happening {
     },
     Know(usize, usize),
     Serve(usize, bool),
+    /// Whether discovery can tell what the group of the instrument serves.
+    Discover(bool),
     Renew(usize),
     /// So much at once that the history does not reach back.
     Storm(usize),
@@ -173,6 +175,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (0..5_usize, 0..8_usize).prop_map(|(kind, place)| Happening::Delete { kind, place }),
         2 => (0..5_usize, 0..5_usize).prop_map(|(kind, how)| Happening::Know(kind, how)),
         1 => (0..5_usize, any::<bool>()).prop_map(|(kind, served)| Happening::Serve(kind, served)),
+        1 => any::<bool>().prop_map(Happening::Discover),
         1 => (0..5_usize).prop_map(Happening::Renew),
         1 => (0..5_usize).prop_map(Happening::Storm),
         8 => Just(Happening::Step),
@@ -182,6 +185,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 struct World {
     sources: Vec<Source>,
     clock: u64,
+    problems: Vec<Problem>,
 }
 
 impl World {
@@ -247,6 +251,10 @@ impl World {
                     self.sources[*kind].publish();
                 }
             }
+            Happening::Discover(known) => {
+                let problem = Problem { api_version: Some("lab.test/v1".to_owned()), why: "503".to_owned() };
+                self.problems = if *known { Vec::new() } else { vec![problem] };
+            }
             Happening::Step => {}
         }
         if let Happening::Put { kind, .. } | Happening::Delete { kind, .. } | Happening::Know(kind, _) = happening {
@@ -256,7 +264,7 @@ impl World {
 
     fn catalog(&self) -> Arc<Catalog> {
         let resources = self.sources.iter().filter(|source| source.served).map(|source| Arc::clone(&source.resource));
-        Arc::new(Catalog::new(Discovery { resources: resources.collect(), problems: Vec::new() }))
+        Arc::new(Catalog::new(Discovery { resources: resources.collect(), problems: self.problems.clone() }))
     }
 
     fn step(&self, derivation: &mut Derivation) -> (Snapshot, Freshness) {
@@ -309,7 +317,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _inside = runtime.enter();
         let sources = (0..KINDS.len()).map(|index| Source::new(index, "v1")).collect();
-        let mut world = World { sources, clock: 0 };
+        let mut world = World { sources, clock: 0, problems: Vec::new() };
         let mut derivation = Derivation::new(None, &NOSY);
         for happening in story.iter().chain([&Happening::Step]) {
             world.happen(happening);
@@ -331,7 +339,7 @@ proptest! {
 
 fn quiet() -> (World, Derivation) {
     let sources = (0..KINDS.len()).map(|index| Source::new(index, "v1")).collect();
-    let mut world = World { sources, clock: 0 };
+    let mut world = World { sources, clock: 0, problems: Vec::new() };
     for kind in 0..KINDS.len() {
         world.happen(&Happening::Know(kind, 0));
     }
@@ -375,6 +383,24 @@ async fn the_table_is_complete_when_all_is_known_that_rows_look_at() {
     world.happen(&Happening::Know(1, 2));
     let (snapshot, _) = world.step(&mut derivation);
     assert_eq!(*snapshot.completeness(), Completeness::Stale("why".to_owned()));
+}
+
+#[tokio::test]
+async fn the_table_is_not_complete_while_it_is_not_known_which_kinds_there_are() {
+    let (mut world, mut derivation) = quiet();
+    world.happen(&Happening::Put { kind: 0, place: 0, labels: Vec::new(), owner: 0 });
+    world.happen(&Happening::Discover(false));
+    let (snapshot, freshness) = world.step(&mut derivation);
+    assert_eq!(*snapshot.completeness(), Completeness::Complete, "what is served is known");
+    assert!(freshness.notes.is_empty());
+    world.happen(&Happening::Serve(1, false));
+    let (snapshot, freshness) = world.step(&mut derivation);
+    assert_eq!((snapshot.len(), snapshot.completeness()), (1, &Completeness::Broken("503".to_owned())));
+    assert_eq!(freshness.notes.to_vec(), ["503"]);
+    world.happen(&Happening::Discover(true));
+    let (snapshot, freshness) = world.step(&mut derivation);
+    assert_eq!(*snapshot.completeness(), Completeness::Complete, "now it is known that there are none");
+    assert!(freshness.notes.is_empty());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use pilothouse_model::{Resource, Str};
 use serde::Deserialize;
 
-use super::{Findings, nullable};
+use super::{Findings, Problem, nullable};
 
 /// `APIGroupDiscoveryList`, as far as we read it.
 #[derive(Debug, Deserialize)]
@@ -66,10 +66,12 @@ pub(super) fn read(list: List, findings: &mut Findings) {
         let group: Str = metadata.name.into();
         for Version { version, resources, freshness } in versions {
             if freshness == "Stale" {
-                findings.problems.push(format!(
-                    "the API server could not ask {group}/{version} what it serves (is its APIService available?); what \
-                     is known of it may be incomplete"
-                ));
+                let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+                let why = format!(
+                    "the API server could not ask {api_version} what it serves (is its APIService available?); what is \
+                     known of it may be incomplete"
+                );
+                findings.problems.push(Problem { api_version: Some(api_version), why });
             }
             let version: Str = version.into();
             findings.resources.extend(resources.into_iter().filter_map(|entry| resource(&group, &version, entry)));

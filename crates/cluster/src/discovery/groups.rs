@@ -4,7 +4,7 @@ use futures::{StreamExt, stream};
 use pilothouse_model::{Resource, Str};
 use serde::Deserialize;
 
-use super::{Findings, nullable};
+use super::{Findings, Problem, nullable};
 use crate::connection::Connection;
 
 /// How many groups are asked for at a time.
@@ -110,7 +110,8 @@ pub(super) async fn read(connection: &Connection, groups: Vec<Group>, findings: 
             }
             Err(error) => {
                 let name = if group.is_empty() { version.to_string() } else { format!("{group}/{version}") };
-                findings.problems.push(format!("what {name} serves is unknown: {error}"));
+                let why = format!("what {name} serves is unknown: {error}");
+                findings.problems.push(Problem { api_version: Some(name), why });
             }
         }
     }

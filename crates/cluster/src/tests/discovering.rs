@@ -142,7 +142,12 @@ async fn old_and_new_servers_read_the_same() {
         assert_eq!((resources[0].short_names.len(), resources[0].categories.len()), (1, 1));
         assert!(resources[0].offers("watch"));
         assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].contains("metrics.k8s.io/v1beta1") && problems[0].contains(problem), "{problems:?}");
+        assert_eq!(problems[0].api_version.as_deref(), Some("metrics.k8s.io/v1beta1"));
+        assert_eq!(problems[0].group(), Some("metrics.k8s.io"));
+        assert!(
+            problems[0].why.contains("metrics.k8s.io/v1beta1") && problems[0].why.contains(problem),
+            "{problems:?}"
+        );
     }
 }
 
@@ -154,7 +159,10 @@ async fn columns_that_may_not_be_read_are_a_problem_not_an_error() {
     })
     .await;
     assert!(resources.iter().all(|resource| resource.printer_columns.is_none()));
-    assert!(problems.iter().any(|problem| problem.contains("you may not")), "{problems:?}");
+    assert!(
+        problems.iter().any(|problem| problem.api_version.is_none() && problem.why.contains("you may not")),
+        "{problems:?}"
+    );
 }
 
 #[tokio::test]
