@@ -152,6 +152,9 @@ impl LiveWindow {
     }
 }
 
+/// What is told of an object that is followed.
+type Version = Result<Arc<ObjectView>, AppError>;
+
 /// An object that is followed.
 pub struct LiveObject {
     cluster: Cluster,
@@ -159,7 +162,8 @@ pub struct LiveObject {
     name: String,
     held: Held,
     changed: watch::Receiver<u64>,
-    last: Option<Result<Arc<ObjectView>, AppError>>,
+    /// What was given last, and when.
+    last: Option<(Version, Instant)>,
     /// The last version that there was.
     seen: Option<Arc<ObjectView>>,
     /// When it was last read, and whether watched tables tell of its changes since.
@@ -167,9 +171,10 @@ pub struct LiveObject {
 }
 
 impl LiveObject {
-    /// The next version: at once the first time, then whenever anything on its page changed. After the object is gone, its
-    /// last version is given once more, marked so. `None` when the engine shuts down.
-    pub async fn next(&mut self) -> Option<Result<Arc<ObjectView>, AppError>> {
+    /// The next version: at once the first time, then whenever anything on its page changed, and now and then to say that
+    /// all is well. After the object is gone, or while it cannot be read, its last version is given once more, marked so.
+    /// `None` when the engine shuts down.
+    pub async fn next(&mut self) -> Option<Version> {
         loop {
             if let Some((read, watched)) = self.read {
                 self.wait(read, watched).await?;
@@ -181,21 +186,11 @@ impl LiveObject {
                 Err(error) => error.kind == ErrorKind::NotFound && self.held.knows(&self.resource),
             };
             self.read = Some((Instant::now(), watched));
-            let version = match (viewed, &self.seen) {
-                (Ok(viewed), _) => {
-                    let view = Arc::new(viewed.view);
-                    self.seen = Some(Arc::clone(&view));
-                    Ok(view)
-                }
-                (Err(error), Some(seen)) if error.kind == ErrorKind::NotFound => {
-                    Ok(Arc::new(ObjectView { gone: true, ..ObjectView::clone(seen) }))
-                }
-                (Err(error), _) => Err(error),
-            };
-            if self.last.as_ref().is_some_and(|last| same(last, &version)) {
+            let version = version(viewed.map(|viewed| viewed.view), &mut self.seen);
+            if self.last.as_ref().is_some_and(|(last, given)| !is_news(last, &version, given.elapsed())) {
                 continue;
             }
-            self.last = Some(version.clone());
+            self.last = Some((version.clone(), Instant::now()));
             return Some(version);
         }
     }
@@ -220,11 +215,98 @@ impl LiveObject {
     }
 }
 
-/// Whether two versions differ in nothing but when they were read.
-fn same(left: &Result<Arc<ObjectView>, AppError>, right: &Result<Arc<ObjectView>, AppError>) -> bool {
-    match (left, right) {
-        (Ok(left), Ok(right)) => ObjectView { as_of: right.as_of, ..ObjectView::clone(left) } == **right,
-        (Err(left), Err(right)) => left == right,
-        _ => false,
+/// What is told of an object after it was read anew. A failure takes nothing away from what was seen before.
+fn version(viewed: Result<ObjectView, AppError>, seen: &mut Option<Arc<ObjectView>>) -> Version {
+    let error = match viewed {
+        Ok(view) => return Ok(Arc::clone(seen.insert(Arc::new(view)))),
+        Err(error) => error,
+    };
+    let Some(seen) = seen else { return Err(error) };
+    let last = ObjectView::clone(seen);
+    Ok(Arc::new(match error.kind {
+        ErrorKind::NotFound => ObjectView { gone: true, ..last },
+        _ => ObjectView { completeness: Completeness::Stale(error.message), ..last },
+    }))
+}
+
+/// Whether a version is worth telling: something on its page differs, or nothing was told for a while and it is known to be
+/// current at a later time.
+fn is_news(last: &Version, version: &Version, silent: Duration) -> bool {
+    match (last, version) {
+        (Ok(last), Ok(version)) => !last.says_the_same(version) || (last.as_of != version.as_of && silent >= HEARTBEAT),
+        (Err(last), Err(version)) => last != version,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::{Object, Projection, Row, Status};
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(as_of: &str) -> ObjectView {
+        let resource = Arc::new(Resource {
+            group: "".into(),
+            version: "v1".into(),
+            plural: "pods".into(),
+            singular: "pod".into(),
+            kind: "Pod".into(),
+            namespaced: true,
+            verbs: Vec::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            preferred: true,
+            printer_columns: None,
+        });
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "a"}});
+        let object = Object::new(object).unwrap();
+        let projection = Projection { status: Status::none(), cells: Vec::new() };
+        ObjectView {
+            row: Row::assemble(Arc::clone(&resource), &object, projection, &mut |text| text.into()),
+            resource,
+            object: Arc::new(object),
+            columns: Vec::new().into(),
+            owners: Vec::new(),
+            dependents: Vec::new(),
+            causes: Vec::new(),
+            sections: Vec::new(),
+            events: Vec::new(),
+            events_completeness: Completeness::Complete,
+            gaps: Vec::new(),
+            completeness: Completeness::Complete,
+            as_of: Some(as_of.parse().unwrap()),
+            gone: false,
+        }
+    }
+
+    const EARLY: &str = "2026-03-01T12:00:00Z";
+    const LATE: &str = "2026-03-01T12:00:20Z";
+
+    #[test]
+    fn an_error_takes_nothing_away_from_what_was_seen() {
+        let failed = || Err(AppError::new(ErrorKind::Unavailable, "too many requests"));
+        let mut seen = None;
+        assert!(version(failed(), &mut seen).is_err(), "nothing was seen yet");
+        version(Ok(view(EARLY)), &mut seen).unwrap();
+        let stale = version(failed(), &mut seen).unwrap();
+        let expected = Completeness::Stale("too many requests".into());
+        assert_eq!(*stale, ObjectView { completeness: expected, ..view(EARLY) });
+        let gone = version(Err(AppError::new(ErrorKind::NotFound, "it is not there")), &mut seen).unwrap();
+        assert_eq!(*gone, ObjectView { gone: true, ..view(EARLY) });
+        assert_eq!(*version(Ok(view(LATE)), &mut seen).unwrap(), view(LATE));
+    }
+
+    #[test]
+    fn a_quiet_object_is_told_to_be_current_now_and_then() {
+        let told = |view| Ok(Arc::new(view));
+        let (early, late) = (told(view(EARLY)), told(view(LATE)));
+        assert!(!is_news(&early, &late, Duration::from_secs(1)));
+        assert!(is_news(&early, &late, HEARTBEAT));
+        assert!(!is_news(&early, &early, HEARTBEAT), "it is not known to be any more current");
+        let gone = told(ObjectView { gone: true, ..view(LATE) });
+        assert!(is_news(&early, &gone, Duration::ZERO));
+        assert!(is_news(&early, &Err(AppError::new(ErrorKind::NotFound, "gone")), Duration::ZERO));
     }
 }

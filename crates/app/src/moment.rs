@@ -80,6 +80,16 @@ impl<'a> Moment<'a> {
         self.tables.iter().map(|table| table.snapshot.completeness())
     }
 
+    /// How much is known of every resource that is watched, by its name, and of those asked for that are not watched yet.
+    pub(crate) fn known(&self) -> Vec<(GroupResource<'_>, Completeness)> {
+        let watched =
+            self.tables.iter().map(|table| (table.resource.group_resource(), table.snapshot.completeness().clone()));
+        let missing = self.catalog.resources.iter().map(|resource| resource.group_resource());
+        let missing =
+            missing.filter(|name| self.missing.borrow().contains(&(name.group.to_owned(), name.plural.to_owned())));
+        watched.chain(missing.map(|name| (name, Completeness::Loading))).collect()
+    }
+
     /// Everything watched that has this owner, events aside.
     pub(crate) fn owned_by(&self, uid: &str) -> Vec<&Arc<Record>> {
         self.look(Look::kin(uid));
@@ -99,7 +109,8 @@ impl<'a> Moment<'a> {
             return Ok(table);
         }
         if !self.catalog.serves(resource) {
-            return Err(Completeness::Absent);
+            let unknown = self.catalog.unknown(resource);
+            return Err(unknown.map_or(Completeness::Absent, |problem| Completeness::Broken(problem.why.clone())));
         }
         self.missing.borrow_mut().insert((resource.group.to_owned(), resource.plural.to_owned()));
         Err(Completeness::Loading)

@@ -1,6 +1,6 @@
 //! One object as its page shows it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,12 +51,30 @@ pub struct ObjectView {
     pub events: Vec<Arc<Object>>,
     /// Whether `events` are all.
     pub events_completeness: Completeness,
+    /// What was looked at and is not completely known: causes, sections and dependents may lack what stands there.
+    pub gaps: Vec<Gap>,
     /// Whether the object itself is current.
     pub completeness: Completeness,
     /// When it was last known to be current.
     pub as_of: Option<Timestamp>,
     /// Whether it is gone: deleted while it was watched. The last version seen is shown.
     pub gone: bool,
+}
+
+impl ObjectView {
+    /// Whether the two say the same, read at whatever time.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        Self { as_of: other.as_of, ..self.clone() } == *other
+    }
+}
+
+/// A resource that a page looked at and that is not completely known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// Which: `pods`, `jobs.batch`.
+    pub resource: String,
+    /// What is known of it.
+    pub completeness: Completeness,
 }
 
 /// Another object that is related to one.
@@ -209,6 +227,7 @@ impl Cluster {
             sections: related.sections,
             events: related.events,
             events_completeness: related.events_completeness,
+            gaps: related.gaps,
             object: current.object,
             completeness: current.completeness,
             as_of: current.as_of,
@@ -265,8 +284,20 @@ impl Cluster {
             dependents,
             events: events.objects,
             events_completeness: events.completeness,
+            gaps: gaps(moment, resource),
         }
     }
+}
+
+/// What is not completely known of all that a page looked at. Of an object's own resource nothing but the object is needed.
+fn gaps(moment: &Moment<'_>, own: &Resource) -> Vec<Gap> {
+    let known = moment.known().into_iter().filter(|(name, _)| *name != own.group_resource());
+    let mut gaps: Vec<_> = known
+        .filter(|(_, completeness)| !completeness.is_complete())
+        .map(|(name, completeness)| Gap { resource: name.to_string(), completeness })
+        .collect();
+    gaps.sort_by(|a, b| a.resource.cmp(&b.resource));
+    gaps
 }
 
 /// How a workload stands, told by all that belongs to it; `None` for what is no workload, whose row tells.
@@ -287,29 +318,38 @@ fn dependents(instrument: Option<&dyn Instrument>, object: &Object, moment: &Mom
         // Asking is what makes a table watched; the answer comes from the loop below.
         moment.need(name);
     }
-    let mut found = Vec::new();
-    let mut seen = HashSet::from([object.uid().to_owned()]);
-    let mut stack = vec![(object.uid().to_owned(), 0)];
-    while let Some((uid, depth)) = stack.pop() {
-        if uid.is_empty() || depth >= DEEPEST {
-            continue;
-        }
-        let mut children: Vec<_> = moment
-            .owned_by(&uid)
+    tree(object.uid(), |uid| {
+        moment
+            .owned_by(uid)
             .into_iter()
-            .map(|record| (record.row.reference(), Arc::clone(&record.row.resource), record.row.status.clone()))
-            .collect();
-        children.sort_by(|a, b| (&a.0.kind, &a.0.name).cmp(&(&b.0.kind, &b.0.name)));
-        for (reference, resource, status) in children {
-            let child = reference.uid.clone().unwrap_or_default();
-            if seen.insert(child.clone()) {
-                let relative = Relative { reference, resource: Some(resource), status: Some(status) };
-                found.push(Dependent { relative, depth: depth + 1 });
-                stack.push((child, depth + 1));
-            }
-        }
+            .map(|record| Relative {
+                reference: record.row.reference(),
+                resource: Some(Arc::clone(&record.row.resource)),
+                status: Some(record.row.status.clone()),
+            })
+            .collect()
+    })
+}
+
+/// Everything below `root`, each after its owner. What owns itself in a circle, or has several owners, stands where it is
+/// met first.
+fn tree(root: &str, owned_by: impl Fn(&str) -> Vec<Relative>) -> Vec<Dependent> {
+    let mut seen = HashSet::from([root.to_owned()]);
+    let mut below = |uid: &str, depth: usize| {
+        let mut children = if uid.is_empty() || depth > DEEPEST { Vec::new() } else { owned_by(uid) };
+        // Without an identity an object cannot be met twice, as far as anyone can tell.
+        children.retain(|child| child.reference.uid.as_ref().is_none_or(|uid| seen.insert(uid.clone())));
+        children.sort_by(|a, b| (&b.reference.kind, &b.reference.name).cmp(&(&a.reference.kind, &a.reference.name)));
+        children.into_iter().map(move |relative| Dependent { relative, depth })
+    };
+    let mut stack: Vec<Dependent> = below(root, 1).collect();
+    let mut ordered = Vec::new();
+    while let Some(dependent) = stack.pop() {
+        let uid = dependent.relative.reference.uid.clone().unwrap_or_default();
+        stack.extend(below(&uid, dependent.depth + 1));
+        ordered.push(dependent);
     }
-    in_tree_order(found, object.uid(), moment)
+    ordered
 }
 
 struct Related {
@@ -320,6 +360,7 @@ struct Related {
     sections: Vec<Section>,
     events: Vec<Arc<Object>>,
     events_completeness: Completeness,
+    gaps: Vec<Gap>,
 }
 
 /// The owners of an object, nearest first, up to the top.
@@ -355,34 +396,6 @@ fn references(object: &Object) -> Vec<(ObjectRef, bool)> {
     object.owners().map(|owner| (reference(owner), owner.controller)).collect()
 }
 
-/// The same dependents, each after its owner.
-fn in_tree_order(found: Vec<Dependent>, root: &str, moment: &Moment<'_>) -> Vec<Dependent> {
-    let mut below: BTreeMap<String, Vec<Dependent>> = BTreeMap::new();
-    let known: HashSet<String> =
-        found.iter().filter_map(|dependent| dependent.relative.reference.uid.clone()).collect();
-    for dependent in found {
-        let (_, row) = moment.row(&dependent.relative.reference);
-        let owner = row
-            .iter()
-            .flat_map(|row| row.owners.iter())
-            .map(|owner| owner.to_string())
-            .find(|owner| dependent.depth > 1 && known.contains(owner))
-            .unwrap_or_else(|| root.to_owned());
-        below.entry(owner).or_default().push(dependent);
-    }
-    let mut ordered = Vec::new();
-    let mut stack: Vec<Dependent> = below.remove(root).unwrap_or_default();
-    stack.reverse();
-    while let Some(dependent) = stack.pop() {
-        let uid = dependent.relative.reference.uid.clone().unwrap_or_default();
-        ordered.push(dependent);
-        let mut children = below.remove(&uid).unwrap_or_default();
-        children.reverse();
-        stack.extend(children);
-    }
-    ordered
-}
-
 /// An instrument panicked over an object.
 fn defective(resource: &Resource, name: &str, defect: &Defect) -> AppError {
     AppError::new(ErrorKind::Malformed, format!("{} \"{name}\" cannot be shown: {defect}", resource.group_resource()))
@@ -396,4 +409,52 @@ fn not_found(resource: &Resource, namespace: Option<&str>, name: &str) -> AppErr
         None => format!("{} \"{name}\" not found", resource.group_resource()),
     };
     AppError::new(ErrorKind::NotFound, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relative(name: &str) -> Relative {
+        let reference = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Pod".into(),
+            namespace: Some("a".into()),
+            name: name.into(),
+            uid: Some(name.into()),
+        };
+        Relative { reference, resource: None, status: None }
+    }
+
+    fn shown(owned: &[(&str, &[&str])]) -> Vec<(String, usize)> {
+        let below = |uid: &str| {
+            let children = owned.iter().find(|(owner, _)| *owner == uid).map_or(&[][..], |(_, children)| children);
+            children.iter().map(|name| relative(name)).collect()
+        };
+        tree("root", below).into_iter().map(|one| (one.relative.reference.name, one.depth)).collect()
+    }
+
+    fn lines(expected: &[(&str, usize)]) -> Vec<(String, usize)> {
+        expected.iter().map(|(name, depth)| ((*name).to_owned(), *depth)).collect()
+    }
+
+    #[test]
+    fn each_dependent_stands_after_its_owner() {
+        let found = shown(&[("root", &["b", "a"]), ("a", &["d", "c"]), ("b", &["e"])]);
+        assert_eq!(found, lines(&[("a", 1), ("c", 2), ("d", 2), ("b", 1), ("e", 2)]));
+    }
+
+    #[test]
+    fn dependents_that_own_each_other_are_all_there_once() {
+        let found = shown(&[("root", &["x"]), ("x", &["a"]), ("a", &["b", "root"]), ("b", &["a", "c"])]);
+        assert_eq!(found, lines(&[("x", 1), ("a", 2), ("b", 3), ("c", 4)]));
+    }
+
+    #[test]
+    fn a_tree_ends_somewhere() {
+        let owned: Vec<(String, String)> = (0..9).map(|depth| (depth.to_string(), (depth + 1).to_string())).collect();
+        let found =
+            tree("0", |uid| owned.iter().filter(|(owner, _)| owner == uid).map(|(_, child)| relative(child)).collect());
+        assert_eq!(found.len(), DEEPEST);
+    }
 }

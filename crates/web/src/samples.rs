@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pilothouse_app::{
-    AppError, ClusterView, ConnectionState, Dependent, ErrorKind, Listing, ObjectView, Record, Relative,
+    AppError, ClusterView, ConnectionState, Dependent, ErrorKind, Gap, Listing, ObjectView, Record, Relative,
 };
 use pilothouse_model::{
     Cause, Cell, Certainty, ClusterId, Column, ColumnKind, Completeness, Evidence, Fact, Level, Object, ObjectRef,
@@ -182,6 +182,7 @@ pub(crate) fn object_view() -> ObjectView {
         ],
         events: vec![event("BackOff", "Warning"), event("Pulled", "Normal")],
         events_completeness: Completeness::Complete,
+        gaps: vec![Gap { resource: "jobs.batch".into(), completeness: Completeness::Forbidden("<b>no</b>".into()) }],
         completeness: Completeness::Complete,
         as_of: Some(now()),
         gone: false,
