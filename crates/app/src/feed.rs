@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::isolate::Defect;
-pub(crate) use projector::Projector;
+pub(crate) use projector::{Projector, by_name};
 use writer::Writer;
 
 /// How long changes are gathered before readers see them; also how often a first list shows what it has so far.

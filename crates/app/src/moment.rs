@@ -11,7 +11,7 @@ use pilothouse_model::{Completeness, Found, GroupResource, LabelSelector, Lookup
 use pilothouse_store::{Record, Snapshot};
 
 use crate::catalog::Catalog;
-use crate::feed::Scope;
+use crate::feed::{Scope, by_name};
 use crate::looks::{Look, Looks};
 
 /// Group and plural name, owned.
@@ -184,10 +184,20 @@ impl Objects for Moment<'_> {
     }
 
     fn events(&self, object: &ObjectRef) -> Found {
+        let events = GroupResource::new("", "events");
         let Some(uid) = object.uid.as_deref() else {
-            return Found { objects: Vec::new(), completeness: Completeness::Complete };
+            // Another object may have had the same name: without its id, nothing tells whose events these are.
+            let why = format!("the events of {object} cannot be told without its unique id");
+            return Found { objects: Vec::new(), completeness: Completeness::Broken(why) };
         };
-        let mut found = self.dependents(GroupResource::new("", "events"), uid);
+        let mut found = self.dependents(events, uid);
+        let named = self.dependents(events, &by_name(&object.kind, object.namespace.as_deref(), &object.name));
+        for event in named.objects {
+            if !found.objects.iter().any(|known| known.namespace() == event.namespace() && known.name() == event.name())
+            {
+                found.objects.push(event);
+            }
+        }
         found.objects.sort_by_key(|event| std::cmp::Reverse(event::last_happened(event)));
         found
     }

@@ -421,5 +421,46 @@ async fn outside_of_its_namespaces_a_scoped_table_knows_nothing() {
     assert!(!moment.list(PODS, None, &all).completeness.is_complete());
     let nothing =
         ObjectRef { api_version: "v1".into(), kind: "Pod".into(), namespace: None, name: "x".into(), uid: None };
-    assert!(moment.events(&nothing).objects.is_empty());
+    let found = moment.events(&nothing);
+    assert!(found.objects.is_empty() && !found.completeness.is_complete(), "whose events are meant is not known");
+}
+
+#[tokio::test]
+async fn events_of_kubelets_are_found_by_the_name_of_what_they_are_about() {
+    let (mut world, _) = quiet();
+    let node = json!({"kind": "Node", "name": "node-1", "uid": "node-1"});
+    let server = "0f9e2f0a-6a5b-4d7e-9c53-1f2f3a4b5c6d";
+    let abouts = [
+        ("by-the-kubelet", node.clone()),
+        ("by-a-controller", json!({"kind": "Node", "name": "node-1", "uid": server})),
+        ("of-another", json!({"kind": "Node", "name": "node-2", "uid": "node-2"})),
+        ("of-the-one-before", json!({"kind": "Node", "name": "node-1", "uid": server.replace('0', "1")})),
+    ];
+    for (name, about) in abouts {
+        let event = Object::new(json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"namespace": "default", "name": name}, "involvedObject": about,
+        }));
+        let (event, source) = (event.unwrap(), &mut world.sources[3]);
+        let row = source.projector.row(&event, &mut Interner::new());
+        source.table.upsert(Record { row, body: Body::compress(&event) });
+        source.publish();
+    }
+    let catalog = world.catalog();
+    let events = &world.sources[3];
+    let watched = Watched { resource: Arc::clone(&events.resource), snapshot: events.live.snapshot(), scope: None };
+    let moment = Moment::new(&catalog, vec![watched]);
+    let names = |uid: &str| {
+        let node = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Node".into(),
+            namespace: None,
+            name: "node-1".into(),
+            uid: Some(uid.into()),
+        };
+        let mut names: Vec<_> = moment.events(&node).objects.iter().map(|event| event.name().to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(server), ["by-a-controller", "by-the-kubelet"]);
+    assert_eq!(names("node-1"), ["by-the-kubelet"], "each event once");
 }
