@@ -4,7 +4,7 @@
 
 mod requested;
 
-pub use requested::{requested, times, total};
+pub use requested::{at_once, replicas, requested, times, total};
 
 use pilothouse_model::{Level, Object, Read, Status, Timestamp};
 use serde_json::Value;

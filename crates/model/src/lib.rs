@@ -26,7 +26,7 @@ pub use filter::{Comparison, Field, Filter, Operand, Plan, Sort};
 pub use id::{ClusterId, GroupKind, GroupResource, ObjectKey, ObjectRef, PrinterColumn, Resource, Str};
 pub use object::{Condition, MalformedObject, Object, OwnerReference, Read};
 pub use page::{Fact, Page, Section, Value};
-pub use quantity::{ParseQuantityError, Quantity};
+pub use quantity::{Amount, ParseQuantityError, Quantity};
 pub use row::{Cell, Column, ColumnKind, Projection, Row};
 pub use selector::{LabelSelector, ParseSelectorError, Requirement};
 pub use status::{Level, State, Status};

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::id::ObjectRef;
-use crate::quantity::Quantity;
+use crate::quantity::{Amount, Quantity};
 use crate::row::{Cell, Column};
 use crate::status::Status;
 
@@ -146,4 +146,15 @@ pub enum Value {
         /// Address.
         address: String,
     },
+}
+
+impl Value {
+    /// An amount that may be unsaid or unknown.
+    pub fn amount(amount: Amount, shown: impl Fn(Quantity) -> Self) -> Self {
+        match amount {
+            Amount::Unsaid => Self::Missing,
+            Amount::Unknown => Self::Unknown,
+            Amount::Known(quantity) => shown(quantity),
+        }
+    }
 }

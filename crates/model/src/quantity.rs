@@ -163,6 +163,73 @@ impl Sum for Quantity {
     }
 }
 
+/// How much of something is asked for, where many parts may say so or not. What is unreadable must not add nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Amount {
+    /// Nobody said, which is not zero.
+    #[default]
+    Unsaid,
+    /// Somebody said something, but it cannot be read or counted.
+    Unknown,
+    /// So much.
+    Known(Quantity),
+}
+
+impl Amount {
+    /// The amount, where it is known. Use where unsaid and unknown lead to the same answer.
+    pub fn known(self) -> Option<Quantity> {
+        match self {
+            Self::Known(quantity) => Some(quantity),
+            Self::Unsaid | Self::Unknown => None,
+        }
+    }
+
+    /// The other one where nobody said.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Unsaid { other } else { self }
+    }
+
+    /// The greater one; unknown when either is.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        self.join(other, Ord::max)
+    }
+
+    /// So many times the same; unknown when nobody knows how many. Less than none is none.
+    #[must_use]
+    pub fn times(self, count: Option<i64>) -> Self {
+        match (self, count) {
+            (Self::Unsaid, _) => Self::Unsaid,
+            (Self::Known(each), Some(count)) => Self::Known(each * count.max(0)),
+            (Self::Unknown, _) | (Self::Known(_), None) => Self::Unknown,
+        }
+    }
+
+    fn join(self, other: Self, both: impl Fn(Quantity, Quantity) -> Quantity) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Unsaid, said) | (said, Self::Unsaid) => said,
+            (Self::Known(left), Self::Known(right)) => Self::Known(both(left, right)),
+        }
+    }
+}
+
+impl Add for Amount {
+    type Output = Self;
+
+    /// Both together: what nobody said adds nothing, and what is unknown makes the sum unknown.
+    fn add(self, other: Self) -> Self {
+        self.join(other, Add::add)
+    }
+}
+
+impl Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::Unsaid, Add::add)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,5 +278,23 @@ mod tests {
         fn no_text_panics(text in ".{0,24}") {
             let _either = text.parse::<Quantity>();
         }
+    }
+
+    #[test]
+    fn unknown_parts_make_the_whole_unknown_and_unsaid_ones_add_nothing() {
+        let known = |units: i64| Amount::Known(Quantity::units(units));
+        let sum = |parts: &[Amount]| parts.iter().copied().sum::<Amount>();
+        assert_eq!(sum(&[]), Amount::Unsaid);
+        assert_eq!(sum(&[known(1), Amount::Unsaid, known(2)]), known(3));
+        assert_eq!(sum(&[known(1), Amount::Unknown, known(2)]), Amount::Unknown);
+        assert_eq!(known(1).max(known(2)), known(2));
+        assert_eq!(known(1).max(Amount::Unsaid), known(1));
+        assert_eq!(known(1).max(Amount::Unknown), Amount::Unknown);
+        assert_eq!(known(2).times(Some(3)), known(6));
+        assert_eq!(known(2).times(Some(-1)), known(0));
+        assert_eq!(known(2).times(None), Amount::Unknown);
+        assert_eq!(Amount::Unsaid.times(None), Amount::Unsaid);
+        assert_eq!(Amount::Unsaid.or(known(1)), known(1));
+        assert_eq!(Amount::Unknown.or(known(1)), Amount::Unknown);
     }
 }

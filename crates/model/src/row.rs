@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::id::{ObjectKey, ObjectRef, Resource, Str};
 use crate::object::Object;
-use crate::quantity::Quantity;
+use crate::quantity::{Amount, Quantity};
 use crate::status::Status;
 use crate::time;
 
@@ -103,6 +103,16 @@ pub enum Cell {
     Time(Timestamp),
     /// A span.
     Duration(SignedDuration),
+}
+
+impl From<Amount> for Cell {
+    fn from(amount: Amount) -> Self {
+        match amount {
+            Amount::Unsaid => Self::Missing,
+            Amount::Unknown => Self::Unknown,
+            Amount::Known(quantity) => Self::Quantity(quantity),
+        }
+    }
 }
 
 impl Cell {

@@ -6,19 +6,19 @@ use jiff::Timestamp;
 
 use crate::id::{ObjectRef, Resource, Str};
 use crate::object::Object;
-use crate::quantity::Quantity;
+use crate::quantity::Amount;
 use crate::row::{Cell, Column, ColumnKind, Projection, Row};
 use crate::status::{Level, State, Status};
 
-/// What a workload asked for. `None` means that nobody said, which is not zero.
+/// What a workload asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
     /// Cores.
-    pub cpu: Option<Quantity>,
+    pub cpu: Amount,
     /// Bytes.
-    pub memory: Option<Quantity>,
+    pub memory: Amount,
     /// GPUs of any vendor.
-    pub gpus: Option<Quantity>,
+    pub gpus: Amount,
 }
 
 /// Something that runs, whatever project it belongs to.
@@ -47,8 +47,6 @@ pub struct Workload {
     pub queue: Option<String>,
     /// How often it was tried; `None` when the project does not say.
     pub attempts: Option<i64>,
-    /// Path of the project's own page about it, without host: `/katib/experiment/team-a/tune`.
-    pub outside: Option<String>,
 }
 
 impl Workload {
@@ -66,7 +64,6 @@ impl Workload {
             requested: Resources::default(),
             queue: None,
             attempts: None,
-            outside: None,
         }
     }
 
@@ -102,7 +99,6 @@ impl Workload {
 
     /// The row of this workload, whose object is `object`.
     pub fn into_row(self, resource: Arc<Resource>, object: &Object, intern: &mut dyn FnMut(&str) -> Str) -> Row {
-        let quantity = |amount: Option<Quantity>| amount.map_or(Cell::Missing, Cell::Quantity);
         let time = |moment: Option<Timestamp>| moment.map_or(Cell::Missing, Cell::Time);
         let filled = |text: &str| if text.is_empty() { Cell::Missing } else { Cell::text(text) };
         let status = self.status();
@@ -111,9 +107,9 @@ impl Workload {
             Cell::text(self.state.as_str()),
             filled(&self.reason),
             self.progress.map_or(Cell::Missing, |(done, total)| Cell::Fraction(done, total)),
-            quantity(self.requested.gpus),
-            quantity(self.requested.cpu),
-            quantity(self.requested.memory),
+            self.requested.gpus.into(),
+            self.requested.cpu.into(),
+            self.requested.memory.into(),
             Cell::optional(self.queue.as_deref()),
             self.owner.as_ref().map_or(Cell::Missing, |owner| Cell::text(&owner.to_string())),
             self.attempts.map_or(Cell::Missing, Cell::Integer),

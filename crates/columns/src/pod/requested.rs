@@ -1,11 +1,11 @@
 //! What a pod asks for, as the scheduler counts it.
 
-use pilothouse_model::{Quantity, Read, Resources};
+use pilothouse_model::{Amount, Quantity, Read, Resources};
 use serde_json::Value;
 
 /// What a pod with this spec (a pod's `spec`, or a template's) asks for: the greater of what its containers want together
 /// and what any init container wants while it runs, plus the overhead of the runtime. Requests that are not given are the
-/// limits. `None` where no container says anything, or one says something unreadable.
+/// limits. Unsaid where no container says anything, unknown where one says something unreadable.
 ///
 /// Source of the rule: `k8s.io/component-helpers/resource`.
 pub fn requested(spec: &Value) -> Resources {
@@ -16,26 +16,40 @@ pub fn requested(spec: &Value) -> Resources {
     }
 }
 
-/// So many times the same.
-pub fn times(resources: Resources, replicas: i64) -> Resources {
-    let each = |amount: Option<Quantity>| amount.map(|amount| amount * replicas.max(0));
-    Resources { cpu: each(resources.cpu), memory: each(resources.memory), gpus: each(resources.gpus) }
+/// How many are wanted at this pointer: one where nothing is said, `None` where what is said is no number.
+pub fn replicas(value: &Value, pointer: &str) -> Option<i64> {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Some(1),
+        Some(count) => count.as_i64(),
+    }
 }
 
-/// Several together. Parts that do not say add nothing; when none says, neither does the total.
+/// How many pods of a batch Job with this spec may run at once.
+pub fn at_once(spec: &Value) -> Option<i64> {
+    let parallel = replicas(spec, "/parallelism")?;
+    // Without completions, any pod that succeeds ends the job.
+    match spec.pointer("/completions") {
+        None | Some(Value::Null) => Some(parallel),
+        Some(completions) => Some(parallel.min(completions.as_i64()?)),
+    }
+}
+
+/// So many times the same; `None` when nobody knows how many.
+pub fn times(resources: Resources, replicas: Option<i64>) -> Resources {
+    Resources {
+        cpu: resources.cpu.times(replicas),
+        memory: resources.memory.times(replicas),
+        gpus: resources.gpus.times(replicas),
+    }
+}
+
+/// Several together. Parts that do not say add nothing; a part that cannot be read makes the total unknown.
 pub fn total(parts: impl IntoIterator<Item = Resources>) -> Resources {
     parts.into_iter().fold(Resources::default(), |sum, part| Resources {
-        cpu: plus(sum.cpu, part.cpu),
-        memory: plus(sum.memory, part.memory),
-        gpus: plus(sum.gpus, part.gpus),
+        cpu: sum.cpu + part.cpu,
+        memory: sum.memory + part.memory,
+        gpus: sum.gpus + part.gpus,
     })
-}
-
-fn plus(left: Option<Quantity>, right: Option<Quantity>) -> Option<Quantity> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some(left + right),
-        (left, right) => left.or(right),
-    }
 }
 
 /// `nvidia.com/gpu`, `amd.com/gpu`, `nvidia.com/mig-1g.5gb`, `gpu.intel.com/i915`: devices of any vendor.
@@ -45,54 +59,34 @@ fn is_gpu(key: &str) -> bool {
         && (device.contains("gpu") || device.starts_with("mig-") || vendor.starts_with("gpu."))
 }
 
-/// What a malformed amount leaves: nothing that can be said.
-struct Unreadable;
-
-type Amount = Result<Option<Quantity>, Unreadable>;
-
-fn of_pod(spec: &Value, wanted: &dyn Fn(&str) -> bool) -> Option<Quantity> {
-    sum_of_pod(spec, wanted).unwrap_or(None)
-}
-
-fn sum_of_pod(spec: &Value, wanted: &dyn Fn(&str) -> bool) -> Amount {
-    let mut together = None;
-    for container in spec.items("/containers") {
-        together = plus(together, of_resources(container.pointer("/resources"), wanted)?);
-    }
+fn of_pod(spec: &Value, wanted: &dyn Fn(&str) -> bool) -> Amount {
+    let of = |container: &Value| of_resources(container.pointer("/resources"), wanted);
+    let together: Amount = spec.items("/containers").iter().map(of).sum();
     // A sidecar runs beside all that come after it.
-    let (mut sidecars, mut most) = (None, None);
+    let (mut sidecars, mut most) = (Amount::Unsaid, Amount::Unsaid);
     for container in spec.items("/initContainers") {
-        let one = of_resources(container.pointer("/resources"), wanted)?;
+        let beside = sidecars + of(container);
+        most = most.max(beside);
         if container.text("/restartPolicy") == Some("Always") {
-            sidecars = plus(sidecars, one);
-            most = most.max(sidecars);
-        } else {
-            most = most.max(plus(sidecars, one));
+            sidecars = beside;
         }
     }
-    let effective = most.max(plus(together, sidecars));
+    let effective = most.max(together + sidecars);
     // Since 1.32 a pod may say it as a whole.
-    let effective = of_resources(spec.pointer("/resources"), wanted)?.or(effective);
-    Ok(plus(effective, amounts(spec.pointer("/overhead"), wanted)?))
+    of_resources(spec.pointer("/resources"), wanted).or(effective) + amounts(spec.pointer("/overhead"), wanted)
 }
 
 /// Requests, else limits, by resource name.
 fn of_resources(resources: Option<&Value>, wanted: &dyn Fn(&str) -> bool) -> Amount {
-    let Some(resources) = resources else { return Ok(None) };
+    let Some(resources) = resources else { return Amount::Unsaid };
     let requests = resources.get("requests");
     let has = |key: &str| requests.is_some_and(|requests| requests.get(key).is_some());
-    let limits = amounts(resources.get("limits"), &|key| wanted(key) && !has(key))?;
-    Ok(plus(amounts(requests, wanted)?, limits))
+    amounts(requests, wanted) + amounts(resources.get("limits"), &|key| wanted(key) && !has(key))
 }
 
 fn amounts(map: Option<&Value>, wanted: &dyn Fn(&str) -> bool) -> Amount {
-    let mut sum = None;
-    for (key, amount) in map.and_then(Value::as_object).into_iter().flatten() {
-        if wanted(key) {
-            sum = plus(sum, Some(quantity(amount).ok_or(Unreadable)?));
-        }
-    }
-    Ok(sum)
+    let entries = map.and_then(Value::as_object).into_iter().flatten().filter(|(key, _)| wanted(key));
+    entries.map(|(_, amount)| quantity(amount).map_or(Amount::Unknown, Amount::Known)).sum()
 }
 
 /// Amounts are texts, but a bare number is read as well.
@@ -111,7 +105,11 @@ mod tests {
 
     fn of(spec: &Value) -> [Option<String>; 3] {
         let resources = requested(spec);
-        [resources.cpu, resources.memory, resources.gpus].map(|amount| amount.map(|amount| amount.to_string()))
+        [resources.cpu, resources.memory, resources.gpus].map(|amount| match amount {
+            Amount::Unsaid => None,
+            Amount::Unknown => some("?"),
+            Amount::Known(quantity) => some(&quantity.to_string()),
+        })
     }
 
     fn some(text: &str) -> Option<String> {
@@ -152,15 +150,26 @@ mod tests {
     fn nobody_said_is_not_zero_and_unreadable_is_not_a_number() {
         assert_eq!(of(&json!({"containers": [{"name": "a"}]})), [None, None, None]);
         let spec = json!({"containers": [{"resources": {"requests": {"cpu": "lots"}}}, {"resources": {"requests": {"cpu": "1"}}}]});
-        assert_eq!(of(&spec), [None, None, None]);
+        assert_eq!(of(&spec), [some("?"), None, None]);
         assert_eq!(of(&json!({"containers": [{"resources": {"requests": {"cpu": "0"}}}]})), [some("0"), None, None]);
     }
 
     #[test]
     fn multiplies_and_adds() {
         let one = requested(&json!({"containers": [{"resources": {"requests": {"cpu": "1500m"}}}]}));
-        let sum = total([times(one, 2), Resources::default()]);
-        assert_eq!((sum.cpu, sum.memory), (Some(Quantity::units(3)), None));
-        assert_eq!(times(one, -1).cpu, Some(Quantity::ZERO));
+        let sum = total([times(one, Some(2)), Resources::default()]);
+        assert_eq!((sum.cpu, sum.memory), (Amount::Known(Quantity::units(3)), Amount::Unsaid));
+        assert_eq!(times(one, Some(-1)).cpu, Amount::Known(Quantity::ZERO));
+    }
+
+    #[test]
+    fn an_unreadable_part_adds_no_zero() {
+        let good = requested(&json!({"containers": [{"resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}]}));
+        let bad = requested(&json!({"containers": [{"resources": {"requests": {"cpu": "lots"}}}]}));
+        let sum = total([good, bad]);
+        assert_eq!((sum.cpu, sum.memory), (Amount::Unknown, good.memory));
+        assert_eq!(times(good, None).cpu, Amount::Unknown);
+        let counts = [json!({}), json!({"replicas": null}), json!({"replicas": 3}), json!({"replicas": "three"})];
+        assert_eq!(counts.map(|value| replicas(&value, "/replicas")), [Some(1), Some(1), Some(3), None]);
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn workload(object: &Object, objects: &dyn Objects) -> Workload {
         workload.finished = object.condition("Failed").and_then(|condition| condition.since);
     }
     workload.progress = Some((succeeded, completions.unwrap_or(1)));
-    workload.requested = requested(object, completions);
+    workload.requested = requested(object);
     workload.queue = object.label("kueue.x-k8s.io/queue-name").map(str::to_owned);
     let single = completions.unwrap_or(1) <= 1;
     workload.attempts = single.then(|| failed.saturating_add(i64::from(active > 0 || succeeded > 0)));
@@ -83,8 +83,8 @@ fn under_way(object: &Object, objects: &dyn Objects, active: i64) -> Workload {
 }
 
 /// What runs at the same time.
-fn requested(object: &Object, completions: Option<i64>) -> Resources {
+fn requested(object: &Object) -> Resources {
     let Some(template) = object.pointer("/spec/template/spec") else { return Resources::default() };
-    let parallelism = object.integer("/spec/parallelism").unwrap_or(1);
-    pod::times(pod::requested(template), completions.map_or(parallelism, |completions| parallelism.min(completions)))
+    let at_once = object.get("spec").and_then(pod::at_once);
+    pod::times(pod::requested(template), at_once)
 }

@@ -47,10 +47,8 @@ pub(super) fn workload(object: &Object, objects: &dyn Objects) -> Workload {
 }
 
 fn requested(object: &Object, replicas: Option<i64>) -> Resources {
-    match (object.pointer("/spec/template/spec"), replicas) {
-        (Some(template), Some(replicas)) => pod::times(pod::requested(template), replicas),
-        _ => Resources::default(),
-    }
+    let template = object.pointer("/spec/template/spec").map(pod::requested);
+    template.map(|template| pod::times(template, replicas)).unwrap_or_default()
 }
 
 /// The state, and its level, reason and message.

@@ -3,7 +3,7 @@
 mod node;
 mod pod;
 
-use pilothouse_model::{Cell, Column, ColumnKind, Fact, Object, ObjectRef, Quantity, Read, Section, Value};
+use pilothouse_model::{Amount, Cell, Column, ColumnKind, Fact, Object, ObjectRef, Quantity, Read, Section, Value};
 
 /// The sections of one object.
 pub(super) fn of(object: &Object) -> Vec<Section> {
@@ -41,6 +41,11 @@ fn time_fact(label: &str, object: &Object, pointer: &str) -> Option<Fact> {
 
 fn number_fact(label: &str, object: &Object, pointer: &str) -> Option<Fact> {
     Some(Fact::new(label, Value::Cell(Cell::Integer(object.integer(pointer)?))))
+}
+
+/// An amount where anybody said one, readable or not.
+fn amount_fact(label: &str, amount: Amount, shown: impl Fn(Quantity) -> Value) -> Option<Fact> {
+    (amount != Amount::Unsaid).then(|| Fact::new(label, Value::amount(amount, shown)))
 }
 
 /// A link to a core object that stands in another object.
@@ -85,9 +90,9 @@ fn requested(object: &Object) -> Vec<Option<Fact>> {
     let Some(template) = object.pointer("/spec/template/spec") else { return Vec::new() };
     let each = pilothouse_columns::pod::requested(template);
     vec![
-        each.cpu.map(|cpu| Fact::new("CPU per pod", Value::Cpu(cpu))),
-        each.memory.map(|memory| Fact::new("Memory per pod", Value::Bytes(memory))),
-        each.gpus.map(|gpus| Fact::new("GPUs per pod", Value::Number(gpus.as_f64()))),
+        amount_fact("CPU per pod", each.cpu, Value::Cpu),
+        amount_fact("Memory per pod", each.memory, Value::Bytes),
+        amount_fact("GPUs per pod", each.gpus, |gpus| Value::Number(gpus.as_f64())),
     ]
 }
 

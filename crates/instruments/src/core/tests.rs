@@ -76,8 +76,8 @@ fn deployments_stand_as_their_replicas_and_pods_do() {
 fn a_deployment_asks_for_all_its_replicas() {
     let folder = Folder::new(&deployment("{readyReplicas: 1}", ""));
     let workload = Core.workload(&folder.object("Deployment", "w"), &folder).unwrap();
-    assert_eq!(workload.requested.cpu, Some(pilothouse_model::Quantity::units(1)));
-    assert_eq!(workload.requested.gpus, Some(pilothouse_model::Quantity::units(2)));
+    assert_eq!(workload.requested.cpu, pilothouse_model::Amount::Known(pilothouse_model::Quantity::units(1)));
+    assert_eq!(workload.requested.gpus, pilothouse_model::Amount::Known(pilothouse_model::Quantity::units(2)));
     assert_eq!(workload.progress, Some((1, 2)));
 }
 

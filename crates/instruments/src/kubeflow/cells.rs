@@ -1,7 +1,7 @@
 //! Cells from what an object may or may not say.
 
 use pilothouse_model::page::Value as Shown;
-use pilothouse_model::{Cell, Quantity, Timestamp};
+use pilothouse_model::{Cell, Timestamp};
 
 pub(super) fn text(text: Option<&str>) -> Cell {
     Cell::optional(text.filter(|text| !text.is_empty()))
@@ -9,10 +9,6 @@ pub(super) fn text(text: Option<&str>) -> Cell {
 
 pub(super) fn count(number: Option<i64>) -> Cell {
     number.map_or(Cell::Missing, Cell::Integer)
-}
-
-pub(super) fn amount(quantity: Option<Quantity>) -> Cell {
-    quantity.map_or(Cell::Missing, Cell::Quantity)
 }
 
 pub(super) fn moment(moment: Option<Timestamp>) -> Cell {

@@ -140,8 +140,6 @@ impl Family for Experiment {
         workload.finished = object.time("/status/completionTime");
         workload.progress = progress(object);
         workload.queue = standing::queue(object);
-        workload.outside =
-            object.namespace().map(|namespace| format!("/katib/experiment/{namespace}/{}", object.name()));
         Some(workload)
     }
 

@@ -62,7 +62,7 @@ fn requested(object: &Object) -> Resources {
         let part = object.pointer(&format!("/spec/{component}"))?;
         let model = part.pointer("/model/resources").map(requests::of_resources).unwrap_or_default();
         let one = requests::total([model, requests::of_pod_spec(part)]);
-        Some(requests::times(one, part.integer("/minReplicas").unwrap_or(1)))
+        Some(requests::times(one, requests::replicas(part, "/minReplicas")))
     }))
 }
 
@@ -94,7 +94,7 @@ impl Family for InferenceService {
             cells::text(model_format(object)),
             cells::text(object.text("/status/modelStatus/states/activeModelState")),
             cells::text(object.text("/status/url")),
-            cells::amount(requested(object).gpus),
+            requested(object).gpus.into(),
             cells::moment(object.created()),
         ];
         Projection { status, cells }

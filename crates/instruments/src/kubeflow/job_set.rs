@@ -40,7 +40,7 @@ fn standing(object: &Object) -> Standing {
 /// What all of its jobs ask for together.
 pub(super) fn requested(set: &Value) -> Resources {
     requests::total(set.items("/spec/replicatedJobs").iter().map(|job| {
-        let replicas = job.integer("/replicas").unwrap_or(1);
+        let replicas = requests::replicas(job, "/replicas");
         job.pointer("/template/spec")
             .map(|spec| requests::times(requests::of_job_spec(spec), replicas))
             .unwrap_or_default()
@@ -70,7 +70,7 @@ impl Family for JobSet {
             Cell::text(&status.word),
             cells::count(replicas(object)),
             cells::count(object.integer("/status/restarts")),
-            cells::amount(requested(object).gpus),
+            requested(object).gpus.into(),
             standing::owner(object).map_or(Cell::Missing, |owner| Cell::text(&owner.to_string())),
             cells::moment(object.created()),
         ];

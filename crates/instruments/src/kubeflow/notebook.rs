@@ -110,9 +110,9 @@ impl Family for Notebook {
             Cell::text(&status.word),
             cells::text(server_type(object)),
             cells::text(image),
-            cells::amount(asked.cpu),
-            cells::amount(asked.memory),
-            cells::amount(asked.gpus),
+            asked.cpu.into(),
+            asked.memory.into(),
+            asked.gpus.into(),
             cells::moment(object.annotation(LAST_ACTIVITY).and_then(time::parse)),
             cells::moment(object.created()),
         ];
@@ -143,8 +143,6 @@ impl Family for Notebook {
         if running {
             workload.started = object.time("/status/containerState/running/startedAt");
         }
-        workload.outside =
-            object.namespace().map(|namespace| format!("/jupyter/notebook/details/{namespace}/{}", object.name()));
         Some(workload)
     }
 

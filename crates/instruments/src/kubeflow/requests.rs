@@ -1,7 +1,7 @@
 //! What templates ask for: pods, replicas of pods, and Spark's own way to write memory.
 
-pub(super) use pilothouse_columns::pod::{requested as of_pod_spec, times, total};
-use pilothouse_model::{Quantity, Read, Resources};
+pub(super) use pilothouse_columns::pod::{replicas, requested as of_pod_spec, times, total};
+use pilothouse_model::{Quantity, Resources};
 use serde_json::{Value, json};
 
 /// `resources` of a container: requests, else limits.
@@ -10,14 +10,13 @@ pub(super) fn of_resources(resources: &Value) -> Resources {
 }
 
 /// The template's pod, `replicas` times.
-pub(super) fn of_template(template: &Value, replicas: i64) -> Resources {
+pub(super) fn of_template(template: &Value, replicas: Option<i64>) -> Resources {
     template.get("spec").map(|spec| times(of_pod_spec(spec), replicas)).unwrap_or_default()
 }
 
 /// A batch Job's spec: as many pods as may run at once.
 pub(super) fn of_job_spec(spec: &Value) -> Resources {
-    let parallel = spec.integer("/parallelism").unwrap_or(1);
-    let parallel = spec.integer("/completions").map_or(parallel, |completions| completions.min(parallel));
+    let parallel = pilothouse_columns::pod::at_once(spec);
     spec.get("template").map(|template| of_template(template, parallel)).unwrap_or_default()
 }
 
@@ -41,6 +40,8 @@ pub(super) fn jvm_memory(text: &str) -> Option<Quantity> {
 
 #[cfg(test)]
 mod tests {
+    use pilothouse_model::Amount;
+
     use super::*;
 
     #[test]
@@ -59,15 +60,18 @@ mod tests {
     fn a_job_never_runs_more_than_it_completes() {
         let pod = json!({"spec": {"containers": [{"resources": {"limits": {"nvidia.com/gpu": 1}}}]}});
         let gpus = |spec: Value| of_job_spec(&spec).gpus;
-        assert_eq!(gpus(json!({"template": pod})), Some(Quantity::units(1)));
-        assert_eq!(gpus(json!({"template": pod, "parallelism": 4})), Some(Quantity::units(4)));
-        assert_eq!(gpus(json!({"template": pod, "parallelism": 4, "completions": 2})), Some(Quantity::units(2)));
+        assert_eq!(gpus(json!({"template": pod})), Amount::Known(Quantity::units(1)));
+        assert_eq!(gpus(json!({"template": pod, "parallelism": 4})), Amount::Known(Quantity::units(4)));
+        assert_eq!(
+            gpus(json!({"template": pod, "parallelism": 4, "completions": 2})),
+            Amount::Known(Quantity::units(2))
+        );
     }
 
     #[test]
     fn who_asks_for_nothing_said_nothing() {
         assert_eq!(of_pod_spec(&json!({"containers": [{"name": "a"}]})), Resources::default());
         assert_eq!(of_pod_spec(&json!({"containers": 3})), Resources::default());
-        assert_eq!(of_template(&json!(null), 3), Resources::default());
+        assert_eq!(of_template(&json!(null), Some(3)), Resources::default());
     }
 }

@@ -34,14 +34,30 @@ fn standing(object: &Object) -> Standing {
     }
 }
 
+/// What is said at this pointer: unknown when it cannot be read.
+fn amount<'a, T>(
+    part: &'a Value,
+    pointer: &str,
+    read: impl Fn(&'a Value) -> Option<T>,
+    of: impl Fn(T) -> Option<Quantity>,
+) -> Amount {
+    match part.pointer(pointer) {
+        None | Some(Value::Null) => Amount::Unsaid,
+        Some(value) => read(value).and_then(of).map_or(Amount::Unknown, Amount::Known),
+    }
+}
+
 /// What one driver or executor asks for. Cores may be given twice: `coreRequest` is what the pod requests.
 fn one(part: &Value) -> Resources {
-    let cores = part.text("/coreRequest").and_then(|text| text.parse::<Quantity>().ok());
-    let cores = cores.or_else(|| part.integer("/cores").map(Quantity::units));
-    let memory = part.text("/memory").and_then(requests::jvm_memory);
-    let overhead = part.text("/memoryOverhead").and_then(requests::jvm_memory);
-    let memory = memory.map(|memory| memory + overhead.unwrap_or(Quantity::ZERO));
-    Resources { cpu: cores, memory, gpus: part.integer("/gpu/quantity").map(Quantity::units) }
+    let whole = |pointer: &str| amount(part, pointer, Value::as_i64, |count| Some(Quantity::units(count)));
+    let memory = |pointer: &str| amount(part, pointer, Value::as_str, requests::jvm_memory);
+    let cores = amount(part, "/coreRequest", Value::as_str, |text| text.parse().ok());
+    let memory = match memory("/memory") {
+        // What the overhead is added to is the operator's own default.
+        Amount::Unsaid => Amount::Unsaid,
+        memory_said => memory_said + memory("/memoryOverhead"),
+    };
+    Resources { cpu: cores.or(whole("/cores")), memory, gpus: whole("/gpu/quantity") }
 }
 
 /// Executors wanted: fixed, or what dynamic allocation begins with.
@@ -56,8 +72,8 @@ fn executors(object: &Object) -> Option<i64> {
 
 fn requested(object: &Object) -> Resources {
     let driver = object.pointer("/spec/driver").map(one).unwrap_or_default();
-    let executors = object.pointer("/spec/executor").map(one).zip(executors(object));
-    let executors = executors.map(|(one, count)| requests::times(one, count)).unwrap_or_default();
+    let executor = object.pointer("/spec/executor").map(one).unwrap_or_default();
+    let executors = requests::times(executor, executors(object));
     requests::total([driver, executors])
 }
 
@@ -91,8 +107,8 @@ impl Family for SparkApplication {
             Cell::text(&status.word),
             cells::fraction(running_executors(object).zip(executors(object))),
             cells::count(attempts(object)),
-            cells::amount(asked.cpu),
-            cells::amount(asked.memory),
+            asked.cpu.into(),
+            asked.memory.into(),
             cells::text(object.text("/spec/sparkVersion")),
             cells::span(object.time("/status/lastSubmissionAttemptTime"), object.time("/status/terminationTime")),
             cells::moment(object.created()),
@@ -182,8 +198,8 @@ fn facts(object: &Object) -> Vec<Fact> {
         Fact::new("Spark", cells::shown(object.text("/spec/sparkVersion"))),
         Fact::new("Image", object.text("/spec/image").map_or(Shown::Missing, |image| Shown::Code(image.to_owned()))),
         Fact::new("Main file", main.map_or(Shown::Missing, |file| Shown::Code(file.to_owned()))),
-        Fact::new("CPU", asked.cpu.map_or(Shown::Missing, Shown::Cpu)),
-        Fact::new("Memory", asked.memory.map_or(Shown::Missing, Shown::Bytes)),
+        Fact::new("CPU", Shown::amount(asked.cpu, Shown::Cpu)),
+        Fact::new("Memory", Shown::amount(asked.memory, Shown::Bytes)),
         Fact::new("Attempts", Shown::Cell(cells::count(attempts(object)))),
         Fact::new("Submissions", Shown::Cell(cells::count(object.integer("/status/submissionAttempts")))),
         Fact::new("Error", cells::shown(object.text("/status/applicationState/errorMessage"))),

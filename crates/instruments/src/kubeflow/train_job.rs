@@ -86,11 +86,9 @@ fn nodes(object: &Object, runtime: Option<&Object>) -> Option<i64> {
 /// What the job set's templates ask for; what they do not say, and before there is one, nodes times what the job asks for
 /// each.
 fn requested(object: &Object, job_set: Option<&Object>, runtime: Option<&Object>) -> Resources {
-    let own = || {
-        let per_node = requests::of_resources(object.pointer("/spec/trainer/resourcesPerNode")?);
-        Some(requests::times(per_node, nodes(object, runtime)?))
-    };
-    let (set, own) = (job_set.map(|set| job_set::requested(set)).unwrap_or_default(), own().unwrap_or_default());
+    let per_node = object.pointer("/spec/trainer/resourcesPerNode").map(requests::of_resources).unwrap_or_default();
+    let own = requests::times(per_node, nodes(object, runtime));
+    let set = job_set.map(|set| job_set::requested(set)).unwrap_or_default();
     Resources { cpu: set.cpu.or(own.cpu), memory: set.memory.or(own.memory), gpus: set.gpus.or(own.gpus) }
 }
 
@@ -131,7 +129,7 @@ impl Family for TrainJob {
             cells::text(object.text("/spec/runtimeRef/name")),
             cells::count(nodes(object, None)),
             cells::fraction(progress(object)),
-            cells::amount(requested(object, None, None).gpus),
+            requested(object, None, None).gpus.into(),
             Cell::optional(standing::queue(object).as_deref()),
             cells::moment(object.created()),
         ];

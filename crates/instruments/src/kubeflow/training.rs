@@ -53,7 +53,7 @@ impl TrainingJob {
 
     fn requested(&self, object: &Object) -> Resources {
         requests::total(object.entries(self.replicas).map(|(_, replica)| {
-            let count = replica.integer("/replicas").unwrap_or(1);
+            let count = requests::replicas(replica, "/replicas");
             replica.get("template").map(|template| requests::of_template(template, count)).unwrap_or_default()
         }))
     }
@@ -116,7 +116,7 @@ impl Family for TrainingJob {
         let cells = vec![
             Cell::text(&status.word),
             cells::fraction(active(object).zip(self.replica_count(object))),
-            cells::amount(self.requested(object).gpus),
+            self.requested(object).gpus.into(),
             cells::span(object.time("/status/startTime"), object.time("/status/completionTime")),
             Cell::optional(standing::queue(object).as_deref()),
             cells::moment(object.created()),

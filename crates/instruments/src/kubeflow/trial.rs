@@ -156,8 +156,6 @@ impl Family for Trial {
         workload.finished = object.time("/status/completionTime");
         workload.requested = requested(object);
         workload.queue = standing::queue(object);
-        workload.outside =
-            workload.owner.as_ref().map(|owner| format!("/katib/experiment/{}/trial/{}", owner.name, object.name()));
         Some(workload)
     }
 

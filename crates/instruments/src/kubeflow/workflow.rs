@@ -53,10 +53,6 @@ fn progress(object: &Object) -> Option<(i64, i64)> {
     Some((done.parse().ok()?, total.parse().ok()?))
 }
 
-fn outside(object: &Object) -> Option<String> {
-    object.label(RUN_ID).filter(|id| !id.is_empty()).map(|id| format!("/#/runs/details/{id}"))
-}
-
 impl Family for Workflow {
     fn columns(&self) -> Vec<Column> {
         vec![
@@ -105,7 +101,6 @@ impl Family for Workflow {
         workload.queue = standing::queue(object);
         let retries = object.annotation("pipelines.kubeflow.org/retry-generation").and_then(|text| text.parse().ok());
         workload.attempts = retries.map(|retries: i64| retries.saturating_add(1));
-        workload.outside = outside(object);
         Some(workload)
     }
 

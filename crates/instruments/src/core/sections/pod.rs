@@ -4,7 +4,7 @@ use pilothouse_columns::pod;
 use pilothouse_model::{Cell, Column, ColumnKind, Fact, Level, Object, Quantity, Read, Section, Status, Value};
 use serde_json::Value as Json;
 
-use super::{facts, link, text_fact, time_fact};
+use super::{amount_fact, facts, link, text_fact, time_fact};
 
 /// The sections of a pod.
 pub(super) fn sections(object: &Object) -> Vec<Section> {
@@ -15,9 +15,9 @@ pub(super) fn sections(object: &Object) -> Vec<Section> {
         node.map(|name| Fact::new("Node", link("Node", None, name))),
         text_fact("IP", object, "/status/podIP"),
         time_fact("Started", object, "/status/startTime"),
-        asked.cpu.map(|cpu| Fact::new("CPU requested", Value::Cpu(cpu))),
-        asked.memory.map(|memory| Fact::new("Memory requested", Value::Bytes(memory))),
-        asked.gpus.map(|gpus| Fact::new("GPUs requested", Value::Number(gpus.as_f64()))),
+        amount_fact("CPU requested", asked.cpu, Value::Cpu),
+        amount_fact("Memory requested", asked.memory, Value::Bytes),
+        amount_fact("GPUs requested", asked.gpus, |gpus| Value::Number(gpus.as_f64())),
         account.map(|name| Fact::new("Service account", link("ServiceAccount", object.namespace(), name))),
         text_fact("Quality of service", object, "/status/qosClass"),
         text_fact("Priority class", object, "/spec/priorityClassName"),
@@ -71,7 +71,7 @@ fn container(spec: &Json, status: &Json) -> Vec<Value> {
         Value::Cell(amount("/resources/limits/cpu")),
         Value::Cell(amount("/resources/requests/memory")),
         Value::Cell(amount("/resources/limits/memory")),
-        Value::Cell(gpus.map_or(Cell::Missing, Cell::Quantity)),
+        Value::Cell(gpus.into()),
     ]
 }
 

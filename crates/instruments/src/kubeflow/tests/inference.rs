@@ -53,6 +53,6 @@ fn it_asks_for_each_component_by_its_fewest_replicas() {
                 transformer: {containers: [{name: t, resources: {requests: {cpu: 1}}}]}";
     let case = service("", spec, "");
     let asked = case.workload().requested;
-    assert_eq!((asked.gpus, asked.cpu), (Some(Quantity::units(2)), Some(Quantity::units(1))));
+    assert_eq!((asked.gpus, asked.cpu), (Amount::Known(Quantity::units(2)), Amount::Known(Quantity::units(1))));
     assert_eq!(case.cell("Model format"), Cell::text("pytorch"));
 }

@@ -117,7 +117,6 @@ fn what_it_asks_for_and_what_it_is() {
     assert_eq!(case.cell("Image"), Cell::text("jupyter"));
     assert_eq!(case.cell("Type"), Cell::text("VS Code"));
     assert_eq!(case.cell("Last activity"), Cell::Missing);
-    assert_eq!(case.workload().outside.as_deref(), Some("/jupyter/notebook/details/ns/it"));
 }
 
 #[test]

@@ -51,11 +51,16 @@ fn memory_is_jvm_memory_and_executors_count_by_instances() {
         "",
     );
     let asked = case.workload().requested;
-    assert_eq!(asked.memory, Some(Quantity::units((512 << 20) + 3 * (5 << 30))));
-    assert_eq!(asked.cpu, Some(Quantity::milli(2500)));
-    assert_eq!(asked.gpus, Some(Quantity::units(3)));
+    assert_eq!(asked.memory, Amount::Known(Quantity::units((512 << 20) + 3 * (5 << 30))));
+    assert_eq!(asked.cpu, Amount::Known(Quantity::milli(2500)));
+    assert_eq!(asked.gpus, Amount::Known(Quantity::units(3)));
     let silent = application("driver: {}, executor: {}", "");
     assert_eq!(silent.workload().requested, Resources::default());
+    let unread = application("driver: {cores: 1, memory: 1g}, executor: {cores: 2, memory: lots, instances: 2}", "");
+    let asked = unread.workload().requested;
+    assert_eq!((asked.cpu, asked.memory), (Amount::Known(Quantity::units(5)), Amount::Unknown));
+    let uncounted = application("driver: {cores: 1}, executor: {cores: 2}", "");
+    assert_eq!(uncounted.workload().requested.cpu, Amount::Unknown, "nobody says how many executors");
 }
 
 #[test]
@@ -66,9 +71,9 @@ fn dynamic_allocation_begins_with_its_first_executors() {
             .requested
             .gpus
     };
-    assert_eq!(gpus("enabled: true, initialExecutors: 2, minExecutors: 1"), Some(Quantity::units(2)));
-    assert_eq!(gpus("enabled: true, minExecutors: 1"), Some(Quantity::units(1)));
-    assert_eq!(gpus("minExecutors: 1"), None);
+    assert_eq!(gpus("enabled: true, initialExecutors: 2, minExecutors: 1"), Amount::Known(Quantity::units(2)));
+    assert_eq!(gpus("enabled: true, minExecutors: 1"), Amount::Known(Quantity::units(1)));
+    assert_eq!(gpus("minExecutors: 1"), Amount::Unknown);
 }
 
 #[test]

@@ -164,9 +164,9 @@ fn a_job_that_is_over_has_no_trouble() {
 fn it_asks_for_nodes_times_resources_per_node() {
     let case = Case::new(&job("", SPEC, ""));
     let asked = case.workload().requested;
-    assert_eq!(asked.cpu, Some(Quantity::units(8)));
-    assert_eq!(asked.memory, Some(Quantity::units(32 << 30)));
-    assert_eq!(asked.gpus, Some(Quantity::units(8)));
+    assert_eq!(asked.cpu, Amount::Known(Quantity::units(8)));
+    assert_eq!(asked.memory, Amount::Known(Quantity::units(32 << 30)));
+    assert_eq!(asked.gpus, Amount::Known(Quantity::units(8)));
     assert_eq!(case.cell("GPU"), Cell::Quantity(Quantity::units(8)));
 }
 
@@ -175,13 +175,13 @@ fn the_runtime_says_how_many_nodes_when_the_job_does_not() {
     let spec = "runtimeRef: {name: torch}, trainer: {resourcesPerNode: {limits: {nvidia.com/gpu: 2}}}";
     let alone = Case::new(&job("", spec, ""));
     assert_eq!(alone.cell("Nodes"), Cell::Missing);
-    assert_eq!(alone.cell("GPU"), Cell::Missing, "unknown is not zero and not one");
-    assert_eq!(alone.workload().requested, Resources::default());
+    assert_eq!(alone.cell("GPU"), Cell::Unknown, "unknown is not zero and not one");
+    assert_eq!(alone.workload().requested, Resources { gpus: Amount::Unknown, ..Resources::default() });
     let runtime = format!(
         "{{apiVersion: {API}, kind: ClusterTrainingRuntime, metadata: {{name: torch}}, spec: {{mlPolicy: {{numNodes: 3}}}}}}"
     );
     let case = Case::new(&and(&job("", spec, ""), &runtime));
-    assert_eq!(case.workload().requested.gpus, Some(Quantity::units(6)));
+    assert_eq!(case.workload().requested.gpus, Amount::Known(Quantity::units(6)));
 }
 
 #[test]
@@ -193,9 +193,13 @@ fn the_job_set_says_what_is_really_asked_for() {
     );
     let case = Case::new(&and(&job("", "runtimeRef: {name: torch}", ""), &set));
     let asked = case.workload().requested;
-    assert_eq!((asked.gpus, asked.cpu), (Some(Quantity::units(6)), Some(Quantity::units(1))));
+    assert_eq!((asked.gpus, asked.cpu), (Amount::Known(Quantity::units(6)), Amount::Known(Quantity::units(1))));
     let silent = Case::new(&and(&job("", SPEC, ""), &job_set("spec: {replicatedJobs: []}")));
-    assert_eq!(silent.workload().requested.gpus, Some(Quantity::units(8)), "what the set does not say, the job does");
+    assert_eq!(
+        silent.workload().requested.gpus,
+        Amount::Known(Quantity::units(8)),
+        "what the set does not say, the job does"
+    );
 }
 
 #[test]

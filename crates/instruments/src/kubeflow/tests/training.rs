@@ -53,7 +53,7 @@ fn every_kind_has_its_replicas_in_its_own_place() {
             "spec: {{{replicas}: {{A: {{template: {template}}}, Worker: {{replicas: 3, template: {template}}}}}}}"
         );
         let case = Case::new(&it(api, kind, "", &body));
-        assert_eq!(case.workload().requested.gpus, Some(Quantity::units(8)), "{api} {kind}");
+        assert_eq!(case.workload().requested.gpus, Amount::Known(Quantity::units(8)), "{api} {kind}");
     }
 }
 
