@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 use pilothouse_app::{ClusterView, ConnectionState, NavigationGroup};
-use pilothouse_model::{Level, Manifest, Place};
+use pilothouse_model::{Completeness, Level, Manifest, Place};
 
 use crate::assets;
-use crate::components::freshness::notice;
+use crate::components::freshness::{notice, why};
 use crate::components::icon::icon;
 use crate::components::prose::sentence;
 use crate::components::time::until;
@@ -43,8 +43,10 @@ pub(crate) struct ClusterFrame {
     pub(crate) instruments: Vec<(&'static Manifest, Vec<Place>)>,
     /// Resources by group; `None` while they are unknown.
     pub(crate) navigation: Option<Vec<NavigationGroup>>,
-    /// Namespaces; `None` while they are unknown or may not be listed.
-    pub(crate) namespaces: Option<Vec<String>>,
+    /// Namespaces, as far as they are known.
+    pub(crate) namespaces: Vec<String>,
+    /// Whether these are all, or why not.
+    pub(crate) namespaces_completeness: Completeness,
 }
 
 impl ClusterFrame {
@@ -171,20 +173,22 @@ impl Frame {
         };
         let kept = Question { namespaces: Vec::new(), offset: 0, ..self.question.clone() };
         // A namespace that is asked for but not known is still shown: it may exist, or have just gone.
-        let mut names: Vec<&String> = cluster.namespaces.iter().flatten().collect();
-        names.extend(chosen.iter().filter(|name| !cluster.namespaces.iter().flatten().any(|known| known == *name)));
+        let mut names: Vec<&String> = cluster.namespaces.iter().collect();
+        names.extend(chosen.iter().filter(|name| !cluster.namespaces.contains(name)));
+        let complete = cluster.namespaces_completeness.is_complete();
         html! {
             details.picker #namespaces {
                 summary { span.label { "Namespace" } span.value { (words) } (icon("down")) }
                 form.menu action=(target) method="get" {
                     @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
-                    @if cluster.namespaces.is_some() {
+                    @if complete || !cluster.namespaces.is_empty() {
                         div.filter.needs-script { input type="search" placeholder="Filter" aria-label="Filter namespaces" autocomplete="off"; }
                     } @else {
                         div.filter {
                             input type="text" name="ns" placeholder="team-a,team-b" aria-label="Namespaces, separated by commas" autocomplete="off";
                         }
                     }
+                    @if !complete { p.gap { "Not all namespaces show here: " (why(&cluster.namespaces_completeness)) } }
                     ul.options {
                         @for name in names {
                             li {
@@ -299,5 +303,48 @@ pub(crate) fn trouble(state: &ConnectionState, now: Timestamp) -> Markup {
                 }
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picker(namespaces: &[&str], completeness: Completeness) -> String {
+        let frame = Frame {
+            now: Timestamp::UNIX_EPOCH,
+            theme: None,
+            path: "/c/prod".into(),
+            clusters: Vec::new(),
+            cluster: None,
+            question: Question::default(),
+        };
+        let cluster = ClusterFrame {
+            name: "prod".into(),
+            state: ConnectionState::Connecting,
+            instruments: Vec::new(),
+            navigation: None,
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+            namespaces_completeness: completeness,
+        };
+        frame.namespace_picker(&cluster, &urls::workloads("prod")).into_string()
+    }
+
+    #[test]
+    fn namespaces_unknown_forbidden_and_none_look_different() {
+        let all = picker(&["team-a"], Completeness::Complete);
+        assert!(
+            all.contains("team-a") && !all.contains("Not all namespaces") && !all.contains("team-a,team-b"),
+            "{all}"
+        );
+        let loading = picker(&[], Completeness::Loading);
+        assert!(loading.contains("show here: still loading") && loading.contains("team-a,team-b"), "{loading}");
+        let forbidden = picker(&[], Completeness::Forbidden("may not list".into()));
+        assert!(
+            forbidden.contains("show here: not allowed: May not list.") && forbidden.contains("team-a,team-b"),
+            "{forbidden}"
+        );
+        let stale = picker(&["team-a"], Completeness::Stale("cut".into()));
+        assert!(stale.contains("team-a") && stale.contains("no news at the moment"), "{stale}");
     }
 }

@@ -1,6 +1,7 @@
 //! The stream of a page: every window and object on it, over one connection, because browsers allow few to one host.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -8,9 +9,12 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use maud::{Markup, html};
-use pilothouse_app::{Cluster, ConnectionState, Engine};
+use pilothouse_app::{AppError, Cluster, ConnectionState, Engine, ObjectView};
+use pilothouse_model::Level;
 use serde::Serialize;
 
+use crate::components::freshness;
+use crate::components::scene::Scene;
 use crate::failure;
 use crate::frame::{connection, trouble};
 use crate::pages::object;
@@ -48,9 +52,13 @@ pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
         Ok(cluster) => cluster,
         Err(error) => return failure::api(&error),
     };
-    let watches = visit.pairs.iter().filter(|(name, _)| name == "watch").take(MOST);
-    let streams: Vec<_> =
-        watches.enumerate().map(|(index, (_, watch))| messages(&visit.engine, &cluster, index, watch)).collect();
+    let watches = visit.pairs.iter().filter(|(name, _)| name == "watch").enumerate();
+    let streams: Vec<_> = watches
+        .map(|(index, (_, watch))| match index {
+            ..MOST => messages(&visit.engine, &cluster, index, watch),
+            _ => stream::iter([Message { watch: index, ..said("notes", &too_many()) }]).boxed(),
+        })
+        .collect();
     // `end` tells the page not to come back: there is nothing more to follow.
     let events = stream::select_all(streams)
         .map(|message| Event::default().event("update").json_data(message))
@@ -77,6 +85,12 @@ fn messages(engine: &Engine, cluster: &Cluster, index: usize, watch: &str) -> Me
     .boxed()
 }
 
+/// For what stands beyond the most that one page follows.
+fn too_many() -> Markup {
+    let title = format!("This part is not live: a page follows {MOST} things at most.");
+    freshness::notice(Level::Warning, &title, "Load the page again to see what is new.")
+}
+
 fn said(part: &'static str, html: &Markup) -> Message {
     Message { parts: BTreeMap::from([(part, html.0.clone())]), ..Message::default() }
 }
@@ -98,32 +112,89 @@ fn state(engine: Engine, cluster: &Cluster, was_up: bool) -> Messages {
     .boxed()
 }
 
-/// One object: its head and body, when they differ from what was sent before.
+/// One object: the parts of its page, when they differ from what was sent before.
 fn object_messages(engine: Engine, cluster: Cluster, asked: target::AskedObject) -> Messages {
     let live = cluster.live_object(asked.resource.clone(), asked.namespace.as_deref(), &asked.name);
-    let sent: BTreeMap<&'static str, String> = BTreeMap::new();
-    stream::unfold((live, sent), move |(mut live, mut sent)| {
+    stream::unfold((live, Page::default()), move |(mut live, mut page)| {
         let (engine, cluster, asked) = (engine.clone(), cluster.clone(), asked.clone());
         async move {
             let version = live.next().await?;
-            if version.as_ref().is_ok_and(|view| object::windows_print(view, asked.view) != asked.windows) {
-                return Some((Message { reload: true, ..Message::default() }, (live, sent)));
-            }
-            let made = match version {
-                Ok(view) => crate::visit::scene(&engine, &cluster, asked.scope.clone(), |scene| {
-                    [("head", object::head(&view, asked.view, scene)), ("body", object::body(&view, asked.view, scene))]
-                }),
-                Err(error) => [("head", html! {}), ("body", object::lost(&error))],
-            };
-            let mut parts = BTreeMap::new();
-            for (name, html) in made {
-                if sent.get(name) != Some(&html.0) {
-                    sent.insert(name, html.0.clone());
-                    parts.insert(name, html.0);
-                }
-            }
-            Some((Message { parts, ..Message::default() }, (live, sent)))
+            let message = crate::visit::scene(&engine, &cluster, asked.scope.clone(), |scene| {
+                page.message(version, (asked.view, &asked.windows), scene)
+            });
+            Some((message, (live, page)))
         }
     })
     .boxed()
+}
+
+/// What the page of an object was sent.
+#[derive(Default)]
+struct Page {
+    last: Option<Arc<ObjectView>>,
+    sent: BTreeMap<&'static str, String>,
+}
+
+impl Page {
+    /// What a version brings to the page. A failure is told beside what the page shows, which stays.
+    fn message(
+        &mut self,
+        version: Result<Arc<ObjectView>, AppError>,
+        (looked, windows): (object::View, &str),
+        scene: &Scene<'_>,
+    ) -> Message {
+        let made = match version {
+            Err(error) => vec![("notes", object::lost(&error))],
+            Ok(view) if object::windows_print(&view, looked) != windows => {
+                return Message { reload: true, ..Message::default() };
+            }
+            Ok(view) => {
+                let mut made = vec![("head", object::head(&view, looked, scene)), ("notes", html! {})];
+                // Nothing but the time has passed: ages tick on the page itself.
+                if !self.last.as_ref().is_some_and(|last| last.says_the_same(&view)) {
+                    made.push(("body", object::body(&view, looked, scene)));
+                }
+                self.last = Some(view);
+                made
+            }
+        };
+        let mut parts = BTreeMap::new();
+        for (name, html) in made {
+            if self.sent.get(name) != Some(&html.0) {
+                self.sent.insert(name, html.0.clone());
+                parts.insert(name, html.0);
+            }
+        }
+        Message { parts, ..Message::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_app::ErrorKind;
+
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn an_object_brings_what_differs_and_a_failure_takes_nothing_away() {
+        let mut page = Page::default();
+        let view = samples::object_view();
+        let windows = object::windows_print(&view, object::View::Overview);
+        let mut sent = |version| {
+            let asked = (object::View::Overview, windows.as_str());
+            let parts = samples::with_scene(|scene| page.message(version, asked, scene)).parts;
+            (parts.keys().copied().collect::<Vec<_>>().join(" "), parts.get("notes").cloned().unwrap_or_default())
+        };
+        let read = |seconds: i64| {
+            let as_of = view.as_of.map(|as_of| as_of - jiff::SignedDuration::from_secs(seconds));
+            Ok(Arc::new(ObjectView { as_of, ..view.clone() }))
+        };
+        assert_eq!(sent(read(60)).0, "body head notes");
+        assert_eq!(sent(read(30)).0, "head", "only the time has passed");
+        let (parts, notes) = sent(Err(AppError::new(ErrorKind::Forbidden, "not any more")));
+        assert_eq!(parts, "notes");
+        assert!(notes.contains("Not any more") && notes.contains("what was seen before"), "{notes}");
+        assert_eq!(sent(read(30)), ("notes".to_owned(), String::new()), "it is told that all is well again");
+    }
 }

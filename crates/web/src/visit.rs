@@ -5,12 +5,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use maud::html;
-use pilothouse_app::{AppError, Cluster, ConnectionState, Engine, ErrorKind};
-use pilothouse_model::{Level, ObjectRef, Resource};
+use pilothouse_app::{AppError, Ask, Cluster, ConnectionState, Engine, ErrorKind, Source};
+use pilothouse_model::{Completeness, GroupResource, Level, ObjectRef, Resource};
 use std::sync::Arc;
 
 use crate::components::freshness;
@@ -24,6 +25,9 @@ use crate::urls;
 
 /// How long a page waits for what is not known yet: the first byte never waits for a slow cluster.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Seconds after which a page asks again for what a connected cluster did not answer.
+const AGAIN: u32 = 5;
 
 /// A request for a page.
 pub(crate) struct Visit {
@@ -125,36 +129,15 @@ impl Visit {
             }
             Err(error) => {
                 let status = failure::status(error.kind);
-                (status, frame.render(&self.failed(&error, status))).into_response()
+                (status, frame.render(&self.failed(&error))).into_response()
             }
         }
     }
 
-    /// A page about a failure. While the cluster cannot be reached it follows the connection and opens by itself.
-    fn failed(&self, error: &AppError, status: StatusCode) -> Content {
+    /// A page about a failure.
+    fn failed(&self, error: &AppError) -> Content {
         let state = self.cluster().ok().map(|cluster| cluster.state());
-        let waiting = error.kind == ErrorKind::Unavailable || matches!(state, Some(ConnectionState::Failed { .. }));
-        let title = match status {
-            _ if waiting => "The cluster does not answer yet",
-            StatusCode::NOT_FOUND => "Not found",
-            StatusCode::FORBIDDEN => "Not allowed",
-            StatusCode::BAD_REQUEST => "The question cannot be read",
-            _ => "This did not work",
-        };
-        let body = html! {
-            div.head { div { h1 { (title) } } }
-            @if let (true, Some(state)) = (waiting, &state) {
-                div data-watch=(urls::watch_state(matches!(state, ConnectionState::Connected { .. }))) {
-                    div data-part="trouble" {
-                        (trouble(state, self.engine.now()))
-                    }
-                }
-            } @else {
-                (freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()))
-                @if let Some((url, name)) = self.meant(error) { p { a.button href=(url) { "Open " (name) } } }
-            }
-        };
-        Content { title: title.to_owned(), body, scoped: None, waits: waiting }
+        failed(error, state.as_ref(), self.meant(error), self.engine.now())
     }
 
     /// The list that was likely meant by a resource's name that the cluster does not know.
@@ -168,6 +151,48 @@ impl Visit {
     /// Runs `with` with the surroundings of this page's parts.
     pub(crate) fn scene<T>(&self, cluster: &Cluster, scope: Question, with: impl FnOnce(&Scene<'_>) -> T) -> T {
         scene(&self.engine, cluster, scope, with)
+    }
+}
+
+/// A page about a failure. While the cluster is not connected it follows the connection and opens by itself; what a
+/// connected cluster did not answer is asked again after a while.
+fn failed(
+    error: &AppError,
+    state: Option<&ConnectionState>,
+    meant: Option<(urls::Url, String)>,
+    now: Timestamp,
+) -> Content {
+    let down = state.filter(|state| match state {
+        ConnectionState::Connected { .. } => false,
+        ConnectionState::Idle | ConnectionState::Connecting => error.kind == ErrorKind::Unavailable,
+        // Without a connection, its own failure says more than what it leads to.
+        ConnectionState::Failed { error: cause, .. } => error.kind == ErrorKind::Unavailable || cause == error,
+    });
+    let title = title(error, down.is_some());
+    let again = down.is_none() && error.kind == ErrorKind::Unavailable;
+    let body = html! {
+        div.head { div { h1 { (title) } } }
+        @if let Some(state) = down {
+            div data-watch=(urls::watch_state(false)) { div data-part="trouble" { (trouble(state, now)) } }
+        } @else {
+            (freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()))
+            @if again { p.faint data-again=(AGAIN) { "It is asked again every " (AGAIN) " seconds." } }
+            @if let Some((url, name)) = meant { p { a.button href=(url) { "Open " (name) } } }
+        }
+    };
+    Content { title: title.to_owned(), body, scoped: None, waits: down.is_some() || again }
+}
+
+fn title(error: &AppError, down: bool) -> &'static str {
+    match error.kind {
+        ErrorKind::Unavailable if down => "The cluster does not answer yet",
+        ErrorKind::Unavailable => "The cluster does not answer this now",
+        ErrorKind::NotFound => "Not found",
+        ErrorKind::Forbidden => "Not allowed",
+        ErrorKind::Unauthorized => "The cluster does not accept your credential",
+        ErrorKind::BadInput if error.span.is_some() => "The question cannot be read",
+        ErrorKind::BadInput => "This cannot be asked",
+        ErrorKind::Malformed => "The answer of the cluster cannot be read",
     }
 }
 
@@ -201,13 +226,60 @@ fn cluster_frame(cluster: &Cluster) -> ClusterFrame {
         state: cluster.state(),
         instruments,
         navigation: cluster.catalog().map(|catalog| catalog.navigation()),
-        namespaces: cluster.namespaces(),
+        namespaces: cluster.namespaces().unwrap_or_default(),
+        namespaces_completeness: namespaces_completeness(cluster),
+    }
+}
+
+/// How much is known of the cluster's namespaces.
+fn namespaces_completeness(cluster: &Cluster) -> Completeness {
+    let Some(catalog) = cluster.catalog() else { return Completeness::Loading };
+    let Some(resource) = catalog.served(GroupResource::new("", "namespaces")) else { return Completeness::Absent };
+    let ask = Ask { limit: Some(0), ..Ask::default() };
+    match cluster.list(&Source::Resource(Arc::clone(resource)), &ask) {
+        Ok(listing) => listing.completeness,
+        Err(error) => Completeness::Broken(error.message),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn connected() -> ConnectionState {
+        ConnectionState::Connected { version: "v1.33.0".into() }
+    }
+
+    fn broken(error: &AppError) -> ConnectionState {
+        ConnectionState::Failed { error: error.clone(), retry_at: Timestamp::UNIX_EPOCH, attempts: 2 }
+    }
+
+    fn page(error: &AppError, state: &ConnectionState) -> (String, String, bool) {
+        let content = failed(error, Some(state), None, Timestamp::UNIX_EPOCH);
+        (content.title, content.body.into_string(), content.waits)
+    }
+
+    #[test]
+    fn what_a_connected_cluster_does_not_answer_is_told_and_asked_again() {
+        let busy = AppError::new(ErrorKind::Unavailable, "too many requests");
+        let (title, body, waits) = page(&busy, &connected());
+        assert!(body.contains("Too many requests.") && body.contains("data-again"), "{body}");
+        assert!(waits && title == "The cluster does not answer this now", "{title}");
+        let (title, body, waits) = page(&busy, &ConnectionState::Connecting);
+        assert!(waits && title.ends_with("yet") && body.contains("data-watch"), "{title} {body}");
+    }
+
+    #[test]
+    fn a_page_without_a_connection_tells_of_its_own_failure() {
+        let away = AppError::new(ErrorKind::Unavailable, "refused");
+        let missing = AppError::new(ErrorKind::NotFound, "no such pod");
+        let (title, body, waits) = page(&missing, &broken(&away));
+        assert!(title == "Not found" && body.contains("No such pod") && !waits, "{title} {body}");
+        let credential = AppError::new(ErrorKind::Unauthorized, "the token has expired");
+        let (title, body, waits) = page(&credential, &broken(&credential));
+        assert_eq!(title, "The cluster does not accept your credential");
+        assert!(waits && body.contains("The token has expired.") && body.contains("data-watch"), "{body}");
+    }
 
     #[test]
     fn what_cannot_be_a_name_never_reaches_the_cluster() {

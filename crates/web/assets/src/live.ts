@@ -1,6 +1,6 @@
 // Keeps what is on the page current: one stream per page carries every open window and object on it.
 //
-// <main data-live="/c/prod/live"> says where the stream is. Inside, <section data-watch="r/core/v1/pods?q=..."> is one
+// <main data-live="/c/prod/live"> says where the stream is. Inside #shell, <section data-watch="r/core/v1/pods?q=..."> is one
 // thing to follow, with named places [data-part="..."] for HTML and [data-part="rows"] for the rows of a table.
 import htmx from "htmx.org";
 import { tick } from "./clock";
@@ -28,11 +28,12 @@ let address = "";
 let wait = SHORTEST;
 let fetched = 0;
 let retry: ReturnType<typeof setTimeout> | undefined;
+let again: ReturnType<typeof setTimeout> | undefined;
 let hide: ReturnType<typeof setTimeout> | undefined;
 const shown = new WeakMap<Element, string>();
 
 function watched(): HTMLElement[] {
-  return [...document.querySelectorAll<HTMLElement>("main [data-watch]")];
+  return [...document.querySelectorAll<HTMLElement>("#shell [data-watch]")];
 }
 
 function wanted(): string {
@@ -41,8 +42,24 @@ function wanted(): string {
   return base && watches.length > 0 ? `${base}?${watches.join("&")}` : "";
 }
 
+/** A page that lacks an answer says after how many seconds it wants to be fetched again. */
+function askAgain(): void {
+  const seconds = Number(document.querySelector<HTMLElement>("main [data-again]")?.dataset.again);
+  if (!(seconds > 0)) {
+    clearTimeout(again);
+    again = undefined;
+  } else if (again === undefined) {
+    again = setTimeout(() => {
+      again = undefined;
+      if (!document.hidden) fetchAgain();
+      else askAgain();
+    }, seconds * 1000);
+  }
+}
+
 /** Opens the stream that the page wants, unless it is open already. */
 export function follow(): void {
+  askAgain();
   const next = document.hidden ? "" : wanted();
   if (next === address && (stream || next === "")) return;
   close();
@@ -68,18 +85,29 @@ function open(): void {
   source.addEventListener("error", () => {
     if (source !== stream) return;
     close();
-    document.querySelector("main")?.setAttribute("data-live-lost", "");
-    void explain();
-    retry = setTimeout(open, wait * (0.75 + Math.random() / 2));
-    wait = Math.min(wait * 2, LONGEST);
+    lost(open);
   });
+}
+
+/** The console does not answer: says so, and tries again after a while. */
+function lost(attempt: () => void): void {
+  document.querySelector("main")?.setAttribute("data-live-lost", "");
+  void explain();
+  retry = setTimeout(attempt, wait * (0.75 + Math.random() / 2));
+  wait = Math.min(wait * 2, LONGEST);
 }
 
 /** Fetches the page again, in place. */
 function fetchAgain(): void {
   fetched = Date.now();
   address = "";
-  void htmx.ajax("GET", location.pathname + location.search, { target: "#shell", swap: "outerMorph", select: "#shell" });
+  const options = { target: "#shell", swap: "outerMorph", select: "#shell" };
+  void Promise.resolve(htmx.ajax("GET", location.pathname + location.search, options))
+    .catch(() => undefined)
+    .then(() => {
+      // A page that came has opened its stream; when none came, the old one must not stay still for ever.
+      if (!stream && !document.hidden && wanted() !== "") lost(fetchAgain);
+    });
 }
 
 /** An event source does not tell why it failed. A console that was started anew does not know this session any more. */

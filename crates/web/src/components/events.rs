@@ -20,9 +20,10 @@ pub(crate) fn events(
     html! {
         section.card {
             header { h2 id="events" { "Events" } @if let (Some(more), true) = (more, events.len() > most) { (more) } }
-            @if *completeness != Completeness::Loading {
-                (freshness::trouble(completeness))
+            @if *completeness == Completeness::Loading && !events.is_empty() {
+                (freshness::notice(Level::Progress, "Events are still loading; there may be more.", ""))
             }
+            (freshness::trouble(completeness))
             @if events.is_empty() {
                 @match completeness {
                     Completeness::Complete => p.empty { "No events. Clusters forget them after about an hour." },

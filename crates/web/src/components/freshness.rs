@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use pilothouse_app::Gap;
 use pilothouse_model::{Completeness, Level};
 
 use super::icon::icon;
@@ -55,6 +56,41 @@ pub(crate) fn trouble(completeness: &Completeness) -> Markup {
     notice(level, title, reason)
 }
 
+/// What a page about an object could not look at, and so may lack.
+pub(crate) fn gaps(gaps: &[Gap]) -> Markup {
+    let (loading, closed): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| gap.completeness == Completeness::Loading);
+    let names = |gaps: &[&Gap]| gaps.iter().map(|gap| gap.resource.as_str()).collect::<Vec<_>>().join(", ");
+    html! {
+        @if !loading.is_empty() {
+            (notice(Level::Progress, &format!("Still reading {}. Causes and parts show as they are found.", names(&loading)), ""))
+        }
+        @if !closed.is_empty() {
+            div class={ "notice " (Level::Warning.as_str()) } {
+                (icon(Level::Warning.as_str()))
+                div {
+                    p { "Not all is known of " (names(&closed)) ": causes and parts of this object may be missing here." }
+                    details {
+                        summary { "Why" }
+                        ul { @for gap in &closed { li { (gap.resource) ": " (why(&gap.completeness)) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What keeps something from being complete, in words.
+pub(crate) fn why(completeness: &Completeness) -> Markup {
+    match completeness {
+        Completeness::Complete => html! { "complete" },
+        Completeness::Loading => html! { "still loading" },
+        Completeness::Absent => html! { "not served by the cluster" },
+        Completeness::Stale(reason) => html! { "no news at the moment: " (sentence(reason)) },
+        Completeness::Forbidden(reason) => html! { "not allowed: " (sentence(reason)) },
+        Completeness::Broken(reason) => html! { "cannot be read: " (sentence(reason)) },
+    }
+}
+
 /// A notice: a sentence, and more.
 pub(crate) fn notice(level: Level, title: &str, more: &str) -> Markup {
     html! {
@@ -80,5 +116,23 @@ pub(crate) fn notes(completeness: &Completeness, notes: &[String]) -> Markup {
                 ul { @for note in notes { li { (note) } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_looked_at_is_named() {
+        let gap = |resource: &str, completeness| Gap { resource: resource.into(), completeness };
+        assert_eq!(gaps(&[]).into_string(), "");
+        let loading = gaps(&[gap("pods", Completeness::Loading)]).into_string();
+        assert!(loading.contains("Still reading pods") && !loading.contains("Not all"), "{loading}");
+        let forbidden = gaps(&[gap("pods", Completeness::Forbidden("<i>no".into()))]).into_string();
+        assert!(
+            forbidden.contains("Not all is known of pods") && forbidden.contains("not allowed: &lt;i&gt;no."),
+            "{forbidden}"
+        );
     }
 }

@@ -13,6 +13,8 @@ const WIDTH: usize = 196;
 const HEIGHT: usize = 44;
 const GAP_X: usize = 56;
 const GAP_Y: usize = 14;
+/// The most nodes that are drawn.
+const MOST: usize = 600;
 /// Characters of a label that fit a node.
 const LABEL: usize = 24;
 
@@ -21,6 +23,7 @@ type Spot = (usize, usize);
 
 /// The graph as a card.
 pub(crate) fn graph(title: &str, nodes: &[Node], edges: &[(String, String)], scene: &Scene<'_>) -> Markup {
+    let (all, nodes) = (nodes.len(), &nodes[..nodes.len().min(MOST)]);
     let index: HashMap<&str, usize> = nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect();
     // An edge to a node that is not there says nothing that can be drawn.
     let edges: Vec<_> =
@@ -31,7 +34,10 @@ pub(crate) fn graph(title: &str, nodes: &[Node], edges: &[(String, String)], sce
     let (width, height) = (across * (WIDTH + GAP_X), down * (HEIGHT + GAP_Y));
     html! {
         section.card aria-label=(title) {
-            header { h2 { (title) } span.faint { (nodes.len()) " nodes" } }
+            header { h2 { (title) } span.faint { (all) " nodes" } }
+            @if all > nodes.len() {
+                p.empty { "Only the first " (nodes.len()) " nodes are drawn: more could not be read." }
+            }
             @if nodes.is_empty() {
                 p.empty { "Nothing to draw yet." }
             } @else {
@@ -87,38 +93,50 @@ fn curve(from: Spot, to: Spot) -> String {
 /// Each node's layer is the length of the longest path to it; within a layer, nodes stand near what leads to them. What
 /// runs in a circle cannot be layered and is cut where it was entered.
 fn layout(nodes: usize, edges: &[(usize, usize)]) -> Vec<Spot> {
-    let mut waiting = vec![0_usize; nodes];
-    for (_, to) in edges {
-        waiting[*to] += 1;
+    let (mut after, mut before) = (vec![Vec::new(); nodes], vec![Vec::new(); nodes]);
+    for (from, to) in edges {
+        after[*from].push(*to);
+        before[*to].push(*from);
     }
-    let mut layer = vec![0_usize; nodes];
-    let mut done = vec![false; nodes];
-    let mut ready: Vec<usize> = (0..nodes).filter(|node| waiting[*node] == 0).collect();
-    for _ in 0..nodes {
-        let Some(node) = ready.pop().or_else(|| (0..nodes).find(|node| !done[*node])) else { break };
-        done[node] = true;
-        for (_, to) in edges.iter().filter(|(from, to)| *from == node && !done[*to]) {
-            layer[*to] = layer[*to].max(layer[node] + 1);
-            waiting[*to] = waiting[*to].saturating_sub(1);
-            if waiting[*to] == 0 && !ready.contains(to) {
-                ready.push(*to);
-            }
-        }
-        ready.retain(|node| !done[*node]);
+    let layers = layers(&after, &before);
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); layers.iter().max().map_or(0, |deepest| deepest + 1)];
+    for (node, layer) in layers.iter().enumerate() {
+        members[*layer].push(node);
     }
-    let mut spots: Vec<Spot> = layer.iter().map(|layer| (*layer, 0)).collect();
-    for current in 0..=layer.iter().copied().max().unwrap_or_default() {
-        let mut members: Vec<usize> = (0..nodes).filter(|node| layer[*node] == current).collect();
-        let centre = |node: usize| {
-            let above: Vec<_> = edges.iter().filter(|(_, to)| *to == node).map(|(from, _)| spots[*from].1).collect();
-            (above.iter().sum::<usize>() * 100).checked_div(above.len()).unwrap_or_default()
-        };
-        members.sort_by_key(|node| (centre(*node), *node));
+    let mut spots: Vec<Spot> = layers.into_iter().map(|layer| (layer, 0)).collect();
+    for mut members in members {
+        members.sort_by_cached_key(|node| {
+            let above: usize = before[*node].iter().map(|from| spots[*from].1).sum();
+            ((above * 100).checked_div(before[*node].len()).unwrap_or_default(), *node)
+        });
         for (line, node) in members.into_iter().enumerate() {
             spots[node].1 = line;
         }
     }
     spots
+}
+
+/// The layer of each node. Every node and every edge is looked at once.
+fn layers(after: &[Vec<usize>], before: &[Vec<usize>]) -> Vec<usize> {
+    let nodes = after.len();
+    let mut waiting: Vec<usize> = before.iter().map(Vec::len).collect();
+    let (mut layer, mut done) = (vec![0_usize; nodes], vec![false; nodes]);
+    let mut ready: Vec<usize> = (0..nodes).filter(|node| waiting[*node] == 0).collect();
+    // Where a circle keeps everything waiting, its first node goes on.
+    let mut stuck = 0..nodes;
+    while let Some(node) = ready.pop().or_else(|| stuck.find(|node| !done[*node])) {
+        done[node] = true;
+        for to in &after[node] {
+            waiting[*to] = waiting[*to].saturating_sub(1);
+            if !done[*to] {
+                layer[*to] = layer[*to].max(layer[node] + 1);
+                if waiting[*to] == 0 {
+                    ready.push(*to);
+                }
+            }
+        }
+    }
+    layer
 }
 
 #[cfg(test)]
@@ -141,5 +159,24 @@ mod tests {
             spots.dedup();
             assert_eq!(spots.len(), 5, "{edges:?}");
         }
+    }
+
+    #[test]
+    fn a_long_chain_is_layered_and_a_very_large_graph_is_drawn_in_part() {
+        let edges: Vec<_> = (1..5000).map(|node| (node - 1, node)).collect();
+        let spots = layout(5000, &edges);
+        assert!(spots.iter().enumerate().all(|(node, spot)| *spot == (node, 0)));
+        let node = |index: usize| Node {
+            id: index.to_string(),
+            label: String::new(),
+            status: pilothouse_model::Status::none(),
+            started: None,
+            finished: None,
+            object: None,
+        };
+        let nodes: Vec<_> = (0..MOST + 1).map(node).collect();
+        let html = crate::samples::with_scene(|scene| graph("Steps", &nodes, &[], scene).into_string());
+        assert!(html.contains("601 nodes") && html.contains("Only the first 600 nodes"), "{html}");
+        assert_eq!(html.matches("<rect").count(), MOST);
     }
 }

@@ -166,7 +166,10 @@ fn empty(listed: &Listed<'_>, summary: &Summary) -> Markup {
     let title = match &summary.completeness {
         _ if beyond => "No rows on this page",
         Completeness::Loading => "Loading",
-        Completeness::Complete | Completeness::Stale(_) if listed.question.filters() && summary.unfiltered > 0 => {
+        // Inside another page the filter is not the person's own, and the page says what its absence means.
+        Completeness::Complete | Completeness::Stale(_)
+            if listed.here.is_some() && listed.question.filters() && summary.unfiltered > 0 =>
+        {
             "Nothing matches"
         }
         Completeness::Complete | Completeness::Stale(_) => listed.empty,
@@ -292,5 +295,11 @@ mod tests {
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Forbidden("no".into())), empty), "");
         let filtered = Question { q: "x".into(), ..Question::default() };
         assert_eq!(shown(&filtered, &summary(0, 9, Completeness::Complete), empty), "Nothing matchesShow all 9");
+        let inside =
+            Listed { source: &Source::Workloads, question: &filtered, here: None, label: "", empty: "All is well" };
+        let html = empty(&inside, &summary(0, 9, Completeness::Complete)).into_string();
+        assert!(html.contains("All is well") && !html.contains("matches"), "{html}");
+        let html = empty(&inside, &summary(0, 9, Completeness::Loading)).into_string();
+        assert!(html.contains("Loading") && !html.contains("All is well"), "{html}");
     }
 }

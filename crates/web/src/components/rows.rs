@@ -68,7 +68,7 @@ pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) ->
                     th.own-state scope="col" aria-sort=[order("state", question)] { (sortable("state", "State")) }
                 }
                 @for (index, column) in shape.shown() {
-                    th scope="col" class=[class(column, index, None)] aria-sort=[order(&column.id, question)]
+                    th scope="col" class=[class(shape, column, index, None)] aria-sort=[order(&column.id, question)]
                         title=[(!column.description.is_empty()).then_some(&*column.description)] {
                         (sortable(&column.id, &column.title))
                     }
@@ -114,7 +114,7 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
             }
             @for (index, column) in shape.shown() {
                 @let cell = row.cells.get(index).unwrap_or(&Cell::Unknown);
-                td class=[class(column, index, Some(cell))] title=[hint(cell)] {
+                td class=[class(shape, column, index, Some(cell))] title=[hint(cell)] {
                     @if column.kind == ColumnKind::Status && row.status.is_some() {
                         (status::status(&row.status))
                     } @else {
@@ -146,7 +146,7 @@ fn hint(cell: &Cell) -> Option<&str> {
     }
 }
 
-fn class(column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
+fn class(shape: &Shape, column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
     let mut classes = Vec::new();
     match column.kind {
         ColumnKind::Integer | ColumnKind::Number | ColumnKind::Cpu | ColumnKind::Bytes | ColumnKind::Fraction => {
@@ -156,10 +156,23 @@ fn class(column: &Column, index: usize, cell: Option<&Cell>) -> Option<String> {
         ColumnKind::Text if cell.is_some() => classes.push("text"),
         _ => {}
     }
+    classes.extend(yields(shape, column));
     if is_kind(column) || (index >= FIRST && !matches!(column.kind, ColumnKind::Status | ColumnKind::Age)) {
         classes.push("lesser");
     }
     (!classes.is_empty()).then(|| classes.join(" "))
+}
+
+/// Among workloads, a message says more than the columns that it needs the room of; all columns are one link away.
+fn yields(shape: &Shape, column: &Column) -> Option<&'static str> {
+    let mixed = shape.columns.iter().any(is_kind) && shape.columns.iter().any(|column| *column.id == *"message");
+    match &*column.id {
+        _ if !mixed || shape.wide => None,
+        "reason" => Some("yields-first"),
+        "progress" => Some("yields-second of-progress"),
+        "gpu" => Some("of-gpu"),
+        _ => None,
+    }
 }
 
 /// The row's name within its table: kind and group tell rows of mixed tables apart.

@@ -22,6 +22,8 @@ pub(crate) fn tree(view: &ObjectView, scene: &Scene<'_>) -> Markup {
             }
         }
     };
+    // Events are owned by nothing, and own nothing.
+    let unknown = view.gaps.iter().any(|gap| gap.resource != "events");
     let (first, rest) = view.dependents.split_at(view.dependents.len().min(SHOWN));
     html! {
         @if !view.owners.is_empty() {
@@ -30,9 +32,14 @@ pub(crate) fn tree(view: &ObjectView, scene: &Scene<'_>) -> Markup {
                 ul.tree { @for owner in &view.owners { (line(0, owner)) } }
             }
         }
-        @if !view.dependents.is_empty() {
+        @if view.dependents.is_empty() && unknown {
             section.card aria-labelledby="dependents" {
-                header { h2 id="dependents" { "Owns" } span.faint { (view.dependents.len()) } }
+                header { h2 id="dependents" { "Owns" } }
+                p.empty { "Nothing that is known; what could not be read is named above." }
+            }
+        } @else if !view.dependents.is_empty() {
+            section.card aria-labelledby="dependents" {
+                header { h2 id="dependents" { "Owns" } span.faint { (view.dependents.len()) @if unknown { " known, there may be more" } } }
                 ul.tree { @for child in first { (line(child.depth.saturating_sub(1), &child.relative)) } }
                 @if !rest.is_empty() {
                     details id="more-dependents" {
@@ -42,5 +49,25 @@ pub(crate) fn tree(view: &ObjectView, scene: &Scene<'_>) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn shown(view: &ObjectView) -> String {
+        samples::with_scene(|scene| tree(view, scene).into_string())
+    }
+
+    #[test]
+    fn nothing_owned_is_told_apart_from_not_knowing() {
+        let view = samples::object_view();
+        assert!(shown(&view).contains("1 known, there may be more"), "{}", shown(&view));
+        let childless = ObjectView { dependents: Vec::new(), ..view };
+        assert!(shown(&childless).contains("could not be read"), "{}", shown(&childless));
+        let known = ObjectView { gaps: Vec::new(), ..childless };
+        assert!(!shown(&known).contains("dependents"), "{}", shown(&known));
     }
 }

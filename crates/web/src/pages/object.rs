@@ -71,6 +71,7 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
         html! {
             div data-watch=(watch) {
                 div data-part="head" { (head(&object, looked, scene)) }
+                div.notes data-part="notes" {}
                 div data-part="body" { (body(&object, looked, scene)) }
             }
             @for window in &windows { (window.show(scene)) }
@@ -123,7 +124,9 @@ pub(crate) fn head(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
                 @let target = if one == View::Overview { here.clone() } else { here.with("view", one.as_str()) };
                 a href=(target) aria-current=[(one == looked).then_some("page")] {
                     (one.title())
-                    @if one == View::Events && !view.events.is_empty() { span.count { " " (view.events.len()) } }
+                    @if one == View::Events && !view.events.is_empty() {
+                        span.count { " " (view.events.len()) @if !view.events_completeness.is_complete() { "+" } }
+                    }
                 }
             }
         }
@@ -155,7 +158,8 @@ fn overview(view: &ObjectView, scene: &Scene<'_>) -> Markup {
     let told = view.sections.iter().filter(|section| !matches!(section, Section::Listing { .. }));
     html! {
         (freshness::trouble(&view.completeness))
-        (causes::causes(&view.causes, scene))
+        (freshness::gaps(&view.gaps))
+        (causes::causes(&view.causes, &view.row.status, scene))
         @for section in told { (sections::section(section, scene, &mut |_| Markup::default())) }
         (facts(view, scene))
         (conditions(&view.object, scene))
@@ -241,9 +245,16 @@ fn conditions(object: &Object, scene: &Scene<'_>) -> Markup {
     }
 }
 
-/// The page of an object that can no longer be read, for the stream.
+/// Why a part of the page is not live, for the stream; what it showed stays.
 pub(crate) fn lost(error: &AppError) -> Markup {
-    freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default())
+    let more =
+        format!("{} What this page shows is what was seen before.", ended(error.hint.as_deref().unwrap_or_default()));
+    freshness::notice(Level::Error, &error.message, more.trim_start())
+}
+
+/// The text as a sentence that another may follow.
+fn ended(text: &str) -> String {
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
 #[cfg(test)]

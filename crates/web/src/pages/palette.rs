@@ -3,10 +3,11 @@
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Ask, Cluster, Source};
-use pilothouse_model::GroupResource;
+use pilothouse_model::{Completeness, GroupResource};
 
+use crate::components::listing::thousands;
 use crate::components::prose::sentence;
-use crate::components::status;
+use crate::components::{freshness, status};
 use crate::failure;
 use crate::urls::{self, Url};
 use crate::visit::{PATIENCE, Visit};
@@ -22,6 +23,23 @@ struct Found {
     note: String,
     mark: Markup,
     url: Url,
+}
+
+/// A group of what was found.
+struct Group {
+    title: &'static str,
+    found: Vec<Found>,
+    /// How many more there are.
+    more: usize,
+}
+
+impl Group {
+    /// The first `most` of all that was found.
+    fn new(title: &'static str, mut found: Vec<Found>, most: usize) -> Self {
+        let more = found.len().saturating_sub(most);
+        found.truncate(most);
+        Self { title, found, more }
+    }
 }
 
 /// `/c/{cluster}/palette`
@@ -58,8 +76,14 @@ async fn found(visit: &Visit) -> Result<Markup, AppError> {
     });
     let places = best(places.into_iter().map(|place| (place, String::new())), &wanted);
     let kinds = best(kinds, &wanted);
-    let objects = if wanted.len() < 2 { Vec::new() } else { objects(&cluster, &wanted).await };
-    Ok(view(&[("Places", places), ("Kinds", kinds), ("Objects", objects)]))
+    let mut groups = vec![Group::new("Places", places, MOST), Group::new("Kinds", kinds, MOST)];
+    let mut unknown = Vec::new();
+    if wanted.len() >= 2 {
+        let (objects, gaps) = objects(&cluster, &wanted).await;
+        groups.push(objects);
+        unknown = gaps;
+    }
+    Ok(view(&groups, &unknown))
 }
 
 fn plain(title: &str, note: &str, url: Url) -> Found {
@@ -84,26 +108,41 @@ fn best(all: impl Iterator<Item = (Found, String)>, wanted: &str) -> Vec<Found> 
         })
         .collect();
     ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().take(MOST).map(|(_, found)| found).collect()
+    ranked.into_iter().map(|(_, found)| found).collect()
 }
 
 /// Objects whose name holds the text: among workloads, pods, nodes and namespaces, as far as they are known now.
-async fn objects(cluster: &Cluster, wanted: &str) -> Vec<Found> {
-    let Some(catalog) = cluster.catalog() else { return Vec::new() };
-    let mut sources = vec![Source::Workloads];
+/// Beside them, which of these could not be searched (completely), and why.
+async fn objects(cluster: &Cluster, wanted: &str) -> (Group, Vec<(&'static str, Completeness)>) {
+    let nothing = || Group::new("Objects", Vec::new(), MOST);
+    let Some(catalog) = cluster.catalog() else { return (nothing(), vec![("objects", Completeness::Loading)]) };
+    let mut sources = vec![("workloads", Source::Workloads)];
     for plural in ["pods", "nodes", "namespaces"] {
-        sources.extend(catalog.served(GroupResource::new("", plural)).cloned().map(Source::Resource));
+        let served = catalog.served(GroupResource::new("", plural)).cloned();
+        sources.extend(served.map(|resource| (plural, Source::Resource(resource))));
     }
     let pattern: String = wanted.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')).collect();
     if pattern.is_empty() {
-        return Vec::new();
+        return (nothing(), Vec::new());
     }
     let ask = Ask { q: format!("name:*{pattern}*"), limit: Some(MOST_OBJECTS), ..Ask::default() };
-    let answers = sources.iter().map(|source| cluster.list_settled(source, &ask, PATIENCE));
+    let answers = sources.iter().map(|(_, source)| cluster.list_settled(source, &ask, PATIENCE));
     let mut seen = std::collections::BTreeSet::new();
-    let mut found = Vec::new();
-    // What cannot be listed cannot be found here; the lists themselves say why.
-    for answer in futures::future::join_all(answers).await.into_iter().flatten() {
+    let mut objects = nothing();
+    let mut unknown = Vec::new();
+    for ((name, _), answer) in sources.iter().zip(futures::future::join_all(answers).await) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                unknown.push((*name, Completeness::Broken(error.message)));
+                continue;
+            }
+        };
+        if !answer.completeness.is_complete() {
+            unknown.push((*name, answer.completeness.clone()));
+        }
+        // A pod that is a workload of its own counts twice here: at least so many are not shown.
+        objects.more += answer.total.saturating_sub(answer.rows.len());
         for record in answer.rows {
             let row = &record.row;
             let namespace = row.namespace.as_deref();
@@ -113,18 +152,25 @@ async fn objects(cluster: &Cluster, wanted: &str) -> Vec<Found> {
                     Some(namespace) => format!("{} · {namespace}", row.resource.kind),
                     None => row.resource.kind.to_string(),
                 };
-                found.push(Found { title: row.name.to_string(), note, mark: status::status(&row.status), url });
+                objects.found.push(Found { title: row.name.to_string(), note, mark: status::status(&row.status), url });
             }
         }
     }
-    found
+    (objects, unknown)
 }
 
-fn view(groups: &[(&str, Vec<Found>)]) -> Markup {
-    let none = groups.iter().all(|(_, found)| found.is_empty());
+fn view(groups: &[Group], unknown: &[(&str, Completeness)]) -> Markup {
+    let none = groups.iter().all(|group| group.found.is_empty());
     html! {
-        @if none { p.nothing { "Nothing has this name. Objects are found by name among workloads, pods, nodes and namespaces." } }
-        @for (title, found) in groups.iter().filter(|(_, found)| !found.is_empty()) {
+        @if none && unknown.is_empty() {
+            p.nothing { "Nothing has this name. Objects are found by name among workloads, pods, nodes and namespaces." }
+        } @else if none {
+            p.nothing { "Nothing known has this name." }
+        }
+        @for (name, completeness) in unknown {
+            p.nothing.gap { "Not all " (name) " are searched: " (freshness::why(completeness)) }
+        }
+        @for Group { title, found, more } in groups.iter().filter(|group| !group.found.is_empty()) {
             h2 { (title) }
             ul role="group" aria-label=(title) {
                 @for (index, one) in found.iter().enumerate() {
@@ -136,6 +182,7 @@ fn view(groups: &[(&str, Vec<Found>)]) -> Markup {
                     }
                 }
             }
+            @if *more > 0 { p.nothing.gap { (thousands(*more)) " more: write more of the name" } }
         }
     }
 }
@@ -158,5 +205,21 @@ mod tests {
         assert_eq!(titles("pods"), ["Pods"]);
         assert_eq!(titles("workloads").len(), 4);
         assert_eq!(titles("nope").len(), 0);
+    }
+
+    #[test]
+    fn what_is_not_searched_and_what_is_not_shown_is_told() {
+        let none =
+            |unknown: &[(&str, Completeness)]| view(&[Group::new("Objects", Vec::new(), MOST)], unknown).into_string();
+        assert!(none(&[]).contains("Nothing has this name"));
+        let loading = none(&[("pods", Completeness::Loading)]);
+        assert!(
+            !loading.contains("Nothing has this name") && loading.contains("Not all pods are searched: still loading")
+        );
+        let forbidden = none(&[("nodes", Completeness::Forbidden("<no>".into()))]);
+        assert!(forbidden.contains("Not all nodes are searched: not allowed: &lt;no&gt;"), "{forbidden}");
+        let many = (0..MOST + 3).map(|index| plain(&index.to_string(), "", urls::clusters())).collect();
+        let html = view(&[Group::new("Kinds", many, MOST)], &[]).into_string();
+        assert!(html.contains("3 more") && html.matches("<li").count() == MOST, "{html}");
     }
 }
