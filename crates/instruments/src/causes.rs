@@ -17,7 +17,7 @@ mod volumes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pilothouse_model::{Cause, Object, Objects};
+use pilothouse_model::{Cause, Certainty, Object, Objects};
 
 pub(crate) use draft::{Draft, about, about_value};
 pub(crate) use volumes::of_claim;
@@ -42,6 +42,17 @@ pub(crate) fn of_events(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
 /// refusal of the API server.
 pub(crate) fn of_message(object: &Object, field: &str, message: &str, objects: &dyn Objects) -> Vec<Cause> {
     create::of_refusal(about_value(object, field, message), message, objects).into_iter().collect()
+}
+
+/// Refusals of an object that is over. They may have been overcome before it ended, so that they rank below what the object
+/// says of its end; and further below when its pods, which were made after all, tell what ended them.
+pub(crate) fn of_the_past(refused: Vec<Cause>, told_by_pods: bool) -> Vec<Cause> {
+    let at_most = if told_by_pods { Certainty::Possible } else { Certainty::Likely };
+    let past = |mut cause: Cause| {
+        cause.certainty = cause.certainty.max(at_most);
+        cause
+    };
+    refused.into_iter().map(past).collect()
 }
 
 fn rules(pod: &Object, objects: &dyn Objects) -> Vec<Cause> {

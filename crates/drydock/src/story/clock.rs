@@ -28,7 +28,12 @@ impl Clock {
 
     /// Story seconds since a real moment.
     pub(super) fn since(self, moment: Timestamp) -> f64 {
-        self.now().duration_since(moment).as_secs_f64() * self.speed
+        self.between(moment, self.now())
+    }
+
+    /// Story seconds from one real moment to another.
+    pub(super) fn between(self, from: Timestamp, to: Timestamp) -> f64 {
+        to.duration_since(from).as_secs_f64() * self.speed
     }
 
     /// The real moment so many story seconds after another.

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use pilothouse_model::Read;
+use pilothouse_model::{Read, Timestamp};
 
 use super::actor::{Actor, Key, Next};
 use super::api::ApiError;
-use super::clock::began;
+use super::clock::{Clock, began, stamp};
 use super::fate;
 use super::kind::Kind;
 use super::mirror::{Change, name_of};
@@ -189,16 +189,12 @@ fn progress(stage: &Stage, train: &Value, set: &Value) -> Option<Value> {
     })?;
     let pods =
         stage.mirror.labelled(Kind::Pod, super::namespace(train), "jobset.sigs.k8s.io/jobset-name", super::name(set));
-    let started = pods
+    let nodes: Vec<&Value> = pods
         .iter()
+        .map(AsRef::as_ref)
         .filter(|pod| super::label(pod, "jobset.sigs.k8s.io/replicatedjob-name") == Some("node"))
-        .filter_map(|pod| {
-            let state = pod.pointer("/status/containerStatuses/0/state")?;
-            state.time("/running/startedAt").or_else(|| state.time("/terminated/startedAt"))
-        })
-        .min()?;
-    let part = (stage.clock.since(started) / total).clamp(0.0, 1.0);
-    let percent = (part * 100.0).floor() as i64;
+        .collect();
+    let (percent, told) = reached(&nodes, total, (stage.clock, last_moment(stage, train)))?;
     let loss = 0.35 + 2.4 * (-3.0 * (percent as f64) / 100.0).exp();
     let known = train.integer("/status/trainerStatus/progressPercentage");
     if known == Some(percent) {
@@ -206,8 +202,67 @@ fn progress(stage: &Stage, train: &Value, set: &Value) -> Option<Value> {
     }
     Some(json!({
         "progressPercentage": percent,
-        "estimatedRemainingSeconds": (total * (1.0 - part)).round() as i64,
+        "estimatedRemainingSeconds": (total * (100 - percent) as f64 / 100.0).round() as i64,
         "metrics": [{ "name": "loss", "value": format!("{loss:.4}") }],
-        "lastUpdatedTime": stage.clock.stamp(),
+        "lastUpdatedTime": stamp(told),
     }))
+}
+
+/// This moment, or the run's deadline when that lies behind: runs of the past are played after it.
+fn last_moment(stage: &Stage, train: &Value) -> Timestamp {
+    let now = stage.clock.now();
+    let deadline = train.integer("/spec/activeDeadlineSeconds");
+    deadline.map_or(now, |seconds| stage.clock.after(began(train), seconds as f64).min(now))
+}
+
+/// What the nodes of a run last told: percent, and when. Nobody tells more once a node has failed, and only a run whose
+/// nodes have all ended well tells that all is done.
+fn reached(nodes: &[&Value], total: f64, (clock, now): (Clock, Timestamp)) -> Option<(i64, Timestamp)> {
+    let state = |pod: &&Value| pod.pointer("/status/containerStatuses/0/state").cloned();
+    let states: Vec<Value> = nodes.iter().filter_map(state).collect();
+    let started = states
+        .iter()
+        .filter_map(|state| state.time("/running/startedAt").or_else(|| state.time("/terminated/startedAt")))
+        .min()?;
+    let ended = |well: bool| {
+        let ended = states
+            .iter()
+            .filter(move |state| state.integer("/terminated/exitCode").is_some_and(|code| (code == 0) == well));
+        ended.filter_map(|state| state.time("/terminated/finishedAt"))
+    };
+    if ended(true).count() == nodes.len() {
+        return Some((100, ended(true).max()?));
+    }
+    let until = ended(false).min().unwrap_or(now);
+    let elapsed = clock.between(started, until).max(0.0);
+    Some((((elapsed / total) * 100.0).floor().clamp(0.0, 99.0) as i64, until))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(state: Value) -> Value {
+        json!({"status": {"containerStatuses": [{"state": state}]}})
+    }
+
+    #[test]
+    fn a_run_that_failed_long_ago_told_no_more_than_it_reached() {
+        let ended = |code: i64, minute: u32| {
+            let finished = format!("2026-01-01T00:{minute:02}:00Z");
+            node(json!({"terminated": {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished, "exitCode": code}}))
+        };
+        let running = node(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
+        let waiting = node(json!({"waiting": {"reason": "ContainerCreating"}}));
+        let now: Timestamp = "2026-01-01T02:00:00Z".parse().unwrap();
+        let percent = |nodes: &[&Value]| reached(nodes, 1200.0, (Clock::new(1.0), now)).map(|(percent, _)| percent);
+        assert_eq!(percent(&[&running, &ended(137, 5)]), Some(25));
+        assert_eq!(percent(&[&ended(0, 20), &ended(137, 5)]), Some(25));
+        assert_eq!(percent(&[&ended(1, 40)]), Some(99), "a run that fails is never done");
+        assert_eq!(percent(&[&ended(0, 20), &ended(0, 20)]), Some(100));
+        assert_eq!(percent(&[&ended(0, 20), &running]), Some(99));
+        assert_eq!(percent(&[&waiting]), None);
+        let told = reached(&[&ended(137, 5)], 1200.0, (Clock::new(1.0), now)).unwrap().1;
+        assert_eq!(told.to_string(), "2026-01-01T00:05:00Z");
+    }
 }

@@ -322,7 +322,7 @@ fn events_tell_of_mounts_and_probes() {
     let killing = event("Killing", "Container main failed liveness probe, will be restarted");
     let liveness = event("Unhealthy", "Liveness probe failed: connection refused");
     let causes = of_pod_in(&(running.clone() + &liveness + &killing + node));
-    assert_eq!((causes[0].id, causes[0].certainty), ("probe", pilothouse_model::Certainty::Certain));
+    assert_eq!((causes[0].id, causes[0].certainty), ("probe", Certainty::Certain));
     // A mount that failed before the pod ran is no cause any more.
     assert_eq!(all(&(running + &mount + node)), []);
 }

@@ -92,10 +92,15 @@ fn of_job(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
         return Vec::new();
     }
     let mut found = causes::of_pods(&kin::pods(object, objects), objects);
-    found.extend(causes::of_events(object, objects));
+    let refused = causes::of_events(object, objects);
     if let Some(condition) = object.condition("Failed").filter(Condition::is_true) {
+        let told_by_pods = !found.is_empty();
+        found.extend(causes::of_the_past(refused, told_by_pods));
         found.push(failed_job(object, condition));
-    } else if object.boolean("/spec/suspend") == Some(true) {
+        return found;
+    }
+    found.extend(refused);
+    if object.boolean("/spec/suspend") == Some(true) {
         found.extend(about(object, "/spec/suspend").map(|evidence| suspended(object, evidence)));
     }
     found

@@ -130,7 +130,12 @@ fn overview(resources: &[GroupResource<'_>]) -> Page {
         Vec::new()
     } else {
         vec![
-            window("Needs attention", "level:error,warning", "level,age", "Nothing has failed, nothing is in trouble."),
+            window(
+                "Needs attention",
+                "level:error,warning,unknown",
+                "level,age",
+                "Nothing has failed, nothing is in trouble.",
+            ),
             window("Active", "is:active", "age", "Nothing runs or waits to run."),
             window("Finished", "state:succeeded,canceled", "finished,age", "Nothing has finished."),
         ]

@@ -60,8 +60,12 @@ pub(super) fn chain(
     }
     let mut all = causes::of_pods(&pods, objects);
     let told_by_pods = !all.is_empty();
-    all.extend(children.iter().flat_map(|child| causes::of_events(child, objects)));
-    all.extend(causes::of_events(object, objects));
+    // What held up a run that came to a good end is no longer of interest.
+    if state != State::Succeeded {
+        let of_children = children.iter().flat_map(|child| causes::of_events(child, objects));
+        let refused = of_children.chain(causes::of_events(object, objects)).collect();
+        all.extend(if state.is_over() { causes::of_the_past(refused, told_by_pods) } else { refused });
+    }
     all.extend(own.iter().flat_map(|cause| refusals(object, objects, cause)));
     all.extend(own.into_iter().filter(|cause| !(told_by_pods && REPEATS_PODS.contains(&cause.id))));
     if matches!(state, State::Pending | State::Starting | State::Queued) {

@@ -122,7 +122,13 @@ fn the_overview_leaves_no_workload_out() {
         }
     }
     let queries: Vec<_> = listings(&page).into_iter().map(|(_, query)| query.split_once(' ').unwrap().1).collect();
-    assert_eq!(queries, ["level:error,warning", "is:active", "state:succeeded,canceled"]);
+    assert_eq!(queries, ["level:error,warning,unknown", "is:active", "state:succeeded,canceled"]);
+    for state in State::ALL {
+        let (levels, ended) = (queries[0], queries[2]);
+        let word = state.as_str().to_lowercase();
+        let shown = levels.contains(state.level().as_str()) || state.is_active() || ended.contains(&word);
+        assert_eq!(shown, !matches!(state, State::Suspended | State::Stopped), "only what is off on purpose: {state}");
+    }
 }
 
 #[test]

@@ -98,6 +98,24 @@ fn why_it_failed() {
 }
 
 #[test]
+fn an_old_refusal_ranks_below_what_ended_the_job() {
+    let event = "{apiVersion: v1, kind: Event, metadata: {name: e, namespace: ns}, type: Warning, reason: FailedCreatePod, \
+                 message: 'pods it-worker-1 is forbidden: exceeded quota: q, requested: cpu=1, used: cpu=2, limited: cpu=2', \
+                 lastTimestamp: '2026-01-02T00:00:00Z', involvedObject: {kind: PyTorchJob, name: it, namespace: ns}}";
+    let job = |ends: &[&str]| {
+        and(&it("kubeflow.org/v1", "PyTorchJob", "", &format!("status: {{{}}}", true_conditions(ends))), event)
+    };
+    let killed =
+        "{phase: Failed, containerStatuses: [{name: main, state: {terminated: {reason: OOMKilled, exitCode: 137}}}]}";
+    let killed = pod("it-worker-0", "training.kubeflow.org/job-name", killed);
+    let why = |page: &str| Case::new(page).why();
+    assert_eq!(why(&and(&job(&["Failed"]), &killed)), ["out-of-memory", "training-job-failed", "quota"]);
+    assert_eq!(why(&job(&["Failed"])), ["training-job-failed", "quota"], "its pods may be gone");
+    assert_eq!(why(&job(&["Created"]))[0], "quota");
+    assert_eq!(why(&job(&["Succeeded"])), Vec::<&str>::new());
+}
+
+#[test]
 fn suspension_is_in_the_run_policy() {
     let case = job("runPolicy: {suspend: true}", &true_conditions(&["Created"]));
     assert_eq!(case.says().0, State::Suspended);
