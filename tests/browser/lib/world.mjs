@@ -1,6 +1,7 @@
 // Starts what the browser looks at: the demo, or the console on a real API server. Everything started is stopped by its id.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,7 +58,7 @@ function world(url, kubeconfig, home, stops) {
     for (const one of stops) await one();
     rmSync(home, { recursive: true, force: true });
   };
-  return { url, origin: new URL(url).origin, kubectl, stop };
+  return { url, origin: new URL(url).origin, kubeconfig, kubectl, stop };
 }
 
 /** The demo on its embedded cluster. */
@@ -76,4 +77,41 @@ export async function real() {
   const args = ["serve", "--kubeconfig", cluster.found, "--listen", "127.0.0.1:0", "--no-open"];
   const console = await start(join(built, "pilothouse"), args, URL_PRINTED);
   return world(console.found, cluster.found, home, [console.stop, cluster.stop]);
+}
+
+/** A console on another world's cluster, over a wire that can be cut and mended. */
+export async function wired(other) {
+  const ends = new Set();
+  let whole = true;
+  const config = readFileSync(other.kubeconfig, "utf8");
+  const server = new URL(config.match(/server: *"?([^"\s]+)/)[1]);
+  const wire = createServer((near) => {
+    if (!whole) return near.destroy();
+    const far = connect(Number(server.port), server.hostname);
+    for (const end of [near, far]) {
+      ends.add(end);
+      end.on("error", () => {});
+      end.on("close", () => {
+        ends.delete(end);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise((resolve) => wire.listen(0, "127.0.0.1", resolve));
+  const cut = () => {
+    whole = false;
+    for (const end of ends) end.destroy();
+  };
+  const mend = () => { whole = true; };
+  const home = mkdtempSync(join(tmpdir(), "pilothouse-browser-"));
+  const kubeconfig = join(home, "kubeconfig");
+  writeFileSync(kubeconfig, config.replace(server.origin, `https://127.0.0.1:${wire.address().port}`), { mode: 0o600 });
+  const console = await start(join(built, "pilothouse"), ["serve", "--kubeconfig", kubeconfig, "--listen", "127.0.0.1:0", "--no-open"], URL_PRINTED);
+  const unplug = () => {
+    cut();
+    return new Promise((resolve) => wire.close(resolve));
+  };
+  return { ...world(console.found, other.kubeconfig, home, [console.stop, unplug]), cut, mend };
 }
