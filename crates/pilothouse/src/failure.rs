@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use pilothouse_app::{AppError, ConfigError, ErrorKind};
 
+use crate::plain::say;
+
 /// Why a command could not do what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -13,6 +15,8 @@ pub(crate) enum Failure {
     Config(ConfigError),
     /// Anything else, in words.
     Other(String),
+    /// Each of several parts of what was asked.
+    Several(Vec<Self>),
     /// Nobody reads any more: standard output was closed.
     Closed,
 }
@@ -20,19 +24,25 @@ pub(crate) enum Failure {
 impl Failure {
     /// Says why, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let text = match self {
-            Self::App(error) => text(error),
-            Self::Config(error) => format!("error: {error}"),
-            Self::Other(message) => format!("error: {message}"),
-            Self::Closed => return ExitCode::SUCCESS,
-        };
-        anstream::eprintln!("{text}");
-        ExitCode::FAILURE
+        let lines = self.lines();
+        lines.iter().for_each(|line| say(line));
+        if lines.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// What there is to say; nothing when all is well.
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::App(error) => lines(error),
+            Self::Config(error) => vec![format!("error: {error}")],
+            Self::Other(message) => vec![format!("error: {message}")],
+            Self::Several(failures) => failures.iter().flat_map(Self::lines).collect(),
+            Self::Closed => Vec::new(),
+        }
     }
 }
 
 /// An engine's error as kubectl users read errors.
-fn text(error: &AppError) -> String {
+fn lines(error: &AppError) -> Vec<String> {
     let mut lines = vec![match error.kind {
         ErrorKind::NotFound if error.message.ends_with("not found") || error.message.contains("\" not found") => {
             format!("Error from server (NotFound): {error}")
@@ -49,7 +59,7 @@ fn text(error: &AppError) -> String {
         lines.push(format!("  {}{}", " ".repeat(before), "^".repeat(marked)));
     }
     lines.extend(error.hint.iter().map(|hint| format!("hint: {hint}")));
-    lines.join("\n")
+    lines
 }
 
 impl From<AppError> for Failure {
@@ -83,12 +93,15 @@ mod tests {
             span: Some(("é stat:failed".to_owned(), 3..7)),
             replacement: Some("state".to_owned()),
         };
-        assert_eq!(text(&error), "error: `stat` is not a field\n  é stat:failed\n    ^^^^\nhint: did you mean state?");
+        assert_eq!(
+            lines(&error),
+            ["error: `stat` is not a field", "  é stat:failed", "    ^^^^", "hint: did you mean state?"]
+        );
     }
 
     #[test]
     fn a_missing_object_reads_as_kubectl_says_it() {
         let error = AppError::new(ErrorKind::NotFound, "pods \"web\" not found in namespace a");
-        assert_eq!(text(&error), "Error from server (NotFound): pods \"web\" not found in namespace a");
+        assert_eq!(lines(&error), ["Error from server (NotFound): pods \"web\" not found in namespace a"]);
     }
 }

@@ -12,6 +12,7 @@ use crate::arguments::{ClusterArguments, Format, GetArguments};
 use crate::ask::{PATIENCE, cluster, kind_and_name};
 use crate::failure::Failure;
 use crate::output;
+use crate::plain::say;
 use print::{Answer, Printer};
 
 /// What one part of the command line asks for.
@@ -26,6 +27,7 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &GetArguments) ->
     let cluster = cluster(arguments)?;
     let catalog = cluster.wait_catalog(PATIENCE).await?;
     let wanted = wanted(&catalog, options)?;
+    refuse_names_and_filters(options)?;
     let scope = Scope::of(&cluster, options);
     let printer = Printer::new(&cluster, options, wanted.len() > 1, scope.shows_namespaces());
     if options.watch {
@@ -35,14 +37,38 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &GetArguments) ->
         return watch::run(&cluster, wanted, scope.ask(options, wanted), printer).await;
     }
     let mut answers = Vec::new();
+    let mut failures = Vec::new();
     for wanted in &wanted {
-        answers.push(answer(&cluster, wanted, &scope, options).await?);
+        let (answer, missing) = answer(&cluster, wanted, &scope, options).await?;
+        answers.push(answer);
+        failures.extend(missing);
     }
-    if answers.iter().all(Answer::is_empty) && matches!(options.output, Format::Table | Format::Wide | Format::Name) {
-        anstream::eprintln!("{}", scope.nothing(&wanted));
+    let for_people = matches!(options.output, Format::Table | Format::Wide | Format::Name);
+    if failures.is_empty() && for_people && answers.iter().all(Answer::is_empty) {
+        say(&scope.nothing(&wanted));
         return Ok(());
     }
-    printer.print(&answers)
+    printer.print(&answers)?;
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
+}
+
+/// Who names objects gets these objects: what narrows or orders a list has no part in it, and is not ignored in silence.
+fn refuse_names_and_filters(options: &GetArguments) -> Result<(), Failure> {
+    if options.names.is_empty() && !options.resource.contains('/') {
+        return Ok(());
+    }
+    let filters = [
+        ("--selector", !options.selector.is_empty()),
+        ("--query", !options.query.is_empty()),
+        ("--sort", !options.sort.is_empty()),
+        ("--limit", options.limit.is_some()),
+    ];
+    match filters.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            Err(Failure::Other(format!("name cannot be provided when {option} is specified; leave one of them out")))
+        }
+    }
 }
 
 /// Reads `RESOURCE[,RESOURCE] [NAME...]` or `RESOURCE/NAME...`.
@@ -100,7 +126,10 @@ impl Scope {
         };
         let names = match wanted.names.as_slice() {
             [] => String::new(),
-            names => format!("name:{} ", names.join(",")),
+            names => {
+                let quoted = |name: &String| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+                format!("name:{} ", names.iter().map(quoted).collect::<Vec<_>>().join(","))
+            }
         };
         Ask {
             namespaces: if namespaced { self.namespaces.clone() } else { Vec::new() },
@@ -136,21 +165,46 @@ fn sort(text: &str) -> String {
     }
 }
 
-async fn answer(cluster: &Cluster, wanted: &Wanted, scope: &Scope, options: &GetArguments) -> Result<Answer, Failure> {
-    let asks_by_name = !wanted.names.is_empty();
-    if let (Source::Resource(resource), true) = (&wanted.source, asks_by_name) {
+/// What was asked for, and a failure for each name that it does not have.
+type Answered = (Answer, Vec<Failure>);
+
+async fn answer(
+    cluster: &Cluster,
+    wanted: &Wanted,
+    scope: &Scope,
+    options: &GetArguments,
+) -> Result<Answered, Failure> {
+    if let (Source::Resource(resource), [_, ..]) = (&wanted.source, wanted.names.as_slice()) {
         return named(cluster, resource, wanted, scope).await;
     }
     let listing = cluster.list_settled(&wanted.source, &scope.ask(options, wanted), PATIENCE).await?;
     check(&listing)?;
-    if let (true, [name, ..]) = (listing.rows.is_empty(), wanted.names.as_slice()) {
-        return Err(AppError::new(ErrorKind::NotFound, format!("workloads \"{name}\" not found")).into());
-    }
-    Ok(Answer::listed(listing))
+    let missing = missing(&wanted.names, &listing);
+    Ok((Answer::listed(wanted.source == Source::Workloads, listing), missing))
 }
 
-/// Reads objects by name, each from the API server itself.
-async fn named(cluster: &Cluster, resource: &Arc<Resource>, wanted: &Wanted, scope: &Scope) -> Result<Answer, Failure> {
+/// A failure for each of these workloads that the list does not have.
+fn missing(names: &[String], listing: &Listing) -> Vec<Failure> {
+    let has = |name: &str| listing.rows.iter().any(|record| *record.row.name == *name);
+    let failure = |name: &String| {
+        let error = if listing.completeness.is_complete() {
+            AppError::new(ErrorKind::NotFound, format!("workloads \"{name}\" not found"))
+        } else {
+            let why = output::incomplete(&listing.completeness);
+            AppError::new(ErrorKind::Unavailable, format!("whether there is a workload \"{name}\" is unknown: {why}"))
+        };
+        Failure::App(error)
+    };
+    names.iter().filter(|name| !has(name)).map(failure).collect()
+}
+
+/// Reads objects by name, each from the API server itself. One that cannot be read does not keep the others back.
+async fn named(
+    cluster: &Cluster,
+    resource: &Arc<Resource>,
+    wanted: &Wanted,
+    scope: &Scope,
+) -> Result<Answered, Failure> {
     let namespace = match scope.namespaces.as_slice() {
         _ if !resource.namespaced => None,
         [namespace] => Some(namespace.as_str()),
@@ -159,16 +213,20 @@ async fn named(cluster: &Cluster, resource: &Arc<Resource>, wanted: &Wanted, sco
         }
     };
     let mut objects = Vec::new();
+    let mut failures = Vec::new();
     for name in &wanted.names {
-        objects.push(cluster.read(resource, namespace, name).await?);
+        match cluster.read(resource, namespace, name).await {
+            Ok(object) => objects.push(object),
+            Err(error) => failures.push(Failure::App(error)),
+        }
     }
-    Ok(Answer::named(objects))
+    Ok((Answer::named(objects, wanted.names.len()), failures))
 }
 
 /// Whether an answer may pass for an answer: what could not be read is an error, or at least told.
 fn check(listing: &Listing) -> Result<(), Failure> {
     for note in &listing.notes {
-        anstream::eprintln!("warning: {note}");
+        say(&format!("warning: {note}"));
     }
     let kind = match &listing.completeness {
         Completeness::Complete => return Ok(()),
@@ -180,6 +238,57 @@ fn check(listing: &Listing) -> Result<(), Failure> {
     if listing.unfiltered == 0 {
         return Err(AppError::new(kind, why).into());
     }
-    anstream::eprintln!("warning: the answer is not complete: {why}");
+    say(&format!("warning: the answer is not complete: {why}"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+
+    fn options(line: &str) -> GetArguments {
+        match Arguments::try_parse_from(line.split(' ')).unwrap().command {
+            Command::Get(options) => options,
+            other => panic!("not get: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_and_filters_are_refused_together() {
+        for line in ["get pods -l a=b --limit 3", "get pods a b", "get pod/a pod/b", "get workloads -q x --sort age"] {
+            assert!(refuse_names_and_filters(&options(&format!("pilothouse {line}"))).is_ok(), "{line}");
+        }
+        for (line, option) in [
+            ("get pods a -l a=b", "--selector"),
+            ("get pod/a -q x", "--query"),
+            ("get workloads a --sort age", "--sort"),
+            ("get workloads a --limit 3", "--limit"),
+        ] {
+            let refused = refuse_names_and_filters(&options(&format!("pilothouse {line}")));
+            assert!(matches!(refused, Err(Failure::Other(why)) if why.contains(option)), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_missing_name_is_told_and_an_incomplete_list_proves_nothing() {
+        let listing = |completeness| Listing {
+            columns: Vec::new().into(),
+            rows: Vec::new(),
+            total: 0,
+            unfiltered: 1,
+            as_of: None,
+            completeness,
+            notes: Vec::new(),
+        };
+        let names = ["a".to_owned(), "b".to_owned()];
+        let told = |completeness| match missing(&names, &listing(completeness)).as_slice() {
+            [Failure::App(a), Failure::App(b)] => (a.kind, b.message.clone()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(Completeness::Complete), (ErrorKind::NotFound, "workloads \"b\" not found".to_owned()));
+        assert_eq!(told(Completeness::Stale("cut".to_owned())).0, ErrorKind::Unavailable);
+    }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod failure;
 mod get;
 mod output;
+mod plain;
 mod serve;
 mod why;
 

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Arguments, Document, VersionArguments};
 use crate::failure::Failure;
+use crate::plain::{escaped, plain};
 
 /// Prints a document for machines.
 pub(crate) fn document(value: &Value, format: Document) -> Result<(), Failure> {
     let text = match format {
         Document::Json => {
-            serde_json::to_string_pretty(value).map_err(|error| Failure::Other(error.to_string()))? + "\n"
+            let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Other(error.to_string()))?;
+            escaped(&text).into_owned() + "\n"
         }
         Document::Yaml => pilothouse_app::yaml(value),
     };
@@ -63,17 +65,18 @@ pub(crate) fn incomplete(completeness: &Completeness) -> String {
     }
 }
 
-/// Lines up cells under headings, three spaces between columns, as kubectl does.
+/// Lines up cells under headings, three spaces between columns, as kubectl does. No cell reaches the terminal raw.
 pub(crate) fn table(headings: Option<&[String]>, rows: &[Vec<String>], widths: &mut Vec<usize>) -> String {
-    let lines = || headings.into_iter().chain(rows.iter().map(Vec::as_slice));
-    for line in lines() {
+    let harmless = |line: &[String]| line.iter().map(|cell| plain(cell).into_owned()).collect::<Vec<_>>();
+    let lines: Vec<_> = headings.into_iter().chain(rows.iter().map(Vec::as_slice)).map(harmless).collect();
+    for line in &lines {
         widths.resize(widths.len().max(line.len()), 0);
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
-    for line in lines() {
+    for line in &lines {
         let last = line.len().saturating_sub(1);
         for (index, cell) in line.iter().enumerate() {
             text.push_str(cell);
@@ -97,5 +100,13 @@ mod tests {
         let rows = [vec!["long-name".to_owned(), "5s".to_owned()], vec!["é".to_owned(), "2d".to_owned()]];
         let text = table(Some(&headings), &rows, &mut Vec::new());
         assert_eq!(text, "NAME        AGE\nlong-name   5s\né           2d\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_speak_to_the_terminal() {
+        let rows = [vec!["web".to_owned(), "Run\u{1b}[2Jning".to_owned()], vec!["a\nb".to_owned(), "ok".to_owned()]];
+        let headings = ["NAME".to_owned(), "PHASE\u{9b}".to_owned()];
+        let text = table(Some(&headings), &rows, &mut Vec::new());
+        assert_eq!(text, "NAME   PHASE\u{fffd}\nweb    Run\u{fffd}[2Jning\na b    ok\n");
     }
 }

@@ -9,6 +9,7 @@ use crate::arguments::{ClusterArguments, WhyArguments};
 use crate::ask::{PATIENCE, cluster, kind_and_name};
 use crate::failure::Failure;
 use crate::output;
+use crate::plain::plain;
 
 /// Explains one object.
 pub(crate) async fn run(arguments: &ClusterArguments, options: &WhyArguments) -> Result<(), Failure> {
@@ -25,37 +26,68 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &WhyArguments) ->
     if let Some(format) = options.output {
         return output::document(&explanation_json(cluster.id(), &row, &causes, &completeness), format);
     }
-    print(&row, &causes, &completeness)
+    let mut out = anstream::stdout().lock();
+    for line in lines(&row, &causes, &completeness, jiff::Timestamp::now()) {
+        writeln!(out, "{}", plain(&line))?;
+    }
+    Ok(())
 }
 
-fn print(row: &Row, causes: &[Cause], completeness: &Completeness) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
+/// The explanation, line by line; lines begin and end where these do, whatever the cluster's texts hold.
+fn lines(row: &Row, causes: &[Cause], completeness: &Completeness, now: jiff::Timestamp) -> Vec<String> {
     let place = row.namespace.as_ref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
     let state = if row.status.is_some() { format!(" is {}", row.status.word) } else { String::new() };
     let reason = if row.status.reason.is_empty() { String::new() } else { format!(" ({})", row.status.reason) };
-    writeln!(out, "{}{place}{state}{reason}", row.reference())?;
+    let mut lines = vec![format!("{}{place}{state}{reason}", row.reference())];
     if !row.status.message.is_empty() {
-        writeln!(out, "  {}", row.status.message)?;
+        lines.push(format!("  {}", row.status.message));
     }
-    let now = jiff::Timestamp::now();
     for (number, cause) in causes.iter().enumerate() {
-        writeln!(out, "\n{}. {} [{}]", number + 1, cause.title, output::certainty(cause.certainty))?;
+        lines.push(String::new());
+        lines.push(format!("{}. {} [{}]", number + 1, cause.title, output::certainty(cause.certainty)));
         if !cause.detail.is_empty() {
-            writeln!(out, "   {}", cause.detail)?;
+            lines.push(format!("   {}", cause.detail));
         }
         for evidence in &cause.evidence {
             let age = evidence.since.map(|since| format!(" ({} ago)", time::age(since, now))).unwrap_or_default();
-            writeln!(out, "   evidence: {} {} = {}{age}", evidence.object, evidence.field, evidence.value)?;
+            lines.push(format!("   evidence: {} {} = {}{age}", evidence.object, evidence.field, evidence.value));
         }
-        for advice in &cause.advice {
-            writeln!(out, "   next: {advice}")?;
+        lines.extend(cause.advice.iter().map(|advice| format!("   next: {advice}")));
+    }
+    let end = match (causes, completeness.is_complete()) {
+        ([], true) => "Nothing known is wrong with it.".to_owned(),
+        ([_, ..], true) => return lines,
+        ([], false) => {
+            format!("No cause was found, but not everything could be read: {}.", output::incomplete(completeness))
         }
+        ([_, ..], false) => format!("Not everything could be read: {}.", output::incomplete(completeness)),
+    };
+    lines.extend([String::new(), end]);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pilothouse_model::{Object, Projection, Resource, Status};
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(completeness: &Completeness) -> Vec<String> {
+        let resource = Arc::new(Resource::new("", "v1", "pods", "Pod"));
+        let object = Object::new(json!({"kind": "Pod", "metadata": {"namespace": "a", "name": "web"}})).unwrap();
+        let projection = Projection { status: Status::none(), cells: Vec::new() };
+        let row = Row::assemble(resource, &object, projection, &mut |text| text.into());
+        lines(&row, &[], completeness, jiff::Timestamp::UNIX_EPOCH)
     }
-    if causes.is_empty() {
-        writeln!(out, "\nNothing known is wrong with it.")?;
+
+    #[test]
+    fn that_nothing_is_wrong_is_only_said_when_all_was_read() {
+        assert_eq!(told(&Completeness::Complete)[2], "Nothing known is wrong with it.");
+        let told = told(&Completeness::Forbidden("you may not list events".to_owned())).join(" ");
+        assert!(!told.contains("Nothing known"), "{told}");
+        assert!(told.contains("you may not list events"), "{told}");
     }
-    if !completeness.is_complete() {
-        writeln!(out, "\nNot everything could be read: {}.", output::incomplete(completeness))?;
-    }
-    Ok(())
 }

@@ -5,18 +5,29 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pilothouse_app::{Cluster, Listing, Read, Record, listing_json, row_json};
-use pilothouse_model::{Column, ColumnKind, Row};
+use pilothouse_model::{ClusterId, Column, ColumnKind, Row};
 use serde_json::{Value, json};
 
 use crate::arguments::{Document, Format, GetArguments};
 use crate::failure::Failure;
 use crate::output;
+use crate::plain::{escaped, plain};
 
 /// What one part of the command line gave.
 pub(crate) struct Answer {
     columns: Arc<[Column]>,
     rows: Vec<(Row, Body)>,
-    listing: Option<Listing>,
+    shape: Shape,
+}
+
+/// What an answer is as a document. It follows from the question alone: an empty answer has the same shape as a full one.
+enum Shape {
+    /// Rows that have no object of their own.
+    Workloads(Listing),
+    /// Objects of a list, or several by name.
+    Objects,
+    /// One object by name.
+    Object,
 }
 
 enum Body {
@@ -25,25 +36,43 @@ enum Body {
 }
 
 impl Answer {
-    pub(crate) fn listed(listing: Listing) -> Self {
+    pub(crate) fn listed(workloads: bool, listing: Listing) -> Self {
         let rows = listing.rows.iter().map(|record| (record.row.clone(), Body::Stored(Arc::clone(record)))).collect();
-        Self { columns: Arc::clone(&listing.columns), rows, listing: Some(listing) }
+        let columns = Arc::clone(&listing.columns);
+        Self { columns, rows, shape: if workloads { Shape::Workloads(listing) } else { Shape::Objects } }
     }
 
-    pub(crate) fn named(objects: Vec<Read>) -> Self {
+    /// Those objects that there are of `asked` names.
+    pub(crate) fn named(objects: Vec<Read>, asked: usize) -> Self {
         let columns = objects.first().map_or_else(|| Arc::from([]), |read| Arc::clone(&read.columns));
         let rows = objects.into_iter().map(|read| (read.row, Body::Read(read.object.value().clone()))).collect();
-        Self { columns, rows, listing: None }
+        Self { columns, rows, shape: if asked == 1 { Shape::Object } else { Shape::Objects } }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Rows that have no object of their own: workloads.
+    /// Whether its rows have no object of their own.
     fn is_derived(&self) -> bool {
-        self.listing.as_ref().is_some_and(|listing| listing.columns.iter().any(|column| &*column.id == "state"))
-            && self.rows.iter().all(|(_, body)| matches!(body, Body::Stored(record) if !record.body.is_some()))
+        matches!(self.shape, Shape::Workloads(_))
+    }
+
+    /// Its rows as parts of a list.
+    fn items(&self, cluster: &ClusterId) -> Result<Vec<Value>, Failure> {
+        let item = |(row, body): &(Row, Body)| {
+            if self.is_derived() { Ok(row_json(cluster, row, &self.columns)) } else { body.value() }
+        };
+        self.rows.iter().map(item).collect()
+    }
+
+    /// The document that it is alone; `None` where the one object asked for is not there.
+    fn alone(&self, cluster: &ClusterId) -> Result<Option<Value>, Failure> {
+        Ok(match (&self.shape, self.rows.as_slice()) {
+            (Shape::Workloads(listing), _) => Some(listing_json(cluster, listing)),
+            (Shape::Object, rows) => rows.first().map(|(_, body)| body.value()).transpose()?,
+            (Shape::Objects, _) => Some(list(&self.items(cluster)?)),
+        })
     }
 }
 
@@ -58,6 +87,11 @@ impl Body {
             Self::Read(value) => Ok(value.clone()),
         }
     }
+}
+
+/// Several objects as kubectl writes them.
+fn list(items: &[Value]) -> Value {
+    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
 }
 
 /// How the command line wants answers printed.
@@ -94,7 +128,10 @@ impl Printer {
             Format::Table | Format::Wide | Format::Name => None,
         };
         if let Some(format) = document {
-            return output::document(&self.value(answers)?, format);
+            return match self.value(answers)? {
+                Some(value) => output::document(&value, format),
+                None => Ok(()),
+            };
         }
         let mut text = String::new();
         for answer in answers.iter().filter(|answer| !answer.is_empty()) {
@@ -109,21 +146,13 @@ impl Printer {
         Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
     }
 
-    fn value(&self, answers: &[Answer]) -> Result<Value, Failure> {
+    fn value(&self, answers: &[Answer]) -> Result<Option<Value>, Failure> {
+        let cluster = self.cluster.id();
         if let [answer] = answers {
-            if let (true, Some(listing)) = (answer.is_derived(), &answer.listing) {
-                return Ok(listing_json(self.cluster.id(), listing));
-            }
-            if let (None, [(_, body)]) = (&answer.listing, answer.rows.as_slice()) {
-                return body.value();
-            }
+            return answer.alone(cluster);
         }
-        let items = answers.iter().flat_map(|answer| &answer.rows).map(|(row, body)| match body {
-            Body::Stored(record) if !record.body.is_some() => Ok(row_json(self.cluster.id(), row, &[])),
-            body => body.value(),
-        });
-        let items = items.collect::<Result<Vec<_>, _>>()?;
-        Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items}))
+        let items = answers.iter().map(|answer| answer.items(cluster)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(list(&items.concat())))
     }
 
     /// Prints rows as they come, keeping the columns where they were.
@@ -142,7 +171,7 @@ impl Printer {
                     row_json(self.cluster.id(), &record.row, columns)
                 };
                 match self.format {
-                    Format::Json => writeln!(out, "{value}")?,
+                    Format::Json => writeln!(out, "{}", escaped(&value.to_string()))?,
                     _ => write!(out, "---\n{}", pilothouse_app::yaml(&value))?,
                 }
             }
@@ -157,7 +186,7 @@ impl Printer {
 
     fn lines(&mut self, columns: &[Column], rows: &[&Row], headings: bool) -> String {
         if self.format == Format::Name {
-            return rows.iter().map(|row| format!("{}\n", qualified(row))).collect();
+            return rows.iter().map(|row| format!("{}\n", plain(&qualified(row)))).collect();
         }
         let shown: Vec<_> =
             columns.iter().enumerate().filter(|(_, column)| self.format == Format::Wide || !column.wide).collect();
@@ -179,7 +208,7 @@ impl Printer {
                 line.push(if self.prefixed { qualified(row) } else { row.name.to_string() });
                 line.extend(shown.iter().map(|(index, column)| {
                     let cell = row.cells.get(*index).map_or_else(String::new, |cell| cell.show(column.kind, now));
-                    if column.kind == ColumnKind::Text && self.format == Format::Table { one_line(&cell) } else { cell }
+                    if column.kind == ColumnKind::Text && self.format == Format::Table { shortened(cell) } else { cell }
                 }));
                 line.extend(self.show_labels.then(|| labels(row)));
                 line
@@ -192,13 +221,12 @@ impl Printer {
 /// The longest text that a table shows; the wide view shows all of it.
 const LONGEST: usize = 100;
 
-/// Long texts end in an ellipsis in the table, and line breaks become spaces.
-fn one_line(text: &str) -> String {
-    let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if flat.chars().count() <= LONGEST {
-        return flat;
+/// Long texts end in an ellipsis in the table.
+fn shortened(text: String) -> String {
+    if text.chars().count() <= LONGEST {
+        return text;
     }
-    flat.chars().take(LONGEST - 1).chain(['…']).collect()
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 /// `pod/web-0`, `deployment.apps/web`.
@@ -218,4 +246,35 @@ fn labels(row: &Row) -> String {
         return "<none>".to_owned();
     }
     row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::Completeness;
+
+    use super::*;
+
+    fn nothing() -> Listing {
+        Listing {
+            columns: Vec::new().into(),
+            rows: Vec::new(),
+            total: 0,
+            unfiltered: 0,
+            as_of: None,
+            completeness: Completeness::Complete,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_empty_answer_has_the_shape_of_its_question() {
+        let lab = ClusterId::new("lab");
+        let document = |answer: &Answer| answer.alone(&lab).unwrap();
+        let workloads = document(&Answer::listed(true, nothing())).unwrap();
+        assert_eq!((&workloads["rows"], &workloads["complete"]), (&json!([]), &json!(true)));
+        let objects = document(&Answer::listed(false, nothing())).unwrap();
+        assert_eq!((&objects["kind"], &objects["items"]), (&json!("List"), &json!([])));
+        assert_eq!(document(&Answer::named(Vec::new(), 2)).unwrap(), objects);
+        assert_eq!(document(&Answer::named(Vec::new(), 1)), None);
+    }
 }
