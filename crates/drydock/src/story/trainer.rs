@@ -242,7 +242,7 @@ fn reached(nodes: &[&Value], total: f64, (clock, now): (Clock, Timestamp)) -> Op
 mod tests {
     use super::*;
 
-    fn node(state: Value) -> Value {
+    fn node(state: &Value) -> Value {
         json!({"status": {"containerStatuses": [{"state": state}]}})
     }
 
@@ -250,10 +250,10 @@ mod tests {
     fn a_run_that_failed_long_ago_told_no_more_than_it_reached() {
         let ended = |code: i64, minute: u32| {
             let finished = format!("2026-01-01T00:{minute:02}:00Z");
-            node(json!({"terminated": {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished, "exitCode": code}}))
+            node(&json!({"terminated": {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished, "exitCode": code}}))
         };
-        let running = node(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
-        let waiting = node(json!({"waiting": {"reason": "ContainerCreating"}}));
+        let running = node(&json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
+        let waiting = node(&json!({"waiting": {"reason": "ContainerCreating"}}));
         let now: Timestamp = "2026-01-01T02:00:00Z".parse().unwrap();
         let percent = |nodes: &[&Value]| reached(nodes, 1200.0, (Clock::new(1.0), now)).map(|(percent, _)| percent);
         assert_eq!(percent(&[&running, &ended(137, 5)]), Some(25));
