@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use pilothouse_model::{GroupResource, LabelSelector, Level, Object, ObjectRef, Objects, OwnerReference, Status};
+use pilothouse_model::{
+    Condition, GroupResource, LabelSelector, Level, Object, ObjectRef, Objects, OwnerReference, Read, Status,
+};
 
 pub(super) const PODS: GroupResource<'static> = GroupResource::new("", "pods");
+const NODES: GroupResource<'static> = GroupResource::new("", "nodes");
 
 /// Whether the controller of an object is something that an instrument shows as a whole, so that the object would be
 /// counted twice. Owners that nobody knows hide nothing.
@@ -64,4 +67,26 @@ pub(super) fn worst(pods: &[Arc<Object>]) -> Option<Status> {
         _ => false,
     });
     troubled.min_by_key(|status| status.level)
+}
+
+/// What keeps a pod from being ready that is in no trouble of its own: a node that does not answer, else what the pod's
+/// condition says. Nothing where neither is certain.
+pub(super) fn unready(pods: &[Arc<Object>], objects: &dyn Objects) -> Option<Status> {
+    let unready: Vec<_> = pods
+        .iter()
+        .filter(|pod| pod.deleted().is_none() && pod.text("/status/phase") == Some("Running"))
+        .filter_map(|pod| Some((pod, pod.condition("Ready").filter(Condition::is_false)?)))
+        .collect();
+    let lost = unready.iter().find_map(|(pod, _)| {
+        let name = pod.text("/spec/nodeName").filter(|name| !name.is_empty())?;
+        let node = objects.get(NODES, None, name).found()?;
+        node.condition("Ready").filter(|ready| !ready.is_true())?;
+        let message = format!("Pod {}: its node {name} is not ready", pod.name());
+        Some(Status::new(Level::Warning, "NodeNotReady").because("NodeNotReady", &message))
+    });
+    lost.or_else(|| {
+        let (pod, ready) = unready.iter().find(|(_, ready)| !ready.reason.is_empty())?;
+        let message = format!("Pod {}: {}", pod.name(), ready.message);
+        Some(Status::new(Level::Warning, ready.reason).because(ready.reason, &message))
+    })
 }

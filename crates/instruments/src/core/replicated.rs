@@ -91,12 +91,13 @@ fn state(object: &Object, replicas: &Replicas, objects: &dyn Objects) -> (State,
     (state, Status::new(level, "").because(reason, message))
 }
 
-/// The pod that is worst off, or what the controller itself complains of.
+/// The pod that is worst off, or what the controller itself complains of, or a pod that is only not ready.
 fn trouble(object: &Object, objects: &dyn Objects) -> Option<Status> {
     let refused = object.condition("ReplicaFailure").filter(Condition::is_true);
     let told = refused
         .map(|condition| Status::new(Level::Error, "ReplicaFailure").because(condition.reason, condition.message));
-    kin::worst(&kin::pods(object, objects)).or(told)
+    let pods = kin::pods(object, objects);
+    kin::worst(&pods).or(told).or_else(|| kin::unready(&pods, objects))
 }
 
 /// `CrashLoopBackOff`, or `Unschedulable` where the word is only `Pending`.

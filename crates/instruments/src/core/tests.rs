@@ -73,6 +73,37 @@ fn deployments_stand_as_their_replicas_and_pods_do() {
 }
 
 #[test]
+fn a_pod_that_is_only_not_ready_says_why_where_it_is_certain() {
+    let pod = |reason: &str| {
+        format!(
+            "spec: {{nodeName: a, containers: [{{name: c}}]}}\nstatus: {{phase: Running, conditions: [{{type: Ready, status: 'False'{reason}}}], \
+             containerStatuses: [{{name: c, ready: false, state: {{running: {{}}}}}}]}}"
+        )
+    };
+    let node = |ready: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Node, metadata: {{name: a}}, status: {{conditions: [{{type: Ready, status: {ready}}}]}}}}"
+        )
+    };
+    let told = |pod: &str, node: &str| {
+        let yaml = deployment("{replicas: 2, readyReplicas: 1}", pod) + node;
+        let folder = Folder::new(&yaml);
+        let workload = Core.workload(&folder.object("Deployment", "w"), &folder).unwrap();
+        assert_eq!((workload.state, workload.level), (State::Running, Level::Warning));
+        (workload.reason, workload.message)
+    };
+    let said = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    let short = "1 of 2 replicas are ready";
+    assert_eq!(told(&pod(""), &node("Unknown")), said("NodeNotReady", "Pod w-1: its node a is not ready"));
+    assert_eq!(told(&pod(""), &node("'True'")), said("", short));
+    assert_eq!(told(&pod(""), ""), said("", short), "a node that nobody knows is not lost");
+    let unready = pod(", reason: ContainersNotReady, message: 'containers with unready status: [c]'");
+    let expected = said("ContainersNotReady", "Pod w-1: containers with unready status: [c]");
+    assert_eq!(told(&unready, &node("'True'")), expected);
+    assert_eq!(told(&unready, &node("'False'")).0, "NodeNotReady");
+}
+
+#[test]
 fn a_deployment_asks_for_all_its_replicas() {
     let folder = Folder::new(&deployment("{readyReplicas: 1}", ""));
     let workload = Core.workload(&folder.object("Deployment", "w"), &folder).unwrap();
