@@ -43,6 +43,11 @@ impl Shape {
         self.columns.iter().enumerate().filter(|(_, column)| self.wide || !column.wide)
     }
 
+    /// Whether kind and namespace give their room to the message early: among workloads, unless all columns are asked for.
+    fn folds(&self) -> bool {
+        !self.wide && self.columns.iter().any(is_kind) && self.columns.iter().any(is_message)
+    }
+
     /// Whether the kind's own columns tell the state.
     fn tells_state(&self) -> bool {
         self.shown().any(|(_, column)| column.kind == ColumnKind::Status)
@@ -62,7 +67,7 @@ pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) ->
             tr {
                 th scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) }
                 @if shape.namespace {
-                    th.lesser scope="col" aria-sort=[order("namespace", question)] { (sortable("namespace", "Namespace")) }
+                    th.lesser.folds[shape.folds()] scope="col" aria-sort=[order("namespace", question)] { (sortable("namespace", "Namespace")) }
                 }
                 @if !shape.tells_state() {
                     th.own-state scope="col" aria-sort=[order("state", question)] { (sortable("state", "State")) }
@@ -107,7 +112,7 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
                 (under(row, shape))
             }
             @if shape.namespace {
-                td.text.lesser { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
+                td.text.lesser.folds[shape.folds()] { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
             }
             @if !shape.tells_state() {
                 td.own-state { (status::status(&row.status)) }
@@ -118,7 +123,7 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
                     @if column.kind == ColumnKind::Status && row.status.is_some() {
                         (status::status(&row.status))
                     } @else {
-                        (value::cell(cell, column.kind, scene.now))
+                        (cell_of(cell, column, scene))
                     }
                 }
             }
@@ -126,16 +131,31 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
     }
 }
 
+/// A message stands in an element of its own: where there is little room it takes two lines, and no more.
+fn cell_of(cell: &Cell, column: &Column, scene: &Scene<'_>) -> Markup {
+    let shown = value::cell(cell, column.kind, scene.now);
+    if is_message(column) {
+        html! { span.lines { (shown) } }
+    } else {
+        shown
+    }
+}
+
 /// What narrow screens show below the name instead of columns of its own.
 fn under(row: &Row, shape: &Shape) -> Markup {
     let kind = shape.columns.iter().any(is_kind).then_some(&*row.resource.kind);
     let parts: Vec<&str> = kind.into_iter().chain(row.namespace.as_deref().filter(|_| shape.namespace)).collect();
-    html! { @if !parts.is_empty() { small.narrow { (parts.join(" · ")) } } }
+    html! { @if !parts.is_empty() { small.narrow.folded[shape.folds()] { (parts.join(" · ")) } } }
 }
 
 /// Whether a column tells the kind of each row, as tables of several kinds do.
 fn is_kind(column: &Column) -> bool {
     *column.id == *"kind"
+}
+
+/// Whether a column holds what the cluster says at length.
+fn is_message(column: &Column) -> bool {
+    *column.id == *"message"
 }
 
 /// Text that may be cut short is whole on hovering.
@@ -152,7 +172,7 @@ fn class(shape: &Shape, column: &Column, index: usize, cell: Option<&Cell>) -> O
         ColumnKind::Integer | ColumnKind::Number | ColumnKind::Cpu | ColumnKind::Bytes | ColumnKind::Fraction => {
             classes.push("number");
         }
-        ColumnKind::Text if cell.is_some() && *column.id == *"message" => classes.push("text long"),
+        ColumnKind::Text if cell.is_some() && is_message(column) => classes.push("text long"),
         ColumnKind::Text if cell.is_some() => classes.push("text"),
         _ => {}
     }
@@ -165,9 +185,9 @@ fn class(shape: &Shape, column: &Column, index: usize, cell: Option<&Cell>) -> O
 
 /// Among workloads, a message says more than the columns that it needs the room of; all columns are one link away.
 fn yields(shape: &Shape, column: &Column) -> Option<&'static str> {
-    let mixed = shape.columns.iter().any(is_kind) && shape.columns.iter().any(|column| *column.id == *"message");
     match &*column.id {
-        _ if !mixed || shape.wide => None,
+        _ if !shape.folds() => None,
+        "kind" => Some("folds"),
         "reason" => Some("yields-first"),
         "progress" => Some("yields-second of-progress"),
         "gpu" => Some("of-gpu"),
@@ -185,6 +205,26 @@ pub(crate) fn table(label: &str, heading: &Markup, rows: &Markup) -> Markup {
     html! {
         div.table tabindex="0" role="region" aria-label=(label) {
             table { (heading) tbody data-part="rows" { (rows) } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_make_room_for_a_message_unless_all_are_asked_for() {
+        let columns = ["Kind", "Reason", "Progress", "Message"].map(|title| Column::new(title, ColumnKind::Text));
+        let narrow = |columns: &[Column], wide| {
+            let question = Question { wide, ..Question::default() };
+            heading(&Shape::new(columns, true, &question), None, &question).into_string()
+        };
+        let html = narrow(&columns, false);
+        assert!(html.contains("yields-first") && html.contains("yields-second"), "{html}");
+        assert_eq!(html.matches("folds").count(), 2, "{html}");
+        for html in [narrow(&columns, true), narrow(&columns[1..], false), narrow(&columns[..3], false)] {
+            assert!(!html.contains("yields") && !html.contains("folds"), "{html}");
         }
     }
 }
