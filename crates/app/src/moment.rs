@@ -75,11 +75,6 @@ impl<'a> Moment<'a> {
         self.looks.borrow_mut().add(look);
     }
 
-    /// How much is known of each table that is watched.
-    pub(crate) fn completeness(&self) -> impl Iterator<Item = &Completeness> {
-        self.tables.iter().map(|table| table.snapshot.completeness())
-    }
-
     /// How much is known of every resource that is watched, by its name, and of those asked for that are not watched yet.
     pub(crate) fn known(&self) -> Vec<(GroupResource<'_>, Completeness)> {
         let watched =

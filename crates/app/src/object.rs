@@ -174,7 +174,7 @@ impl Cluster {
                     let standing = standing(instrument, resource, &current.object, moment);
                     (standing, instrument.map_or_else(Vec::new, explain))
                 });
-                (explained, worst(moment.completeness()))
+                (explained, worst(gaps(moment, resource).iter().map(|gap| &gap.completeness)))
             })
             .await;
         let (standing, causes) = explained.map_err(|defect| defective(resource, name, &defect))?;
