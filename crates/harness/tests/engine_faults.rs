@@ -224,11 +224,11 @@ async fn rights_in_two_namespaces_are_joined_and_a_page_needs_only_its_own() {
         admin.ensure("/api/v1/namespaces", &body).await;
         admin.ensure(&format!("/api/v1/namespaces/{namespace}/configmaps"), &config_map("own")).await;
     }
-    for namespace in ["team-a", "team-b"] {
+    for (namespace, resources) in [("team-a", "*"), ("team-b", "*"), ("team-c", "configmaps")] {
         let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
         let role = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "reader"},
-            "rules": [{"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["get", "list", "watch"]}],
+            "rules": [{"apiGroups": ["", "apps", "batch"], "resources": [resources], "verbs": ["get", "list", "watch"]}],
         });
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "reader"},
@@ -256,4 +256,9 @@ async fn rights_in_two_namespaces_are_joined_and_a_page_needs_only_its_own() {
 
     let view = cluster.object(&resource(&cluster, "configmaps"), Some("team-b"), "own", PATIENCE).await.unwrap();
     assert_eq!(view.events_completeness, Completeness::Complete);
+    assert_eq!(view.gaps, []);
+    let view = cluster.object(&resource(&cluster, "configmaps"), Some("team-c"), "own", PATIENCE).await.unwrap();
+    assert!(view.dependents.is_empty(), "but whether there are none is not known");
+    let pods = view.gaps.iter().find(|gap| gap.resource == "pods").unwrap();
+    assert!(matches!(pods.completeness, Completeness::Forbidden(_)), "{:?}", view.gaps);
 }
