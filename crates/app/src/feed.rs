@@ -11,13 +11,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures::future::FutureExt;
 use futures::stream::{self, SelectAll, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Signal};
 use pilothouse_model::{Column, Completeness, Instrument, Resource};
 use pilothouse_store::{Record, Snapshot, Table};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::isolate::Defect;
@@ -28,8 +28,9 @@ use writer::Writer;
 const FOLD: Duration = Duration::from_millis(50);
 /// Pages of more objects than this are taken in beside the runtime, which answers questions meanwhile.
 const LARGE: usize = 32;
-/// How long a sign of life counts as proof that data is current. Servers send bookmarks each minute.
-const TRUST: SignedDuration = SignedDuration::from_secs(90);
+/// How long a watch may give no sign of life before what it told counts as old. Servers send bookmarks each minute; from
+/// those that send none, a new watch is asked for as often.
+const TRUST: Duration = Duration::from_secs(90);
 
 /// In which namespaces a table is kept: `None` for the whole cluster, else these, sorted.
 pub(crate) type Scope = Option<Vec<String>>;
@@ -53,9 +54,8 @@ pub(crate) struct Shared {
 /// How current a table is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Freshness {
-    /// Whether the watch is healthy, as far as we know.
-    pub(crate) live: bool,
-    /// When the data was last known to be current.
+    /// When the data was last known to be current: the last sign of life of the watch, however quiet it is since. A claim to
+    /// be current now would be a guess.
     pub(crate) last: Option<Timestamp>,
     /// Whether a part of it may not be read, whatever else is wrong.
     pub(crate) forbidden: bool,
@@ -91,7 +91,7 @@ impl Shared {
         table.replace(last.iter().map(|record| Record::clone(record)).collect());
         table.set_completeness(Completeness::Broken(why.to_owned()));
         table.commit();
-        self.publish(table.snapshot(), Freshness { live: false, ..freshness.clone() });
+        self.publish(table.snapshot(), freshness.clone());
     }
 }
 
@@ -137,7 +137,7 @@ impl LiveTable {
 
     /// When the data was last known to be current.
     pub(crate) fn as_of(&self) -> Option<Timestamp> {
-        self.freshness().as_of(Timestamp::now())
+        self.freshness().last
     }
 
     /// Wakes with every new moment.
@@ -149,17 +149,9 @@ impl LiveTable {
     pub(crate) async fn settled(&self, deadline: Instant) {
         let mut version = self.subscribe();
         let settled = async { while self.is_loading() && version.changed().await.is_ok() {} };
-        if tokio::time::timeout_at(deadline, settled).await.is_err() {
+        if timeout_at(deadline, settled).await.is_err() {
             tracing::debug!("patience is over before the table is loaded");
         }
-    }
-}
-
-impl Freshness {
-    /// When the data was last known to be current: now, while the watch is healthy and gave a sign of it lately.
-    pub(crate) fn as_of(&self, now: Timestamp) -> Option<Timestamp> {
-        let last = self.last?;
-        if self.live && now.duration_since(last) <= TRUST { Some(now) } else { Some(last) }
     }
 }
 
@@ -196,7 +188,17 @@ async fn write(
     mut signals: impl futures::Stream<Item = (usize, Option<Signal>)> + Unpin,
     shared: Arc<Shared>,
 ) {
-    while let Some(mut told) = signals.next().await {
+    loop {
+        let mut told = match timeout_at(writer.patience(), signals.next()).await {
+            Ok(Some(told)) => told,
+            Ok(None) => return,
+            Err(_) => {
+                writer.grow_old(Instant::now());
+                let (snapshot, freshness) = writer.moment();
+                shared.publish(snapshot, freshness);
+                continue;
+            }
+        };
         let deadline = Instant::now() + FOLD;
         loop {
             let (index, Some(signal)) = told else { return };
@@ -205,7 +207,7 @@ async fn write(
             if Instant::now() >= deadline {
                 break;
             }
-            match tokio::time::timeout_at(deadline, signals.next()).await {
+            match timeout_at(deadline, signals.next()).await {
                 Ok(Some(next)) => told = next,
                 Ok(None) => return,
                 Err(_) => break,

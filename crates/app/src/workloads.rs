@@ -256,7 +256,6 @@ impl Derivation {
             })
         };
         let freshness = Freshness {
-            live: self.inputs.values().all(|input| input.is_live_or_unread()),
             last: read().map(|input| input.freshness.last).min().flatten(),
             forbidden: running().any(|input| input.freshness.forbidden),
             notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects)).collect(),

@@ -17,6 +17,8 @@ pub(crate) struct Pace {
     pub(crate) slow: Duration,
     /// How long one watch request lasts.
     pub(crate) watch: Duration,
+    /// How long one lasts of a server that has sent no bookmark yet: its silence tells nothing, a new answer does.
+    pub(crate) brief: Duration,
     /// How long a watch that sends bookmarks (each minute) may be silent.
     pub(crate) silence: Duration,
     /// A watch that lasted this long was a good one.
@@ -32,6 +34,7 @@ impl Default for Pace {
             longest: Duration::from_secs(30),
             slow: Duration::from_secs(30),
             watch: Duration::from_secs(240),
+            brief: Duration::from_secs(50),
             silence: Duration::from_secs(150),
             settled: Duration::from_secs(5),
             page: 500,

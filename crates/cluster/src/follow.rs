@@ -50,7 +50,7 @@ pub(crate) struct Follow<'a> {
 impl Follow<'_> {
     /// Watches until the server ends it, or it breaks.
     pub(crate) async fn run(&mut self) -> End {
-        let span = jitter(self.pace.watch);
+        let span = jitter(if *self.bookmarks { self.pace.watch } else { self.pace.brief });
         let query = format!(
             "watch=true&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
             path::escape(self.version),

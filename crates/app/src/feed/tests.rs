@@ -158,7 +158,6 @@ async fn a_table_whose_watch_or_task_is_over_says_so_and_keeps_its_rows() {
     feed.until("the end", |snapshot, _| matches!(snapshot.completeness(), Completeness::Broken(_))).await;
     assert!(feed.table.is_dead());
     assert_eq!(feed.names(), ["a"]);
-    assert!(!feed.table.freshness().live);
 
     let shared = Shared::new(Vec::new().into(), Table::new(Vec::new().into()).snapshot(), None);
     let table = LiveTable::new(shared, async { panic!("a slip") });
@@ -181,7 +180,6 @@ async fn a_relist_shows_when_it_is_whole_and_trouble_keeps_what_was_known() {
     feed.trouble(unreachable());
     feed.until("the trouble", |snapshot, _| matches!(snapshot.completeness(), Completeness::Stale(_))).await;
     assert_eq!(feed.names(), ["a", "b"]);
-    assert!(!feed.table.freshness().live);
     let last = feed.table.freshness().last;
     assert!(last.is_some() && feed.table.as_of() == last, "what is cut off is not current");
     feed.list(&["c"]);
@@ -228,15 +226,30 @@ async fn malformed_objects_are_named_up_to_a_point() {
     feed.until("the end", |snapshot, _| snapshot.is_empty()).await;
 }
 
-#[test]
-fn a_healthy_watch_is_current_for_as_long_as_it_gives_signs_of_life() {
-    let now = Timestamp::now();
-    let ago = |seconds: i64| Some(now - SignedDuration::from_secs(seconds));
-    let as_of = |live, last| Freshness { live, last, ..Freshness::default() }.as_of(now);
-    assert_eq!(as_of(true, ago(60)), Some(now));
-    assert_eq!(as_of(true, ago(600)), ago(600));
-    assert_eq!(as_of(false, ago(1)), ago(1));
-    assert_eq!(as_of(true, None), None);
+#[tokio::test]
+async fn a_watch_without_a_sign_of_life_grows_old_and_comes_back() {
+    let widgets = Arc::new(Resource::new("", "v1", "widgets", "Widget"));
+    let projector = Projector::new(widgets, &[]);
+    let table = Table::new(Arc::clone(projector.columns()));
+    let mut writer = Writer::new(projector, table, vec![None]);
+    let later = Instant::now() + 2 * TRUST;
+    writer.grow_old(later);
+    assert_eq!(*writer.moment().0.completeness(), Completeness::Loading, "what was never known cannot grow old");
+    for signal in [Signal::Listing { first: true }, Signal::Listed] {
+        writer.take(0, signal);
+    }
+    assert!(writer.patience() <= Instant::now() + TRUST);
+    writer.grow_old(Instant::now());
+    let (snapshot, freshness) = writer.moment();
+    assert_eq!(*snapshot.completeness(), Completeness::Complete);
+    writer.grow_old(later);
+    let (snapshot, old) = writer.moment();
+    assert!(matches!(snapshot.completeness(), Completeness::Stale(why) if why.contains("no sign of life since")));
+    assert_eq!(old.last, freshness.last, "when it was last known to be current does not move");
+    assert!(writer.patience() > later, "it is told once");
+    writer.take(0, Signal::Fresh);
+    let (snapshot, fresh) = writer.moment();
+    assert!(*snapshot.completeness() == Completeness::Complete && fresh.last > old.last);
 }
 
 #[test]

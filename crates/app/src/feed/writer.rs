@@ -2,24 +2,28 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_cluster::{ClusterError, ErrorKind, Signal};
 use pilothouse_model::{Completeness, Object};
 use pilothouse_store::{Compressor, Interner, Record, RowId, Snapshot, Table};
+use tokio::time::Instant;
 
 use super::projector::Projector;
-use super::{Freshness, worst};
+use super::{Freshness, TRUST, worst};
 use crate::isolate::guarded;
 
 /// How many malformed objects are named one by one.
 const MOST_NAMED: usize = 10;
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One of the watches that fill a table.
 struct Part {
     namespace: Option<String>,
     completeness: Completeness,
-    live: bool,
+    /// When the watch last told anything but trouble.
+    heard: Instant,
     /// Whether a list is complete and changes are followed.
     follows: bool,
     last: Option<Timestamp>,
@@ -67,7 +71,7 @@ impl Writer {
             .map(|namespace| Part {
                 namespace,
                 completeness: Completeness::Loading,
-                live: false,
+                heard: Instant::now(),
                 follows: false,
                 last: None,
                 listed: HashSet::new(),
@@ -92,6 +96,9 @@ impl Writer {
     }
 
     pub(super) fn take(&mut self, index: usize, signal: Signal) {
+        if !matches!(signal, Signal::Trouble { .. }) {
+            self.parts[index].heard = Instant::now();
+        }
         match signal {
             Signal::Listing { first } => {
                 let part = &mut self.parts[index];
@@ -179,10 +186,27 @@ impl Writer {
 
     fn alive(&mut self, index: usize) {
         let part = &mut self.parts[index];
-        part.live = true;
         part.last = Some(Timestamp::now());
         if matches!(part.completeness, Completeness::Stale(_)) {
             part.completeness = Completeness::Complete;
+        }
+    }
+
+    /// Until when signals may be waited for before something has to be said of their absence.
+    pub(super) fn patience(&self) -> Instant {
+        let current = self.parts.iter().filter(|part| part.completeness == Completeness::Complete);
+        // With nothing to lose there is nothing to say; waiting for a day is as good as for ever.
+        current.map(|part| part.heard + TRUST).min().unwrap_or_else(|| Instant::now() + A_DAY)
+    }
+
+    /// What gave no sign of life for too long is not current any more.
+    pub(super) fn grow_old(&mut self, now: Instant) {
+        for part in &mut self.parts {
+            if part.completeness == Completeness::Complete && now >= part.heard + TRUST {
+                let since =
+                    part.last.map_or_else(String::new, |last| format!(" since {}", last.strftime("%H:%M:%S UTC")));
+                part.completeness = Completeness::Stale(format!("the API server gave no sign of life{since}"));
+            }
         }
     }
 
@@ -190,7 +214,6 @@ impl Writer {
         let part = &mut self.parts[index];
         let message = error.to_string();
         let kind = error.kind();
-        part.live = false;
         part.completeness = match kind {
             // What may be listed but not watched is read again now and then.
             ErrorKind::Forbidden if part.follows => Completeness::Stale(message),
@@ -207,7 +230,6 @@ impl Writer {
         self.table.set_completeness(completeness);
         self.table.commit();
         let freshness = Freshness {
-            live: self.parts.iter().all(|part| part.live),
             last: self.parts.iter().map(|part| part.last).min().flatten(),
             forbidden: self.parts.iter().any(|part| matches!(part.completeness, Completeness::Forbidden(_))),
             notes: self.parts.iter().flat_map(|part| part.malformed.notes()).collect::<Arc<[_]>>(),

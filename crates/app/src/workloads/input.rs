@@ -93,11 +93,6 @@ impl Input {
             None => {}
         }
     }
-
-    /// Whether it is current, or rightly counts for nothing.
-    pub(super) fn is_live_or_unread(&self) -> bool {
-        self.freshness.live || matches!(self.snapshot.completeness(), Completeness::Forbidden(_) | Completeness::Absent)
-    }
 }
 
 /// What a person should know of the inputs: each reason once, with the resources it holds for.

@@ -139,7 +139,7 @@ impl Source {
 
     fn publish(&mut self) {
         self.table.commit();
-        let freshness = Freshness { live: true, last: Some(jiff::Timestamp::UNIX_EPOCH), ..Freshness::default() };
+        let freshness = Freshness { last: Some(jiff::Timestamp::UNIX_EPOCH), ..Freshness::default() };
         self.shared.publish(self.table.snapshot(), freshness);
     }
 }
