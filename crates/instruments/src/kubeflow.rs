@@ -14,6 +14,7 @@ mod places;
 mod pods;
 mod profile;
 mod requests;
+mod run;
 mod runtime;
 mod scheduled;
 mod spark;

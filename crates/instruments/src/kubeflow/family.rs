@@ -2,6 +2,8 @@
 
 use pilothouse_model::{Action, Cause, Column, Link, Object, Objects, Projection, Section, Workload};
 
+use super::pods;
+
 /// One kind, or several that are alike.
 pub(super) trait Family: Sync {
     /// The columns of its list, after the name.
@@ -10,9 +12,14 @@ pub(super) trait Family: Sync {
     /// Status and cells of one object.
     fn project(&self, object: &Object) -> Projection;
 
+    /// The label that the pods of its objects carry, with the object's name.
+    fn pod_label(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Edges to what `workload` and `explain` look at.
-    fn links(&self, _object: &Object) -> Vec<Link> {
-        Vec::new()
+    fn links(&self, object: &Object) -> Vec<Link> {
+        self.pod_label().and_then(|key| pods::link(object, key, object.name())).into_iter().collect()
     }
 
     /// Whether its objects can be workloads.

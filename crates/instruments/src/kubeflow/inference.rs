@@ -5,8 +5,8 @@ use pilothouse_model::*;
 use serde_json::Value;
 
 use super::family::Family;
-use super::standing::{self, Standing};
-use super::{cells, pods, requests, warnings, why};
+use super::standing::Standing;
+use super::{cells, pods, requests, run, why};
 
 const POD_LABEL: &str = "serving.kserve.io/inferenceservice";
 const STOP: &str = "serving.kserve.io/stop";
@@ -100,8 +100,8 @@ impl Family for InferenceService {
         Projection { status, cells }
     }
 
-    fn links(&self, object: &Object) -> Vec<Link> {
-        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
     }
 
     fn runs(&self) -> bool {
@@ -109,12 +109,8 @@ impl Family for InferenceService {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = standing::owner(object);
+        let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.requested = requested(object);
-        workload.queue = standing::queue(object);
         Some(workload)
     }
 

@@ -7,7 +7,7 @@ use super::family::Family;
 use super::kinds::JOBS;
 use super::standing::{self, Standing};
 use super::train_job::POD_LABEL;
-use super::{cells, pods, requests, warnings, why, writes};
+use super::{cells, pods, requests, run, why, writes};
 
 pub(super) struct JobSet;
 
@@ -77,6 +77,10 @@ impl Family for JobSet {
         Projection { status, cells }
     }
 
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
+    }
+
     fn links(&self, object: &Object) -> Vec<Link> {
         let mut links = vec![Link { relation: "children", target: LinkTarget::Owned { resource: JOBS } }];
         links.extend(pods::link(object, POD_LABEL, object.name()));
@@ -91,17 +95,11 @@ impl Family for JobSet {
         if object.controller().is_some() {
             return None;
         }
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.started = pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
-        workload.finished = ["Failed", "Completed"]
-            .into_iter()
-            .filter_map(|kind| object.condition(kind))
-            .find(Condition::is_true)
-            .and_then(|condition| condition.since);
+        let (mut workload, pods) = run::of(self, object, objects, standing(object));
+        let jobs = LinkTarget::Owned { resource: JOBS }.resolve(object.uid(), objects).objects;
+        workload.started = run::first_start(object.integer("/status/restarts"), &[&pods, &jobs]);
+        workload.finished = run::end(object, &["Failed", "Completed"]);
         workload.requested = requested(object);
-        workload.queue = standing::queue(object);
         workload.attempts = object.integer("/status/restarts").map(|restarts| restarts.saturating_add(1));
         Some(workload)
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::standing::{self, Standing};
-use super::{cells, pods, requests, warnings, why, writes};
+use super::{cells, pods, requests, run, why, writes};
 
 const POD_LABEL: &str = "sparkoperator.k8s.io/app-name";
 
@@ -116,8 +116,8 @@ impl Family for SparkApplication {
         Projection { status, cells }
     }
 
-    fn links(&self, object: &Object) -> Vec<Link> {
-        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
     }
 
     fn runs(&self) -> bool {
@@ -125,14 +125,10 @@ impl Family for SparkApplication {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = standing::owner(object);
+        let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.started = object.time("/status/lastSubmissionAttemptTime");
         workload.finished = object.time("/status/terminationTime");
         workload.requested = requested(object);
-        workload.queue = standing::queue(object);
         workload.attempts = attempts(object);
         Some(workload)
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::family::Family;
 use super::kinds::{CLUSTER_TRAINING_RUNTIMES, JOB_SETS, JOBS, TRAINING_RUNTIMES};
 use super::standing::{self, Standing};
-use super::{cells, job_set, pods, requests, warnings, why, writes};
+use super::{cells, job_set, pods, requests, run, why, writes};
 
 pub(super) const POD_LABEL: &str = "jobset.sigs.k8s.io/jobset-name";
 
@@ -101,6 +101,13 @@ fn job_set_target(object: &Object) -> LinkTarget {
     LinkTarget::Named { resource: JOB_SETS, namespace, name: object.name().to_owned() }
 }
 
+/// The jobs of its job set carry the same label as their pods.
+fn jobs_target(object: &Object) -> Option<LinkTarget> {
+    let namespace = object.namespace()?.to_owned();
+    let (key, value) = (POD_LABEL.to_owned(), object.name().to_owned());
+    Some(LinkTarget::Labelled { resource: JOBS, namespace, key, value })
+}
+
 /// The job set of this run; one of the same name that belongs to something else is not it.
 fn job_set_of(object: &Object, objects: &dyn Objects) -> Option<std::sync::Arc<Object>> {
     let set = first(Some(job_set_target(object)), object, objects)?;
@@ -136,13 +143,13 @@ impl Family for TrainJob {
         Projection { status, cells }
     }
 
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
+    }
+
     fn links(&self, object: &Object) -> Vec<Link> {
         let mut links = vec![Link { relation: "children", target: job_set_target(object) }];
-        if let Some(namespace) = object.namespace().map(str::to_owned) {
-            let (key, value) = (POD_LABEL.to_owned(), object.name().to_owned());
-            let target = LinkTarget::Labelled { resource: JOBS, namespace, key, value };
-            links.push(Link { relation: "children", target });
-        }
+        links.extend(jobs_target(object).map(|target| Link { relation: "children", target }));
         links.extend(pods::link(object, POD_LABEL, object.name()));
         links.extend(runtime_target(object).map(|target| Link { relation: "runtime", target }));
         links
@@ -155,21 +162,14 @@ impl Family for TrainJob {
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let set = job_set_of(object, objects);
         let runtime = first(runtime_target(object), object, objects);
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object, set.as_deref()), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = standing::owner(object);
-        workload.started = pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
-        workload.finished = ["Failed", "Complete"]
-            .into_iter()
-            .filter_map(|kind| object.condition(kind))
-            .find(Condition::is_true)
-            .and_then(|condition| condition.since);
+        let (mut workload, pods) = run::of(self, object, objects, standing(object, set.as_deref()));
+        let restarts = set.as_deref().and_then(|set| set.integer("/status/restarts"));
+        let jobs = jobs_target(object).map(|target| target.resolve(object.uid(), objects).objects).unwrap_or_default();
+        workload.started = run::first_start(restarts, &[&pods, &jobs]);
+        workload.finished = run::end(object, &["Failed", "Complete"]);
         workload.progress = progress(object);
         workload.requested = requested(object, set.as_deref(), runtime.as_deref());
-        workload.queue = standing::queue(object);
-        workload.attempts =
-            set.and_then(|set| set.integer("/status/restarts")).map(|restarts| restarts.saturating_add(1));
+        workload.attempts = restarts.map(|restarts| restarts.saturating_add(1));
         Some(workload)
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::standing::{self, Standing};
-use super::{cells, pods, requests, warnings, why, writes};
+use super::{cells, pods, requests, run, why, writes};
 
 const POD_LABEL: &str = "training.kubeflow.org/job-name";
 
@@ -124,8 +124,8 @@ impl Family for TrainingJob {
         Projection { status, cells }
     }
 
-    fn links(&self, object: &Object) -> Vec<Link> {
-        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
     }
 
     fn runs(&self) -> bool {
@@ -133,14 +133,13 @@ impl Family for TrainingJob {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = standing::owner(object);
-        workload.started = object.time("/status/startTime");
-        workload.finished = object.time("/status/completionTime");
+        let (mut workload, pods) = run::of(self, object, objects, standing(object));
+        let kept = object.entries(self.replicas).all(|(_, replica)| keeps_its_pods(replica));
+        let by_pods = || run::first_start(None, &[&pods]).filter(|_| kept);
+        workload.started = object.time("/status/startTime").or_else(by_pods);
+        let completed = object.time("/status/completionTime");
+        workload.finished = completed.or_else(|| run::end(object, &["Failed", "Succeeded"]));
         workload.requested = self.requested(object);
-        workload.queue = standing::queue(object);
         Some(workload)
     }
 
@@ -178,6 +177,11 @@ impl Family for TrainingJob {
         let body = |suspend: bool| json!({"spec": {"runPolicy": {"suspend": suspend}}});
         vec![writes::suspension(is_suspended(object), words, body)]
     }
+}
+
+/// Whether pods that failed stay where they are, so that the first start is still to be seen.
+fn keeps_its_pods(replica: &Value) -> bool {
+    matches!(replica.text("/restartPolicy"), Some("Never" | "OnFailure"))
 }
 
 fn why_failed(object: &Object, failed: &Condition<'_>) -> Cause {

@@ -8,7 +8,7 @@ use super::experiment::objective_value;
 use super::family::Family;
 use super::kinds::*;
 use super::standing::{self, Standing};
-use super::{cells, experiment, pods, requests, warnings, why};
+use super::{cells, experiment, pods, requests, run, why};
 
 const POD_LABEL: &str = "katib.kubeflow.org/trial";
 
@@ -131,6 +131,10 @@ impl Family for Trial {
         Projection { status, cells }
     }
 
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
+    }
+
     fn links(&self, object: &Object) -> Vec<Link> {
         let mut links = Vec::from_iter(pods::link(object, POD_LABEL, object.name()));
         links.extend(worker(object).map(|resource| {
@@ -148,14 +152,11 @@ impl Family for Trial {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
+        let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.owner = experiment(object);
         workload.started = object.time("/status/startTime");
         workload.finished = object.time("/status/completionTime");
         workload.requested = requested(object);
-        workload.queue = standing::queue(object);
         Some(workload)
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::standing::{self, Standing};
-use super::{cells, pods, requests, warnings, why, writes};
+use super::{cells, pods, requests, run, why, writes};
 use nodes::{Node, Nodes};
 
 const POD_LABEL: &str = "workflows.argoproj.io/workflow";
@@ -78,8 +78,8 @@ impl Family for Workflow {
         Projection { status, cells }
     }
 
-    fn links(&self, object: &Object) -> Vec<Link> {
-        Vec::from_iter(pods::link(object, POD_LABEL, object.name()))
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
     }
 
     fn runs(&self) -> bool {
@@ -87,10 +87,7 @@ impl Family for Workflow {
     }
 
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let mut workload = warnings::refine(standing, object, objects, &self.links(object)).workload();
-        workload.owner = standing::owner(object);
+        let (mut workload, pods) = run::of(self, object, objects, standing(object));
         workload.started = object.time("/status/startedAt");
         workload.finished = object.time("/status/finishedAt");
         workload.progress = progress(object);
@@ -98,7 +95,6 @@ impl Family for Workflow {
         let unfinished = |phase: Option<&str>| !matches!(phase, Some("Succeeded" | "Failed"));
         let live = pods.iter().filter(|pod| unfinished(pod.text("/status/phase")));
         workload.requested = requests::total(live.filter_map(|pod| pod.get("spec").map(requests::of_pod_spec)));
-        workload.queue = standing::queue(object);
         let retries = object.annotation("pipelines.kubeflow.org/retry-generation").and_then(|text| text.parse().ok());
         workload.attempts = retries.map(|retries: i64| retries.saturating_add(1));
         Some(workload)

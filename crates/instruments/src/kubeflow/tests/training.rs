@@ -116,6 +116,24 @@ fn an_old_refusal_ranks_below_what_ended_the_job() {
 }
 
 #[test]
+fn it_began_and_ended_when_that_is_certain() {
+    let replicas = |policy: &str| format!("pytorchReplicaSpecs: {{Master: {{restartPolicy: {policy}}}}}");
+    let with_pod = |policy: &str, status: &str| {
+        let page =
+            it("kubeflow.org/v1", "PyTorchJob", "", &format!("spec: {{{}}}, status: {{{status}}}", replicas(policy)));
+        let started = "{phase: Running, startTime: '2026-01-01T00:05:00Z'}";
+        Case::new(&and(&page, &pod("it-master-0", "training.kubeflow.org/job-name", started))).workload()
+    };
+    let moment = |minute: u32| time::parse(&format!("2026-01-01T00:{minute:02}:00Z"));
+    assert_eq!(with_pod("Never", "").started, moment(5));
+    assert_eq!(with_pod("ExitCode", "").started, None, "pods before this one may be gone");
+    assert_eq!(with_pod("Never", "startTime: '2026-01-01T00:04:00Z'").started, moment(4));
+    let failed = "conditions: [{type: Failed, status: 'True', lastTransitionTime: '2026-01-01T00:09:00Z'}]";
+    assert_eq!(with_pod("Never", failed).finished, moment(9));
+    assert_eq!(with_pod("Never", "").finished, None);
+}
+
+#[test]
 fn suspension_is_in_the_run_policy() {
     let case = job("runPolicy: {suspend: true}", &true_conditions(&["Created"]));
     assert_eq!(case.says().0, State::Suspended);
