@@ -216,6 +216,6 @@ pub trait Instrument: Send + Sync {
     /// cluster serves.
     fn page(&self, place: &str, served: &dyn Fn(GroupResource<'_>) -> bool) -> Option<Page>;
 
-    /// What a person can do with the object as it stands.
+    /// What a person can do with the object as it stands. Described already, offered nowhere yet: the house only reads.
     fn actions(&self, object: &Object) -> Vec<Action>;
 }

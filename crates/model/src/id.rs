@@ -58,15 +58,6 @@ impl fmt::Display for GroupResource<'_> {
     }
 }
 
-/// A kind by group and name, as owner references give it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupKind<'a> {
-    /// API group; empty for the core group.
-    pub group: &'a str,
-    /// Kind in upper camel case: `Pod`.
-    pub kind: &'a str,
-}
-
 /// A column that a custom resource definition asks clients to print (`additionalPrinterColumns`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,11 +129,6 @@ impl Resource {
     /// Group and plural name.
     pub fn group_resource(&self) -> GroupResource<'_> {
         GroupResource { group: &self.group, plural: &self.plural }
-    }
-
-    /// Group and kind.
-    pub fn group_kind(&self) -> GroupKind<'_> {
-        GroupKind { group: &self.group, kind: &self.kind }
     }
 
     /// `v1` or `apps/v1`, as in an object's `apiVersion`.

@@ -23,7 +23,7 @@ pub use action::{Action, Danger, Permission, WriteMethod, WriteRequest};
 pub use cause::{Cause, Certainty, Evidence};
 pub use contract::{Completeness, Found, Instrument, Link, LinkTarget, Lookup, Manifest, Objects, Place};
 pub use filter::{Comparison, Field, Filter, Operand, Plan, Sort};
-pub use id::{ClusterId, GroupKind, GroupResource, ObjectKey, ObjectRef, PrinterColumn, Resource, Str};
+pub use id::{ClusterId, GroupResource, ObjectKey, ObjectRef, PrinterColumn, Resource, Str};
 pub use object::{Condition, MalformedObject, Object, OwnerReference, Read};
 pub use page::{Fact, Page, Section, Value};
 pub use quantity::{Amount, ParseQuantityError, Quantity};

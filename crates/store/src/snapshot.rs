@@ -64,11 +64,6 @@ impl Snapshot {
         self.state.get(id)
     }
 
-    /// The row of the object with this unique id.
-    pub fn by_uid(&self, uid: &str) -> Option<&Arc<Record>> {
-        self.state.by_uid(uid)
-    }
-
     /// The rows of the objects that name this unique id as an owner, in natural order.
     pub fn dependents(&self, uid: &str) -> Vec<&Arc<Record>> {
         naturally(self.state.dependents(uid).collect())
@@ -121,6 +116,9 @@ impl Snapshot {
 
     /// How many matching rows have each value of a field, the most frequent first. Rows without a value count as
     /// [`Cell::Missing`] or [`Cell::Unknown`].
+    ///
+    /// With [`Snapshot::run`] the second kind of question that a table answers: how its rows divide, without reading a page
+    /// of them.
     pub fn count_by(&self, plan: &Plan, field: &Field, now: Timestamp) -> Vec<(Cell, usize)> {
         run::count_by(self, plan, field, now)
     }

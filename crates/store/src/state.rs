@@ -22,7 +22,6 @@ pub(crate) struct State {
     slots: Slots,
     /// Slots in natural order. Behind one more pointer, as are the indexes: most commits do not touch them.
     order: Arc<Sorted<u32>>,
-    uids: Arc<HashIndex>,
     owners: Arc<HashIndex>,
     labels: Arc<HashIndex>,
 }
@@ -37,7 +36,6 @@ impl State {
             table: Arc::new(()),
             slots: Slots::default(),
             order: Arc::default(),
-            uids: Arc::default(),
             owners: Arc::default(),
             labels: Arc::default(),
         }
@@ -71,10 +69,6 @@ impl State {
         self.slots.get(self.slot(id)?.1)
     }
 
-    pub(crate) fn by_uid(&self, uid: &str) -> Option<&Arc<Record>> {
-        self.candidates(&self.uids, hash(uid)).find(|record| *record.row.uid == *uid)
-    }
-
     pub(crate) fn dependents(&self, uid: &str) -> impl Iterator<Item = &Arc<Record>> {
         self.candidates(&self.owners, hash(uid)).filter(move |record| record.row.owners.iter().any(|own| **own == *uid))
     }
@@ -88,10 +82,10 @@ impl State {
         index.slots(hash).filter_map(|slot| self.slots.get(slot))
     }
 
-    /// Entries by order, uid, owner and label.
+    /// Entries by order, owner and label.
     #[cfg(test)]
-    pub(crate) fn index_sizes(&self) -> [usize; 4] {
-        [self.order.len(), self.uids.len(), self.owners.len(), self.labels.len()]
+    pub(crate) fn index_sizes(&self) -> [usize; 3] {
+        [self.order.len(), self.owners.len(), self.labels.len()]
     }
 
     /// Writes a record over the one of the same identity, which it returns. `free` gives the slot of a new one.
@@ -125,8 +119,6 @@ impl State {
     }
 
     fn reindex(&mut self, slot: u32, before: Option<&Row>, after: Option<&Row>) {
-        let uid = |row: &Row| (!row.uid.is_empty()).then(|| hash(&*row.uid));
-        update(&mut self.uids, slot, (before.and_then(uid), after.and_then(uid)));
         if before.map(|row| &row.owners) != after.map(|row| &row.owners) {
             let owners = |row: &Row| row.owners.iter().map(|owner| hash(&**owner)).collect();
             update(&mut self.owners, slot, (before.map_or(Vec::new(), owners), after.map_or(Vec::new(), owners)));

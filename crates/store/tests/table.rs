@@ -18,7 +18,6 @@ fn check(snapshot: &Snapshot, oracle: &Oracle) {
     assert!(snapshot.iter().map(|record| RowId::of(&record.row)).eq(oracle.keys().cloned()), "natural order");
     for (id, record) in oracle {
         assert_eq!(snapshot.row(id).map(|found| &**found), Some(record));
-        assert_eq!(snapshot.by_uid(&record.row.uid).map(|found| &**found), Some(record));
         let first = oracle.keys().find(|other| (&other.namespace, &other.name) == (&id.namespace, &id.name));
         let got = snapshot.get(id.namespace.as_deref(), &id.name).map(|record| RowId::of(&record.row));
         assert_eq!(got.as_ref(), first);
@@ -44,7 +43,6 @@ fn check(snapshot: &Snapshot, oracle: &Oracle) {
     assert!(
         snapshot.row(&RowId { namespace: None, name: "absent".into(), kind: "Pod".into(), group: "".into() }).is_none()
     );
-    assert!(snapshot.by_uid("").is_none());
 }
 
 /// Makes the newer rows of the older ones and a change set.

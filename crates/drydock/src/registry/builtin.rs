@@ -153,17 +153,11 @@ fn served(group: &str, version: &str, line: &Line) -> Served {
         &ALL_VERBS
     };
     let resource = Resource {
-        group: group.into(),
-        version: version.into(),
-        plural: plural.into(),
-        singular: kind.to_lowercase().into(),
-        kind: kind.into(),
         namespaced: has('n'),
         verbs: verbs.iter().map(|verb| Str::from(*verb)).collect(),
         short_names: words(short_names),
         categories: words(categories),
-        preferred: true,
-        printer_columns: None,
+        ..Resource::new(group, version, plural, kind)
     };
     // Events of both groups are the same objects, stored in the core group's form.
     let home = if plural == "events" { "" } else { group };

@@ -250,7 +250,9 @@ mod tests {
     fn a_run_that_failed_long_ago_told_no_more_than_it_reached() {
         let ended = |code: i64, minute: u32| {
             let finished = format!("2026-01-01T00:{minute:02}:00Z");
-            node(&json!({"terminated": {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished, "exitCode": code}}))
+            node(
+                &json!({"terminated": {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished, "exitCode": code}}),
+            )
         };
         let running = node(&json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
         let waiting = node(&json!({"waiting": {"reason": "ContainerCreating"}}));

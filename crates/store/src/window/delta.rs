@@ -33,7 +33,8 @@ impl Delta {
         self.entered.is_empty() && self.left.is_empty() && self.moved.is_empty() && self.changed.is_empty()
     }
 
-    /// Makes the new page of the old one.
+    /// Makes the new page of the old one: what a delta means, for readers that keep the page as records. Those that keep it
+    /// in another form (a browser does) follow the same steps.
     pub fn apply(&self, page: &mut Vec<Arc<Record>>) {
         page.retain(|record| !self.left.iter().any(|id| id.is(&record.row)));
         let mut taken = FxHashMap::default();
