@@ -43,6 +43,8 @@ pub(crate) struct ClusterFrame {
     pub(crate) instruments: Vec<(&'static Manifest, Vec<Place>)>,
     /// Resources by group; `None` while they are unknown.
     pub(crate) navigation: Option<Vec<NavigationGroup>>,
+    /// What could not be read of what the cluster serves, and why.
+    pub(crate) problems: Vec<String>,
     /// Namespaces, as far as they are known.
     pub(crate) namespaces: Vec<String>,
     /// Whether these are all, or why not.
@@ -230,6 +232,7 @@ impl Frame {
                     }
                 }
             }
+            (problems(&cluster.problems))
             @match &cluster.navigation {
                 None => p { "Resources show when the cluster answers." },
                 Some(groups) => @for (index, group) in groups.iter().enumerate() { (self.group(name, index, group, &scope)) },
@@ -269,6 +272,18 @@ impl Frame {
                         role="combobox" aria-expanded="true" aria-controls="palette-found" autocomplete="off" spellcheck="false";
                     div.found #palette-found role="listbox" aria-label="Found" {}
                 }
+            }
+        }
+    }
+}
+
+/// What the navigation may lack.
+fn problems(problems: &[String]) -> Markup {
+    html! {
+        @if !problems.is_empty() {
+            details.problems #problems {
+                summary { span.problem { (icon(Level::Warning.as_str())) "Not all is known" } (icon("down")) }
+                ul { @for problem in problems { li { (problem) } } }
             }
         }
     }
@@ -324,6 +339,7 @@ mod tests {
             state: ConnectionState::Connecting,
             instruments: Vec::new(),
             navigation: None,
+            problems: Vec::new(),
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
             namespaces_completeness: completeness,
         };
@@ -346,5 +362,12 @@ mod tests {
         );
         let stale = picker(&["team-a"], Completeness::Stale("cut".into()));
         assert!(stale.contains("team-a") && stale.contains("no news at the moment"), "{stale}");
+    }
+
+    #[test]
+    fn what_the_navigation_may_lack_is_told() {
+        assert_eq!(problems(&[]).into_string(), "");
+        let html = problems(&["kubeflow.org/v1: <i>timed out</i>".to_owned()]).into_string();
+        assert!(html.contains("Not all is known") && html.contains("kubeflow.org/v1: &lt;i&gt;timed out"), "{html}");
     }
 }

@@ -221,11 +221,14 @@ pub(crate) fn name_of(value: &str) -> Result<&str, AppError> {
 fn cluster_frame(cluster: &Cluster) -> ClusterFrame {
     let places = cluster.places().into_iter();
     let instruments = places.map(|(instrument, places)| (instrument.manifest(), places)).collect();
+    let catalog = cluster.catalog();
+    let problems = catalog.iter().flat_map(|catalog| &catalog.problems).map(ToString::to_string).collect();
     ClusterFrame {
         name: cluster.id().as_str().to_owned(),
         state: cluster.state(),
         instruments,
-        navigation: cluster.catalog().map(|catalog| catalog.navigation()),
+        navigation: catalog.map(|catalog| catalog.navigation()),
+        problems,
         namespaces: cluster.namespaces().unwrap_or_default(),
         namespaces_completeness: namespaces_completeness(cluster),
     }

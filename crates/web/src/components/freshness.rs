@@ -57,8 +57,8 @@ pub(crate) fn trouble(completeness: &Completeness) -> Markup {
 }
 
 /// What a page about an object could not look at, and so may lack.
-pub(crate) fn gaps(gaps: &[Gap]) -> Markup {
-    let (loading, closed): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| gap.completeness == Completeness::Loading);
+pub(crate) fn gaps(gaps: &[&Gap]) -> Markup {
+    let (loading, closed): (Vec<&Gap>, Vec<_>) = gaps.iter().partition(|gap| gap.completeness == Completeness::Loading);
     let names = |gaps: &[&Gap]| gaps.iter().map(|gap| gap.resource.as_str()).collect::<Vec<_>>().join(", ");
     html! {
         @if !loading.is_empty() {
@@ -70,7 +70,7 @@ pub(crate) fn gaps(gaps: &[Gap]) -> Markup {
                 div {
                     p { "Not all is known of " (names(&closed)) ": causes and parts of this object may be missing here." }
                     details {
-                        summary { "Why" }
+                        summary { "Reasons" }
                         ul { @for gap in &closed { li { (gap.resource) ": " (why(&gap.completeness)) } } }
                     }
                 }
@@ -127,9 +127,9 @@ mod tests {
     fn what_could_not_be_looked_at_is_named() {
         let gap = |resource: &str, completeness| Gap { resource: resource.into(), completeness };
         assert_eq!(gaps(&[]).into_string(), "");
-        let loading = gaps(&[gap("pods", Completeness::Loading)]).into_string();
+        let loading = gaps(&[&gap("pods", Completeness::Loading)]).into_string();
         assert!(loading.contains("Still reading pods") && !loading.contains("Not all"), "{loading}");
-        let forbidden = gaps(&[gap("pods", Completeness::Forbidden("<i>no".into()))]).into_string();
+        let forbidden = gaps(&[&gap("pods", Completeness::Forbidden("<i>no".into()))]).into_string();
         assert!(
             forbidden.contains("Not all is known of pods") && forbidden.contains("not allowed: &lt;i&gt;no."),
             "{forbidden}"

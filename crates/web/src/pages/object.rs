@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Cluster, ObjectView, yaml};
-use pilothouse_model::{ColumnKind, Level, Object, Section};
+use pilothouse_app::{AppError, Cluster, Gap, ObjectView, yaml};
+use pilothouse_model::{ColumnKind, Completeness, Level, Object, Section};
 
 use super::place::{Window, fill};
 use crate::components::scene::Scene;
@@ -158,7 +158,7 @@ fn overview(view: &ObjectView, scene: &Scene<'_>) -> Markup {
     let told = view.sections.iter().filter(|section| !matches!(section, Section::Listing { .. }));
     html! {
         (freshness::trouble(&view.completeness))
-        (freshness::gaps(&view.gaps))
+        (freshness::gaps(&untold(view)))
         (causes::causes(&view.causes, &view.row.status, scene))
         @for section in told { (sections::section(section, scene, &mut |_| Markup::default())) }
         (facts(view, scene))
@@ -166,6 +166,12 @@ fn overview(view: &ObjectView, scene: &Scene<'_>) -> Markup {
         (tree::tree(view, scene))
         (events::events(&view.events, &view.events_completeness, FEW_EVENTS, Some(more), scene))
     }
+}
+
+/// The gaps that the state of the object itself does not tell already.
+fn untold(view: &ObjectView) -> Vec<&Gap> {
+    let stale = |completeness: &Completeness| matches!(completeness, Completeness::Stale(_));
+    view.gaps.iter().filter(|gap| !(stale(&view.completeness) && stale(&gap.completeness))).collect()
 }
 
 /// What every object has, and the cells of its list.
