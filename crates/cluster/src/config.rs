@@ -163,10 +163,10 @@ impl Contexts {
         self.origin.to_string()
     }
 
-    /// The URL of a context's API server, as the file gives it.
+    /// The URL of a context's API server, as it may be shown: without a name and password that it may hold.
     pub(crate) fn server(&self, name: &str) -> Result<String, ConfigError> {
         let config = self.client_config(name)?;
-        Ok(config.cluster_url.to_string().trim_end_matches('/').to_owned())
+        Ok(without_userinfo(config.cluster_url.to_string().trim_end_matches('/')))
     }
 
     /// What kube's client needs to know for this context. Reads certificate files; runs nothing.
@@ -205,6 +205,14 @@ impl Contexts {
     fn context(&self, name: &str) -> Option<&Context> {
         self.kubeconfig.contexts.iter().find(|context| context.name == name)?.context.as_ref()
     }
+}
+
+/// The URL without what stands before an `@` of its host.
+fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 impl Origin {

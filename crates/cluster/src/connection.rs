@@ -28,6 +28,9 @@ const ANSWER: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(30);
 /// How much of an error's body is read.
 const ERROR_BODY: usize = 64 * 1024;
+/// The longest answer that is taken in: no server may fill our memory. A page of 500 of the largest objects that API servers
+/// store is longer, and is asked for again in smaller pages.
+pub(crate) const LONGEST: usize = 256 << 20;
 
 /// A connection to one cluster; cheap to clone. The network is used when something is asked.
 #[derive(Clone)]
@@ -90,7 +93,7 @@ impl Connection {
     /// The body of the answer to a plain GET.
     pub(crate) async fn read(&self, path: &str) -> Result<Bytes, ClusterError> {
         let response = self.send(path, &HeaderMap::new()).await?;
-        self.collect(response.into_body(), usize::MAX).await
+        self.collect_whole(response.into_body(), path, LONGEST).await
     }
 
     /// Sends a GET and waits for the head of a good answer. A refused credential is renewed once.
@@ -126,6 +129,12 @@ impl Connection {
         Err((reason::from_answer(self.server(), path, &head, &body), Some(generation)))
     }
 
+    /// The whole body of the answer to a GET of `path`, which must be shorter than `limit`.
+    pub(crate) async fn collect_whole(&self, body: Body, path: &str, limit: usize) -> Result<Bytes, ClusterError> {
+        let bytes = self.collect(body, limit).await?;
+        if bytes.len() < limit { Ok(bytes) } else { Err(too_large(path, limit)) }
+    }
+
     /// The whole body, or its beginning when it is longer than `limit`.
     pub(crate) async fn collect(&self, mut body: Body, limit: usize) -> Result<Bytes, ClusterError> {
         let mut bytes = BytesMut::new();
@@ -149,6 +158,11 @@ impl Connection {
             ),
         }
     }
+}
+
+/// The error for an answer to a GET of `path` that goes beyond `limit` bytes.
+pub(crate) fn too_large(path: &str, limit: usize) -> ClusterError {
+    ClusterError::TooLarge { request: format!("GET {path}"), megabytes: limit >> 20 }
 }
 
 /// The error for an answer to a GET of `path` that is not what it should be.

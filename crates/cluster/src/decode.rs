@@ -8,6 +8,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::signal::Malformed;
+
 mod secret;
 
 /// A page of a list: its head decoded, its items still raw, so that the next page can be asked for at once.
@@ -26,14 +28,13 @@ pub(crate) struct ListMeta {
     pub(crate) resource_version: String,
     #[serde(rename = "continue")]
     pub(crate) next: String,
-    pub(crate) remaining_item_count: Option<u64>,
 }
 
-/// The objects of a page, and a sentence for each item that is none.
+/// The objects of a page, and the items that are none.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Decoded {
     pub(crate) objects: Vec<Object>,
-    pub(crate) malformed: Vec<String>,
+    pub(crate) malformed: Vec<Malformed>,
 }
 
 /// Decodes the items of a page.
@@ -44,8 +45,10 @@ pub(crate) fn items(items: &[&RawValue], resource: &Resource) -> Decoded {
         match stamp.object(item.get().as_bytes()) {
             Ok(object) => decoded.objects.push(object),
             Err(why) => {
-                let which = name_of(item.get()).unwrap_or_else(|| format!("item {}", index + 1));
-                decoded.malformed.push(format!("{which} of {} cannot be read: {why}", resource.group_resource()));
+                let which = name_of(item.get());
+                let name = which.clone().unwrap_or_else(|| format!("item {}", index + 1));
+                let why = format!("{name} of {} cannot be read: {why}", resource.group_resource());
+                decoded.malformed.push(Malformed { which, why });
             }
         }
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 use pilothouse_model::Resource;
 use serde::{Deserialize, Deserializer};
 
-use crate::connection::{Connection, malformed};
+use crate::connection::{Connection, LONGEST, malformed};
 use crate::error::ClusterError;
 
 mod aggregated;
@@ -101,7 +101,7 @@ async fn root(connection: &Connection, path: &str) -> Result<Root, ClusterError>
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static(AGGREGATED));
     let response = connection.send(path, &headers).await?;
-    let body = connection.collect(response.into_body(), usize::MAX).await?;
+    let body = connection.collect_whole(response.into_body(), path, LONGEST).await?;
     let broken = |error: serde_json::Error| malformed(path, error.to_string());
     let Kind { kind } = serde_json::from_slice(&body).map_err(broken)?;
     match kind.as_str() {

@@ -57,6 +57,14 @@ pub enum ClusterError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The answer is longer than anything we take in.
+    #[error("the answer to {request} is longer than {megabytes} MiB and was given up")]
+    TooLarge {
+        /// Method and path.
+        request: String,
+        /// The limit that it goes beyond.
+        megabytes: usize,
+    },
     /// The kubeconfig does not lead to a cluster.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -91,27 +99,12 @@ pub enum ErrorKind {
     TooMany,
     /// [`ClusterError::Malformed`].
     Malformed,
+    /// [`ClusterError::TooLarge`].
+    TooLarge,
     /// [`ClusterError::Config`].
     Config,
     /// [`ClusterError::Other`].
     Other,
-}
-
-impl ErrorKind {
-    /// Stable name, as in the API: `not-found`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not-found",
-            Self::Gone => "gone",
-            Self::TooMany => "too-many",
-            Self::Malformed => "malformed",
-            Self::Config => "config",
-            Self::Other => "other",
-        }
-    }
 }
 
 impl ClusterError {
@@ -125,6 +118,7 @@ impl ClusterError {
             Self::Gone { .. } => ErrorKind::Gone,
             Self::TooMany { .. } => ErrorKind::TooMany,
             Self::Malformed { .. } => ErrorKind::Malformed,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::Config(_) => ErrorKind::Config,
             Self::Other { .. } => ErrorKind::Other,
         }

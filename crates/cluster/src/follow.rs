@@ -9,9 +9,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::{Pace, jitter};
-use crate::connection::{Connection, malformed};
+use crate::connection::{Connection, malformed, too_large};
 use crate::error::ClusterError;
-use crate::frames::{Frame, Lines};
+use crate::frames::{self, Frame, Lines};
 use crate::list::Scope;
 use crate::path;
 use crate::reason;
@@ -98,6 +98,9 @@ impl Follow<'_> {
                     return end;
                 }
             }
+            if lines.is_overlong() {
+                return End::Broken(too_large(path, frames::LONGEST));
+            }
         }
     }
 
@@ -120,7 +123,7 @@ impl Follow<'_> {
                 *self.bookmarks = true;
                 (Signal::Fresh, Some(version))
             }
-            Frame::Malformed(sentence, version) => (Signal::Malformed(sentence), version),
+            Frame::Malformed(malformed, version) => (Signal::Malformed(malformed), version),
             Frame::Error(status) => {
                 let error = reason::from_status(self.connection.server(), &format!("GET {path}"), status);
                 return Some(match error {

@@ -7,6 +7,10 @@ use serde_json::value::RawValue;
 
 use crate::decode;
 use crate::reason::Status;
+use crate::signal::Malformed;
+
+/// The longest line that is waited for; API servers store objects of a few megabytes at most.
+pub(crate) const LONGEST: usize = 64 << 20;
 
 /// Splits a stream of bytes into lines.
 #[derive(Debug, Default)]
@@ -20,6 +24,11 @@ impl Lines {
     /// Takes what came in.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Whether what has no end yet is longer than any frame may be.
+    pub(crate) fn is_overlong(&self) -> bool {
+        self.buffer.len() > LONGEST
     }
 
     /// The next complete line that is not blank. What has no end yet stays: it is no frame until its end has come.
@@ -48,8 +57,8 @@ pub(crate) enum Frame {
     Bookmark(String),
     /// The watch has failed.
     Error(Status),
-    /// A change that is no object: which and why, and its version if it has one.
-    Malformed(String, Option<String>),
+    /// A change that is no object, and its version if it has one.
+    Malformed(Malformed, Option<String>),
 }
 
 impl Frame {
@@ -69,10 +78,10 @@ impl Frame {
                 Ok(object) if kind == "DELETED" => Self::Deleted(object),
                 Ok(object) => Self::Applied(object),
                 Err(why) => {
-                    let which = decode::name_of(json).unwrap_or_else(|| "an object".to_owned());
-                    let sentence =
-                        format!("a change of {which} of {} cannot be read: {why}", resource.group_resource());
-                    Self::Malformed(sentence, version_of(json))
+                    let which = decode::name_of(json);
+                    let name = which.as_deref().unwrap_or("an object");
+                    let why = format!("a change of {name} of {} cannot be read: {why}", resource.group_resource());
+                    Self::Malformed(Malformed { which, why }, version_of(json))
                 }
             }),
             "BOOKMARK" => version_of(json).map(Self::Bookmark).ok_or_else(|| "a bookmark without a version".to_owned()),
@@ -113,6 +122,20 @@ mod tests {
             }
         }
         found
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_given_up() {
+        let mut lines = Lines::default();
+        let mebibyte = vec![b'x'; 1 << 20];
+        for _ in 0..LONGEST >> 20 {
+            lines.push(&mebibyte);
+            assert!(lines.next().is_none() && !lines.is_overlong());
+        }
+        lines.push(b"x");
+        assert!(lines.next().is_none() && lines.is_overlong());
+        lines.push(b"\n");
+        assert!(lines.next().is_some() && !lines.is_overlong());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use config::{ConfigError, Contexts};
 pub use connection::Connection;
 pub use discovery::{Discovery, Problem};
 pub use error::{ClusterError, ErrorKind};
-pub use signal::Signal;
+pub use signal::{Malformed, Signal};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,14 @@ use crate::error::ClusterError;
 use crate::path;
 use crate::signal::Signal;
 
+/// About how long a page should be at most, in bytes: a page is in memory as text and as objects at once.
+const PAGE_BYTES: usize = 16 << 20;
+
+/// How many objects to ask for after a page of `limit` objects that was `bytes` long.
+fn next_limit(limit: usize, bytes: usize) -> usize {
+    if bytes <= PAGE_BYTES { limit } else { (limit.saturating_mul(PAGE_BYTES) / bytes).max(1) }
+}
+
 /// What is listed.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
@@ -35,15 +43,17 @@ pub(crate) async fn list(
     scope: &Scope,
     sender: &Sender<Signal>,
 ) -> Result<String, ClusterError> {
-    let mut path = scope.path(&format!("limit={}", scope.page))?;
+    let mut limit = scope.page;
+    let mut path = scope.path(&format!("limit={limit}"))?;
     let mut body = connection.read(&path).await?;
     loop {
+        limit = next_limit(limit, body.len());
         let Decoding { head, objects } = Decoding::start(body, scope.resource.clone());
         let broken = || malformed(&path, "the decoding was interrupted".to_owned());
         let head = head.await.map_err(|_| broken())?.map_err(|reason| malformed(&path, reason))?;
         let following = match head.next.as_str() {
             "" => None,
-            token => Some(scope.path(&format!("limit={}&continue={}", scope.page, path::escape(token)))?),
+            token => Some(scope.path(&format!("limit={limit}&continue={}", path::escape(token)))?),
         };
         let fetch = async {
             match &following {
@@ -53,7 +63,7 @@ pub(crate) async fn list(
         };
         let deliver = async {
             let Decoded { objects, malformed } = objects.await.map_err(|_| broken())?;
-            let page = Signal::Page { objects, malformed, remaining: head.remaining_item_count };
+            let page = Signal::Page { objects, malformed };
             // When nobody listens any more, the whole task is being dropped.
             sender.send(page).await.map_err(|_| broken())
         };
@@ -91,5 +101,18 @@ impl Decoding {
             decode::items(&items.unwrap_or_default(), &resource)
         });
         Self { head, objects }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_large_objects_become_smaller() {
+        assert_eq!(next_limit(500, 0), 500);
+        assert_eq!(next_limit(500, PAGE_BYTES), 500);
+        assert_eq!(next_limit(500, 10 * PAGE_BYTES), 50);
+        assert_eq!(next_limit(1, 10 * PAGE_BYTES), 1);
     }
 }

@@ -23,10 +23,8 @@ pub enum Signal {
     Page {
         /// The objects.
         objects: Vec<Object>,
-        /// One sentence for each item that is not an object: which, and why.
-        malformed: Vec<String>,
-        /// How many objects are still to come, when the server tells.
-        remaining: Option<u64>,
+        /// The items that are not objects.
+        malformed: Vec<Malformed>,
     },
     /// The list is complete.
     Listed,
@@ -34,8 +32,8 @@ pub enum Signal {
     Applied(Object),
     /// An object is gone; its last state.
     Deleted(Object),
-    /// A change came that could not be read as an object: which, and why. What was known of it is out of date.
-    Malformed(String),
+    /// A change came that could not be read as an object. What was known of it is out of date.
+    Malformed(Malformed),
     /// Proof of life: all is as told so far.
     Fresh,
     /// It does not work at the moment. What was known stays, and grows old.
@@ -45,4 +43,13 @@ pub enum Signal {
         /// When it is tried again.
         retry_in: Duration,
     },
+}
+
+/// Something that should have been an object and could not be read as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// `namespace/name`, or `name` without a namespace, where that much could be read.
+    pub which: Option<String>,
+    /// One sentence: which, and why.
+    pub why: String,
 }

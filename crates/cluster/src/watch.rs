@@ -79,6 +79,9 @@ impl Life {
                 None
             }
             Err(error) => {
+                if error.kind() == ErrorKind::TooLarge {
+                    self.scope.page = (self.scope.page / 8).max(1);
+                }
                 self.rest(error).await;
                 None
             }

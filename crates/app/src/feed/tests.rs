@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilothouse_cluster::ClusterError;
+use pilothouse_cluster::{ClusterError, Malformed};
 use pilothouse_model::{
     Action, Cause, GroupResource, Link, Manifest, Object, Objects, Page, Place, Projection, Section,
 };
@@ -99,7 +99,7 @@ impl Feed {
     fn list(&self, names: &[&str]) {
         self.tell(Signal::Listing { first: false });
         let objects = names.iter().map(|name| widget(name)).collect();
-        self.tell(Signal::Page { objects, malformed: Vec::new(), remaining: None });
+        self.tell(Signal::Page { objects, malformed: Vec::new() });
         self.tell(Signal::Listed);
     }
 
@@ -120,6 +120,10 @@ impl Feed {
         };
         tokio::time::timeout(PATIENCE, happened).await.unwrap_or_else(|_| panic!("{what} did not happen"));
     }
+}
+
+fn unreadable(number: usize) -> Malformed {
+    Malformed { which: Some(format!("a/object-{number:03}")), why: format!("object {number} cannot be read") }
 }
 
 fn forbidden() -> ClusterError {
@@ -174,7 +178,7 @@ async fn a_relist_shows_when_it_is_whole_and_trouble_keeps_what_was_known() {
     feed.until("the list", complete).await;
     feed.tell(Signal::Listing { first: false });
     let objects = vec![widget("c")];
-    feed.tell(Signal::Page { objects, malformed: vec!["x cannot be read".to_owned()], remaining: None });
+    feed.tell(Signal::Page { objects, malformed: vec![unreadable(0)] });
     feed.until("the page", |_, freshness| !freshness.notes.is_empty()).await;
     assert_eq!(feed.names(), ["a", "b"], "half a list is never shown");
     feed.trouble(unreachable());
@@ -215,7 +219,7 @@ async fn malformed_objects_are_named_up_to_a_point() {
     let feed = Feed::start();
     feed.list(&["a"]);
     for number in 0..500 {
-        feed.tell(Signal::Malformed(format!("object {number} cannot be read")));
+        feed.tell(Signal::Malformed(unreadable(number)));
     }
     feed.until("the last", |_, freshness| {
         freshness.notes.last().is_some_and(|note| note == "490 more objects cannot be read")
@@ -224,6 +228,25 @@ async fn malformed_objects_are_named_up_to_a_point() {
     assert_eq!(feed.table.freshness().notes.len(), 11);
     feed.tell(Signal::Deleted(widget("a")));
     feed.until("the end", |snapshot, _| snapshot.is_empty()).await;
+}
+
+#[tokio::test]
+async fn an_unreadable_object_counts_once_until_it_is_readable_or_gone() {
+    let feed = Feed::start();
+    feed.list(&["a"]);
+    for _ in 0..50 {
+        for number in 0..12 {
+            feed.tell(Signal::Malformed(unreadable(number)));
+        }
+    }
+    let last = |wanted: &'static str| {
+        move |_: &Snapshot, freshness: &Freshness| freshness.notes.last().is_some_and(|note| note == wanted)
+    };
+    feed.until("both", last("2 more objects cannot be read")).await;
+    feed.tell(Signal::Applied(widget("object-003")));
+    feed.until("it is readable", last("1 more object cannot be read")).await;
+    feed.tell(Signal::Deleted(widget("object-011")));
+    feed.until("it is gone", last("object 10 cannot be read")).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! The one writer of a watched table: takes what watches tell and makes moments of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pilothouse_cluster::{ClusterError, ErrorKind, Signal};
+use pilothouse_cluster::{ClusterError, ErrorKind, Malformed, Signal};
 use pilothouse_model::{Completeness, Object};
 use pilothouse_store::{Compressor, Interner, Record, RowId, Snapshot, Table};
 use tokio::time::Instant;
@@ -31,27 +31,42 @@ struct Part {
     listed: HashSet<RowId>,
     pending: Vec<Record>,
     first: bool,
-    malformed: Malformed,
+    unreadable: Unreadable,
 }
 
-/// What could not be read: the first few by name, the others by number.
+/// What cannot be read, each once, however often it changes: by name, or by what is wrong where not even that can be told.
 #[derive(Default)]
-struct Malformed {
-    named: Vec<String>,
-    more: usize,
-}
+struct Unreadable(BTreeMap<String, String>);
 
-impl Malformed {
-    fn add(&mut self, why: String) {
-        if self.named.contains(&why) {
-            return;
-        }
-        if self.named.len() < MOST_NAMED { self.named.push(why) } else { self.more += 1 }
+impl Unreadable {
+    fn add(&mut self, Malformed { which, why }: Malformed) {
+        self.0.insert(which.unwrap_or_else(|| why.clone()), why);
     }
 
+    /// It can be read again, or is no more.
+    fn clear(&mut self, object: &Object) {
+        if !self.0.is_empty() {
+            self.0.remove(&name_of(object));
+        }
+    }
+
+    /// The first few by name, the others by number.
     fn notes(&self) -> impl Iterator<Item = String> {
-        let more = (self.more > 0).then(|| format!("{} more objects cannot be read", self.more));
-        self.named.iter().cloned().chain(more)
+        let more = self.0.len().saturating_sub(MOST_NAMED);
+        let more = match more {
+            0 => None,
+            1 => Some("1 more object cannot be read".to_owned()),
+            more => Some(format!("{more} more objects cannot be read")),
+        };
+        self.0.values().take(MOST_NAMED).cloned().chain(more)
+    }
+}
+
+/// The name that the cluster room gives a malformed object.
+fn name_of(object: &Object) -> String {
+    match object.namespace() {
+        Some(namespace) => format!("{namespace}/{}", object.name()),
+        None => object.name().to_owned(),
     }
 }
 
@@ -77,7 +92,7 @@ impl Writer {
                 listed: HashSet::new(),
                 pending: Vec::new(),
                 first: true,
-                malformed: Malformed::default(),
+                unreadable: Unreadable::default(),
             })
             .collect();
         Self { projector, table, interner: Interner::new(), compressor: Compressor::new(), parts }
@@ -87,12 +102,22 @@ impl Writer {
     fn record(&mut self, index: usize, object: &Object) -> Option<Record> {
         let Self { projector, interner, compressor, .. } = self;
         let made = guarded(|| Record { row: projector.row(object, interner), body: compressor.compress(object) });
-        made.map_err(|defect| self.malformed(index, format!("{} cannot be shown: {defect}", object.reference()))).ok()
+        match made {
+            Ok(record) => {
+                self.parts[index].unreadable.clear(object);
+                Some(record)
+            }
+            Err(defect) => {
+                let why = format!("{} cannot be shown: {defect}", object.reference());
+                self.malformed(index, Malformed { which: Some(name_of(object)), why });
+                None
+            }
+        }
     }
 
-    fn malformed(&mut self, index: usize, why: String) {
-        tracing::warn!("{why}");
-        self.parts[index].malformed.add(why);
+    fn malformed(&mut self, index: usize, malformed: Malformed) {
+        tracing::warn!("{}", malformed.why);
+        self.parts[index].unreadable.add(malformed);
     }
 
     pub(super) fn take(&mut self, index: usize, signal: Signal) {
@@ -106,9 +131,9 @@ impl Writer {
                 part.follows = false;
                 part.listed.clear();
                 part.pending.clear();
-                part.malformed = Malformed::default();
+                part.unreadable = Unreadable::default();
             }
-            Signal::Page { objects, malformed, remaining: _ } => self.page(index, &objects, malformed),
+            Signal::Page { objects, malformed } => self.page(index, &objects, malformed),
             Signal::Listed => self.listed(index),
             Signal::Applied(object) => {
                 if let Some(record) = self.record(index, &object) {
@@ -117,10 +142,11 @@ impl Writer {
                 self.alive(index);
             }
             Signal::Deleted(object) => {
+                self.parts[index].unreadable.clear(&object);
                 self.table.remove(&self.projector.id(&object));
                 self.alive(index);
             }
-            Signal::Malformed(why) => self.malformed(index, why),
+            Signal::Malformed(malformed) => self.malformed(index, malformed),
             Signal::Fresh => self.alive(index),
             Signal::Trouble { error, retry_in: _ } => {
                 self.trouble(index, &error);
@@ -132,8 +158,8 @@ impl Writer {
         }
     }
 
-    fn page(&mut self, index: usize, objects: &[Object], malformed: Vec<String>) {
-        malformed.into_iter().for_each(|why| self.malformed(index, why));
+    fn page(&mut self, index: usize, objects: &[Object], malformed: Vec<Malformed>) {
+        malformed.into_iter().for_each(|one| self.malformed(index, one));
         for object in objects {
             let record = self.record(index, object);
             // What cannot be shown in its new version stays as it was.
@@ -232,7 +258,7 @@ impl Writer {
         let freshness = Freshness {
             last: self.parts.iter().map(|part| part.last).min().flatten(),
             forbidden: self.parts.iter().any(|part| matches!(part.completeness, Completeness::Forbidden(_))),
-            notes: self.parts.iter().flat_map(|part| part.malformed.notes()).collect::<Arc<[_]>>(),
+            notes: self.parts.iter().flat_map(|part| part.unreadable.notes()).collect::<Arc<[_]>>(),
         };
         (self.table.snapshot(), freshness)
     }

@@ -236,6 +236,6 @@ pub(super) fn words(signal: &Signal) -> String {
         Signal::Deleted(object) => format!("deleted {}@{}", object.name(), object.resource_version()),
         Signal::Malformed(_) => "malformed".to_owned(),
         Signal::Fresh => "fresh".to_owned(),
-        Signal::Trouble { error, .. } => format!("trouble {}", error.kind().as_str()),
+        Signal::Trouble { error, .. } => format!("trouble {}", format!("{:?}", error.kind()).to_lowercase()),
     }
 }

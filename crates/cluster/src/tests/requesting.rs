@@ -135,3 +135,21 @@ async fn a_path_that_leads_nowhere_is_named() {
         assert_eq!(error.to_string(), "not found: the cluster does not serve /apis/gone/v1/lamps");
     }
 }
+
+#[tokio::test]
+async fn a_password_in_the_servers_url_is_not_shown() {
+    let shown = |url: &str| connect(url, "").server().to_owned();
+    assert_eq!(shown("http://me:hunter2@127.0.0.1:1/prefix/me@x"), "http://127.0.0.1:1/prefix/me@x");
+    assert_eq!(shown("https://127.0.0.1:1"), "https://127.0.0.1:1");
+    let error = connect("http://me:hunter2@127.0.0.1:1", "").version().await.unwrap_err();
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_an_error_and_not_its_beginning() {
+    let connection = connect("http://127.0.0.1:1", "");
+    let body = || kube::client::Body::from(vec![b'x'; 100]);
+    assert_eq!(connection.collect_whole(body(), "/x", 101).await.unwrap().len(), 100);
+    let error = connection.collect_whole(body(), "/x", 100).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
