@@ -92,11 +92,6 @@ impl Engine {
         Ok(cluster)
     }
 
-    /// Every instrument of this build.
-    pub fn instruments(&self) -> &'static [&'static dyn Instrument] {
-        self.inner.instruments
-    }
-
     /// The time, from the one clock that answers are stamped with.
     pub fn now(&self) -> Timestamp {
         Timestamp::now()

@@ -1,6 +1,6 @@
 //! One error for everything a person can ask: what kind it is, what happened, and what to do next.
 
-use pilothouse_cluster::{ClusterError, ErrorKind as ClusterErrorKind};
+use pilothouse_cluster::ClusterError;
 use pilothouse_query::QueryError;
 
 /// What kind of failure it is; decides the HTTP status and the exit code at the door.
@@ -69,16 +69,71 @@ impl AppError {
 
 impl From<ClusterError> for AppError {
     fn from(error: ClusterError) -> Self {
-        let kind = match error.kind() {
-            ClusterErrorKind::Unreachable | ClusterErrorKind::TooMany | ClusterErrorKind::Gone => {
+        let kind = match &error {
+            ClusterError::Unreachable { .. } | ClusterError::TooMany { .. } | ClusterError::Gone { .. } => {
                 ErrorKind::Unavailable
             }
-            ClusterErrorKind::Unauthorized => ErrorKind::Unauthorized,
-            ClusterErrorKind::Forbidden => ErrorKind::Forbidden,
-            ClusterErrorKind::NotFound => ErrorKind::NotFound,
-            ClusterErrorKind::Config => ErrorKind::BadInput,
-            ClusterErrorKind::Malformed | ClusterErrorKind::Other => ErrorKind::Malformed,
+            ClusterError::Other { code: 500.., .. } => ErrorKind::Unavailable,
+            ClusterError::Unauthorized { .. } => ErrorKind::Unauthorized,
+            ClusterError::Forbidden { .. } => ErrorKind::Forbidden,
+            ClusterError::NotFound { .. } => ErrorKind::NotFound,
+            ClusterError::Config(_) => ErrorKind::BadInput,
+            ClusterError::Malformed { .. } | ClusterError::TooLarge { .. } | ClusterError::Other { .. } => {
+                ErrorKind::Malformed
+            }
         };
-        Self::new(kind, error.to_string())
+        Self { hint: next(&error).map(str::to_owned), ..Self::new(kind, error.to_string()) }
+    }
+}
+
+/// What to do about an error of a cluster; `None` where the error says so itself.
+fn next(error: &ClusterError) -> Option<&'static str> {
+    Some(match error {
+        ClusterError::Unreachable { .. } => {
+            "`kubectl cluster-info` with the same context shows whether the cluster answers at all"
+        }
+        ClusterError::Unauthorized { .. } => "the kubeconfig is read anew with the next try: no restart is needed",
+        ClusterError::Forbidden { .. } => {
+            "`kubectl auth can-i --list` shows what you may do; ask whoever runs the cluster for more"
+        }
+        ClusterError::NotFound { .. } => "check the name and the namespace; it may also have been deleted meanwhile",
+        ClusterError::Gone { .. } => "ask again: the answer begins anew",
+        ClusterError::TooMany { .. } => "try again in a moment",
+        ClusterError::Malformed { .. } => {
+            "something on the way may have changed the answer; check `server` and `proxy-url` in the kubeconfig"
+        }
+        ClusterError::TooLarge { .. } => "ask for less: one namespace, or one object",
+        ClusterError::Other { code: 500.., .. } => {
+            "the API server has trouble of its own; try again in a moment, and see its log if it lasts"
+        }
+        ClusterError::Config(_) | ClusterError::Other { .. } => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_a_cluster_say_what_next_and_whose_turn_it_is() {
+        let text = String::new;
+        let other = |code| ClusterError::Other { request: text(), code, retry_after: None, message: text() };
+        let cases = [
+            (ClusterError::Unreachable { server: text(), reason: text() }, ErrorKind::Unavailable),
+            (ClusterError::Unauthorized { server: text(), reason: text() }, ErrorKind::Unauthorized),
+            (ClusterError::Forbidden { message: text() }, ErrorKind::Forbidden),
+            (ClusterError::NotFound { message: text() }, ErrorKind::NotFound),
+            (ClusterError::Gone { message: text() }, ErrorKind::Unavailable),
+            (ClusterError::TooMany { retry_after: None, message: text() }, ErrorKind::Unavailable),
+            (ClusterError::Malformed { request: text(), reason: text() }, ErrorKind::Malformed),
+            (ClusterError::TooLarge { request: text(), megabytes: 1 }, ErrorKind::Malformed),
+            (other(503), ErrorKind::Unavailable),
+        ];
+        for (error, kind) in cases {
+            let shown = AppError::from(error.clone());
+            assert_eq!(shown.kind, kind, "{error:?}");
+            assert!(shown.hint.is_some(), "{error:?}");
+        }
+        assert_eq!(AppError::from(other(400)).kind, ErrorKind::Malformed);
     }
 }
