@@ -22,9 +22,9 @@ pub(super) trait Family: Sync {
         self.pod_label().and_then(|key| pods::link(object, key, object.name())).into_iter().collect()
     }
 
-    /// Whether its objects can be workloads.
+    /// Whether its objects can be workloads: those that have pods.
     fn runs(&self) -> bool {
-        false
+        self.pod_label().is_some()
     }
 
     /// The common shape.

@@ -104,10 +104,6 @@ impl Family for InferenceService {
         Some(POD_LABEL)
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.requested = requested(object);

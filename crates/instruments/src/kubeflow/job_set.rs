@@ -87,10 +87,6 @@ impl Family for JobSet {
         links
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         if object.controller().is_some() {
             return None;

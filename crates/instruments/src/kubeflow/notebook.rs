@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::family::Family;
 use super::kinds::STATEFUL_SETS;
-use super::standing::{self, Standing};
-use super::{cells, pods, requests, warnings, why, writes};
+use super::standing::Standing;
+use super::{cells, pods, requests, run, why, writes};
 
 /// Present means stopped; the value is since when.
 const STOPPED: &str = "kubeflow-resource-stopped";
@@ -119,6 +119,10 @@ impl Family for Notebook {
         Projection { status, cells }
     }
 
+    fn pod_label(&self) -> Option<&'static str> {
+        Some(POD_LABEL)
+    }
+
     fn links(&self, object: &Object) -> Vec<Link> {
         let namespace = object.namespace().map(str::to_owned);
         let set = LinkTarget::Named { resource: STATEFUL_SETS, namespace, name: object.name().to_owned() };
@@ -127,20 +131,10 @@ impl Family for Notebook {
         links
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
-        let pods = pods::labelled(object, objects, POD_LABEL, object.name());
-        let standing = pods::refine(standing(object), &pods);
-        let standing = warnings::refine(standing, object, objects, &self.links(object));
-        let running = standing.state == State::Running;
-        let mut workload = standing.workload();
-        workload.owner = standing::owner(object);
+        let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.requested = requested(object);
-        workload.queue = standing::queue(object);
-        if running {
+        if workload.state == State::Running {
             workload.started = object.time("/status/containerState/running/startedAt");
         }
         Some(workload)

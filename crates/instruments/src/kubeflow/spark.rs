@@ -120,10 +120,6 @@ impl Family for SparkApplication {
         Some(POD_LABEL)
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.started = object.time("/status/lastSubmissionAttemptTime");

@@ -155,10 +155,6 @@ impl Family for TrainJob {
         links
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let set = job_set_of(object, objects);
         let runtime = first(runtime_target(object), object, objects);

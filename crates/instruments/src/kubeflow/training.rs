@@ -128,10 +128,6 @@ impl Family for TrainingJob {
         Some(POD_LABEL)
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let (mut workload, pods) = run::of(self, object, objects, standing(object));
         let kept = object.entries(self.replicas).all(|(_, replica)| keeps_its_pods(replica));

@@ -147,10 +147,6 @@ impl Family for Trial {
         links
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let (mut workload, _) = run::of(self, object, objects, standing(object));
         workload.owner = experiment(object);

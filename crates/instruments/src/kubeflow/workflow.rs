@@ -82,10 +82,6 @@ impl Family for Workflow {
         Some(POD_LABEL)
     }
 
-    fn runs(&self) -> bool {
-        true
-    }
-
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let (mut workload, pods) = run::of(self, object, objects, standing(object));
         workload.started = object.time("/status/startedAt");
