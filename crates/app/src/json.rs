@@ -1,16 +1,23 @@
 //! Rows as the API and the command line write them.
 
-use pilothouse_model::{Cause, ClusterId, Column, Completeness, Row};
+use pilothouse_model::{Cause, Cell, ClusterId, Column, Completeness, Row};
 use serde_json::{Map, Value, json};
 
 use crate::ask::Listing;
 
-/// One row as JSON. Status texts that are empty stay empty strings; a state that the kind does not have is `null`.
+/// One row as JSON. Status texts that are empty stay empty strings; a state that the kind does not have is `null`. So is a
+/// cell that the object does not have, and one that cannot be told, whose column stands in `unknown`.
 pub fn row_json(cluster: &ClusterId, row: &Row, columns: &[Column]) -> Value {
     let cells: Map<String, Value> = columns
         .iter()
         .zip(&row.cells)
         .map(|(column, cell)| (column.id.to_string(), serde_json::to_value(cell).unwrap_or(Value::Null)))
+        .collect();
+    let unknown: Vec<&str> = columns
+        .iter()
+        .zip(&row.cells)
+        .filter(|(_, cell)| matches!(cell, Cell::Unknown))
+        .map(|(column, _)| &*column.id)
         .collect();
     let labels: Map<String, Value> =
         row.labels.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect();
@@ -28,6 +35,7 @@ pub fn row_json(cluster: &ClusterId, row: &Row, columns: &[Column]) -> Value {
         "created": row.created.map(|moment| moment.to_string()),
         "labels": labels,
         "cells": cells,
+        "unknown": unknown,
     })
 }
 
@@ -51,7 +59,7 @@ pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
     json!({
         "total": listing.total,
         "asOf": listing.as_of.map(|moment| moment.to_string()),
-        "complete": listing.completeness == Completeness::Complete,
+        "complete": listing.completeness.is_complete(),
         "notes": listing.notes,
         "rows": rows,
     })
@@ -61,41 +69,30 @@ pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
 mod tests {
     use std::sync::Arc;
 
-    use pilothouse_model::{Cell, ColumnKind, Object, Projection, Resource, Status};
+    use pilothouse_model::{ColumnKind, Object, Projection, Resource, Status};
 
     use super::*;
 
     fn row(status: Status) -> Row {
-        let resource = Resource {
-            group: "apps".into(),
-            version: "v1".into(),
-            plural: "deployments".into(),
-            singular: "deployment".into(),
-            kind: "Deployment".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = Resource::new("apps", "v1", "deployments", "Deployment");
         let object = Object::new(json!({"metadata": {
             "namespace": "team-a", "name": "web", "uid": "u", "labels": {"app": "web"},
             "creationTimestamp": "2026-01-02T03:04:05Z",
         }}));
-        let cells = vec![Cell::Fraction(1, 2), Cell::Missing, Cell::Integer(0)];
+        let cells = vec![Cell::Fraction(1, 2), Cell::Missing, Cell::Unknown, Cell::Integer(0)];
         Row::assemble(Arc::new(resource), &object.unwrap(), Projection { status, cells }, &mut |text| text.into())
     }
 
     #[test]
     fn a_row_is_written_with_typed_cells_and_null_for_what_it_does_not_have() {
-        let columns = ["Ready", "Queue", "Restarts"].map(|title| Column::new(title, ColumnKind::Integer));
+        let columns = ["Ready", "Queue", "GPU", "Restarts"].map(|title| Column::new(title, ColumnKind::Integer));
         let cluster = ClusterId::new("lab");
         let written = row_json(&cluster, &row(Status::none()), &columns);
         let expected = json!({
             "cluster": "lab", "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "team-a", "name": "web",
             "uid": "u", "state": null, "level": null, "reason": "", "message": "", "created": "2026-01-02T03:04:05Z",
-            "labels": {"app": "web"}, "cells": {"ready": "1/2", "queue": null, "restarts": 0},
+            "labels": {"app": "web"}, "cells": {"ready": "1/2", "queue": null, "gpu": null, "restarts": 0},
+            "unknown": ["gpu"],
         });
         assert_eq!(written, expected);
         let failed = Status::new(pilothouse_model::Level::Error, "Failed").because("OOMKilled", "out of memory");
@@ -117,5 +114,23 @@ mod tests {
         };
         let expected = json!({"total": 7, "asOf": null, "complete": false, "notes": ["a note"], "rows": []});
         assert_eq!(listing_json(&ClusterId::new("lab"), &listing), expected);
+    }
+
+    #[test]
+    fn what_the_cluster_does_not_serve_is_completely_known() {
+        let known = |completeness| {
+            let nothing = Listing {
+                columns: Vec::new().into(),
+                rows: Vec::new(),
+                total: 0,
+                unfiltered: 0,
+                as_of: None,
+                completeness,
+                notes: Vec::new(),
+            };
+            listing_json(&ClusterId::new("lab"), &nothing)["complete"] == true
+        };
+        assert!(known(Completeness::Complete) && known(Completeness::Absent));
+        assert!(!known(Completeness::Loading) && !known(Completeness::Forbidden("no".to_owned())));
     }
 }

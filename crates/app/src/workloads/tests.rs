@@ -99,17 +99,9 @@ impl Instrument for Nosy {
 
 fn resource(name: GroupResource<'_>, kind: &str, version: &str) -> Arc<Resource> {
     Arc::new(Resource {
-        group: name.group.into(),
-        version: version.into(),
-        plural: name.plural.into(),
-        singular: kind.to_lowercase().into(),
-        kind: kind.into(),
         namespaced: name != PLANS,
         verbs: vec!["list".into(), "watch".into()],
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        preferred: true,
-        printer_columns: None,
+        ..Resource::new(name.group, version, name.plural, kind)
     })
 }
 
@@ -431,7 +423,7 @@ async fn events_of_kubelets_are_found_by_the_name_of_what_they_are_about() {
     let node = json!({"kind": "Node", "name": "node-1", "uid": "node-1"});
     let server = "0f9e2f0a-6a5b-4d7e-9c53-1f2f3a4b5c6d";
     let abouts = [
-        ("by-the-kubelet", node.clone()),
+        ("by-the-kubelet", node),
         ("by-a-controller", json!({"kind": "Node", "name": "node-1", "uid": server})),
         ("of-another", json!({"kind": "Node", "name": "node-2", "uid": "node-2"})),
         ("of-the-one-before", json!({"kind": "Node", "name": "node-1", "uid": server.replace('0', "1")})),

@@ -130,13 +130,16 @@ fn schemas() -> Value {
             with(json!({"entered": list(&placed), "left": texts, "moved": list(&moved), "changed": list(&placed)})),
         ),
         "Row": object(
-            &["cluster", "apiVersion", "kind", "namespace", "name", "uid", "state", "level", "reason", "message", "created", "labels", "cells"],
+            &["cluster", "apiVersion", "kind", "namespace", "name", "uid", "state", "level", "reason", "message", "created", "labels", "cells", "unknown"],
             json!({
                 "cluster": text, "apiVersion": text, "kind": text, "namespace": maybe_text, "name": text, "uid": text,
                 "state": maybe_text, "level": {"type": ["string", "null"], "enum": levels},
                 "reason": text, "message": text, "created": moment,
                 "labels": {"type": "object", "additionalProperties": text},
                 "cells": {"type": "object", "description": "Typed values by column; null for what is missing or unknown."},
+                "unknown": {
+                    "type": "array", "items": text, "description": "The columns whose value cannot be told, rather than is missing.",
+                },
             }),
         ),
         "Object": raw,
