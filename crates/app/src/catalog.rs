@@ -340,17 +340,10 @@ mod tests {
 
     fn resource(group: &str, version: &str, plural: &str, kind: &str, short: &[&str]) -> Arc<Resource> {
         Arc::new(Resource {
-            group: group.into(),
-            version: version.into(),
-            plural: plural.into(),
-            singular: kind.to_lowercase().into(),
-            kind: kind.into(),
-            namespaced: true,
             verbs: vec!["list".into(), "get".into(), "watch".into()],
             short_names: short.iter().map(|name| (*name).into()).collect(),
-            categories: Vec::new(),
             preferred: version == "v1",
-            printer_columns: None,
+            ..Resource::new(group, version, plural, kind)
         })
     }
 

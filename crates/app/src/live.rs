@@ -247,19 +247,7 @@ mod tests {
     use super::*;
 
     fn view(as_of: &str) -> ObjectView {
-        let resource = Arc::new(Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "pods".into(),
-            singular: "pod".into(),
-            kind: "Pod".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        });
+        let resource = Arc::new(Resource::new("", "v1", "pods", "Pod"));
         let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "a"}});
         let object = Object::new(object).unwrap();
         let projection = Projection { status: Status::none(), cells: Vec::new() };

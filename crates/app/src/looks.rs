@@ -162,19 +162,7 @@ mod tests {
     const PODS: GroupResource<'static> = GroupResource::new("", "pods");
 
     fn pod(namespace: Option<&str>, name: &str, labels: &Value, owner: &str) -> Row {
-        let resource = Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "pods".into(),
-            singular: "pod".into(),
-            kind: "Pod".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = Resource::new("", "v1", "pods", "Pod");
         let object = Object::new(json!({"metadata": {
             "namespace": namespace, "name": name, "labels": labels,
             "ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": "j", "uid": owner}],

@@ -21,17 +21,8 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) fn resource(group: &str, version: &str, plural: &str, kind: &str) -> Arc<Resource> {
     Arc::new(Resource {
-        group: group.into(),
-        version: version.into(),
-        plural: plural.into(),
-        singular: kind.to_lowercase().into(),
-        kind: kind.into(),
-        namespaced: true,
         verbs: vec!["list".into(), "get".into(), "watch".into()],
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        preferred: true,
-        printer_columns: None,
+        ..Resource::new(group, version, plural, kind)
     })
 }
 

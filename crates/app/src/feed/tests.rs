@@ -70,19 +70,7 @@ struct Feed {
 
 impl Feed {
     fn start() -> Self {
-        let resource = Resource {
-            group: "".into(),
-            version: "v1".into(),
-            plural: "widgets".into(),
-            singular: "widget".into(),
-            kind: "Widget".into(),
-            namespaced: true,
-            verbs: Vec::new(),
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            preferred: true,
-            printer_columns: None,
-        };
+        let resource = Resource::new("", "v1", "widgets", "Widget");
         let projector = Projector::new(Arc::new(resource), &[&Fragile]);
         let table = Table::new(Arc::clone(projector.columns()));
         let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None);

@@ -234,6 +234,8 @@ impl World {
             }
             Happening::Serve(kind, served) => self.sources[*kind].served = *served,
             Happening::Renew(kind) => {
+                // Every version is another one, or nobody could see that the table is.
+                self.clock += 1;
                 let (served, version) = (self.sources[*kind].served, format!("v1renewed{}", self.clock));
                 self.sources[*kind] = Source { served, ..Source::new(*kind, &version) };
             }

@@ -128,19 +128,7 @@ pub(super) fn kubeconfig(url: &str, user: &str) -> String {
 }
 
 pub(crate) fn resource(group: &str, version: &str, plural: &str, kind: &str) -> Resource {
-    Resource {
-        group: group.into(),
-        version: version.into(),
-        plural: plural.into(),
-        singular: "".into(),
-        kind: kind.into(),
-        namespaced: true,
-        verbs: ["get", "list", "watch"].map(Str::from).to_vec(),
-        short_names: Vec::new(),
-        categories: Vec::new(),
-        preferred: true,
-        printer_columns: None,
-    }
+    Resource { verbs: ["get", "list", "watch"].map(Str::from).to_vec(), ..Resource::new(group, version, plural, kind) }
 }
 
 pub(super) fn pods() -> Resource {
