@@ -28,7 +28,7 @@ pub use error::{AppError, ErrorKind};
 pub use json::{explanation_json, listing_json, row_json};
 pub use live::{LiveObject, LiveWindow, Update};
 pub use object::yaml;
-pub use object::{Dependent, Gap, ObjectView, Read, Relative};
+pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{OPERATIONS, Operation, Parameter};
 pub use pilothouse_cluster::{ConfigError, Contexts, Problem};
 pub use pilothouse_query::QueryError;

@@ -104,7 +104,7 @@ pub fn yaml(value: &serde_json::Value) -> String {
 
 /// One object, read from the API server itself.
 #[derive(Clone, Debug)]
-pub struct Read {
+pub struct Single {
     /// The object, without managed fields and Secret values.
     pub object: Object,
     /// Its row, with the cells of `columns`.
@@ -141,10 +141,15 @@ impl Cluster {
     }
 
     /// Reads one object, once, and nothing else.
-    pub async fn read(&self, resource: &Arc<Resource>, namespace: Option<&str>, name: &str) -> Result<Read, AppError> {
+    pub async fn read(
+        &self,
+        resource: &Arc<Resource>,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Single, AppError> {
         let object = self.fetched(resource, namespace, name).await?;
         let (row, columns) = self.row(resource, &object)?;
-        Ok(Read { object, row, columns })
+        Ok(Single { object, row, columns })
     }
 
     async fn fetched(&self, resource: &Resource, namespace: Option<&str>, name: &str) -> Result<Object, AppError> {

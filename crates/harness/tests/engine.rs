@@ -243,3 +243,19 @@ async fn secret_values_stay_out_of_the_house() {
         assert_eq!(object.value()["data"]["password"], "<hidden, 7 bytes>");
     }
 }
+
+#[tokio::test]
+async fn an_explanation_does_not_doubt_because_of_the_siblings_of_its_object() {
+    let embedded = Embedded::start().await;
+    let ready = json!([{"type": "Ready", "status": "True", "reason": "KubeletReady"}]);
+    for name in ["n1", "n2"] {
+        let node =
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"conditions": ready}});
+        embedded.admin().ensure("/api/v1/nodes", &node).await;
+    }
+    let cluster = connect(&embedded, "admin").await;
+    let Source::Resource(nodes) = source(&cluster, "", "nodes") else { panic!("not a resource") };
+    // Nothing is watched yet: the node is read by itself, and its list is not waited for.
+    let (row, _, completeness) = cluster.explain(&nodes, None, "n1", PATIENCE).await.unwrap();
+    assert_eq!((&*row.name, completeness), ("n1", Completeness::Complete));
+}

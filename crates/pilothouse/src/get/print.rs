@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pilothouse_app::{Cluster, Listing, Read, Record, listing_json, row_json};
+use pilothouse_app::{Cluster, Listing, Record, Single, listing_json, row_json};
 use pilothouse_model::{ClusterId, Column, ColumnKind, Row};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ impl Answer {
     }
 
     /// Those objects that there are of `asked` names.
-    pub(crate) fn named(objects: Vec<Read>, asked: usize) -> Self {
+    pub(crate) fn named(objects: Vec<Single>, asked: usize) -> Self {
         let columns = objects.first().map_or_else(|| Arc::from([]), |read| Arc::clone(&read.columns));
         let rows = objects.into_iter().map(|read| (read.row, Body::Read(read.object.value().clone()))).collect();
         Self { columns, rows, shape: if asked == 1 { Shape::Object } else { Shape::Objects } }
