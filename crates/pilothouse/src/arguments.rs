@@ -75,7 +75,7 @@ pub(crate) struct DemoArguments {
     /// How fast the story is told: 2 is twice as fast
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR", value_parser = speed)]
     pub(crate) speed: f64,
-    /// Write a kubeconfig for kubectl and other clients
+    /// Write a kubeconfig for kubectl and other clients; replaces only what a demo wrote
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig_out: Option<PathBuf>,
 }
