@@ -92,8 +92,7 @@ impl Family for JobSet {
             return None;
         }
         let (mut workload, pods) = run::of(self, object, objects, standing(object));
-        let jobs = LinkTarget::Owned { resource: JOBS }.resolve(object.uid(), objects).objects;
-        workload.started = run::first_start(object.integer("/status/restarts"), &[&pods, &jobs]);
+        workload.started = run::first_start(object.integer("/status/restarts"), &pods);
         workload.finished = run::end(object, &["Failed", "Completed"]);
         workload.requested = requested(object);
         workload.attempts = object.integer("/status/restarts").map(|restarts| restarts.saturating_add(1));

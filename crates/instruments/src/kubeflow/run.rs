@@ -25,9 +25,10 @@ pub(super) fn of(
     (workload, pods)
 }
 
-/// When the first of these parts started. After a restart nobody knows: the first parts are gone.
-pub(super) fn first_start(restarts: Option<i64>, parts: &[&[Arc<Object>]]) -> Option<Timestamp> {
-    let first = parts.iter().flat_map(|parts| parts.iter()).filter_map(|part| part.time("/status/startTime")).min();
+/// When the first of these pods started. After a restart nobody knows: the first pods are gone. Jobs do not tell: they
+/// start when their controller first sees them, pods or not.
+pub(super) fn first_start(restarts: Option<i64>, pods: &[Arc<Object>]) -> Option<Timestamp> {
+    let first = pods.iter().filter_map(|pod| pod.time("/status/startTime")).min();
     first.filter(|_| restarts.unwrap_or(0) == 0)
 }
 

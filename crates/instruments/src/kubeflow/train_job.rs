@@ -101,13 +101,6 @@ fn job_set_target(object: &Object) -> LinkTarget {
     LinkTarget::Named { resource: JOB_SETS, namespace, name: object.name().to_owned() }
 }
 
-/// The jobs of its job set carry the same label as their pods.
-fn jobs_target(object: &Object) -> Option<LinkTarget> {
-    let namespace = object.namespace()?.to_owned();
-    let (key, value) = (POD_LABEL.to_owned(), object.name().to_owned());
-    Some(LinkTarget::Labelled { resource: JOBS, namespace, key, value })
-}
-
 /// The job set of this run; one of the same name that belongs to something else is not it.
 fn job_set_of(object: &Object, objects: &dyn Objects) -> Option<std::sync::Arc<Object>> {
     let set = first(Some(job_set_target(object)), object, objects)?;
@@ -149,7 +142,11 @@ impl Family for TrainJob {
 
     fn links(&self, object: &Object) -> Vec<Link> {
         let mut links = vec![Link { relation: "children", target: job_set_target(object) }];
-        links.extend(jobs_target(object).map(|target| Link { relation: "children", target }));
+        if let Some(namespace) = object.namespace().map(str::to_owned) {
+            let (key, value) = (POD_LABEL.to_owned(), object.name().to_owned());
+            let target = LinkTarget::Labelled { resource: JOBS, namespace, key, value };
+            links.push(Link { relation: "children", target });
+        }
         links.extend(pods::link(object, POD_LABEL, object.name()));
         links.extend(runtime_target(object).map(|target| Link { relation: "runtime", target }));
         links
@@ -160,8 +157,7 @@ impl Family for TrainJob {
         let runtime = first(runtime_target(object), object, objects);
         let (mut workload, pods) = run::of(self, object, objects, standing(object, set.as_deref()));
         let restarts = set.as_deref().and_then(|set| set.integer("/status/restarts"));
-        let jobs = jobs_target(object).map(|target| target.resolve(object.uid(), objects).objects).unwrap_or_default();
-        workload.started = run::first_start(restarts, &[&pods, &jobs]);
+        workload.started = run::first_start(restarts, &pods);
         workload.finished = run::end(object, &["Failed", "Complete"]);
         workload.progress = progress(object);
         workload.requested = requested(object, set.as_deref(), runtime.as_deref());

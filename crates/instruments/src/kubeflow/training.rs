@@ -131,7 +131,7 @@ impl Family for TrainingJob {
     fn workload(&self, object: &Object, objects: &dyn Objects) -> Option<Workload> {
         let (mut workload, pods) = run::of(self, object, objects, standing(object));
         let kept = object.entries(self.replicas).all(|(_, replica)| keeps_its_pods(replica));
-        let by_pods = || run::first_start(None, &[&pods]).filter(|_| kept);
+        let by_pods = || run::first_start(None, &pods).filter(|_| kept);
         workload.started = object.time("/status/startTime").or_else(by_pods);
         let completed = object.time("/status/completionTime");
         workload.finished = completed.or_else(|| run::end(object, &["Failed", "Succeeded"]));
