@@ -1,0 +1,130 @@
+//! The pickers of the top bar: which cluster, which namespaces.
+
+use maud::{Markup, html};
+
+use super::{ClusterFrame, Frame};
+use crate::components::freshness::why;
+use crate::components::icon::icon;
+use crate::question::Question;
+use crate::urls::{self, Url};
+
+impl Frame {
+    pub(super) fn cluster_picker(&self) -> Markup {
+        let current = self.cluster.as_ref().map(|cluster| cluster.name.as_str());
+        html! {
+            details.picker #clusters {
+                summary {
+                    (icon("cluster"))
+                    span.value { (current.unwrap_or("Clusters")) }
+                    (icon("down"))
+                }
+                div.menu {
+                    ul.options {
+                        @for view in &self.clusters {
+                            li {
+                                a href=(urls::cluster(view.id.as_str())) aria-current=[(Some(view.id.as_str()) == current).then_some("true")] {
+                                    (view.id.as_str())
+                                    @if view.current { small { "current context" } }
+                                }
+                            }
+                        }
+                    }
+                    div.actions { a href=(urls::clusters()) { "All clusters" } }
+                }
+            }
+        }
+    }
+
+    /// Picks namespaces: a form of plain checkboxes that asks the page's own question again.
+    pub(super) fn namespace_picker(&self, cluster: &ClusterFrame, target: &Url) -> Markup {
+        let chosen = &self.question.namespaces;
+        let words = match chosen.as_slice() {
+            [] => "All".to_owned(),
+            [one] => one.clone(),
+            many => format!("{} chosen", many.len()),
+        };
+        let kept = Question { namespaces: Vec::new(), offset: 0, ..self.question.clone() };
+        // A namespace that is asked for but not known is still shown: it may exist, or have just gone.
+        let mut names: Vec<&String> = cluster.namespaces.iter().collect();
+        names.extend(chosen.iter().filter(|name| !cluster.namespaces.contains(name)));
+        let complete = cluster.namespaces_completeness.is_complete();
+        html! {
+            details.picker #namespaces {
+                summary { span.label { "Namespace" } span.value { (words) } (icon("down")) }
+                form.menu action=(target) method="get" {
+                    @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
+                    @if complete || !cluster.namespaces.is_empty() {
+                        div.filter.needs-script { input type="search" placeholder="Filter" aria-label="Filter namespaces" autocomplete="off"; }
+                    } @else {
+                        div.filter {
+                            input type="text" name="ns" placeholder="team-a,team-b" aria-label="Namespaces, separated by commas" autocomplete="off";
+                        }
+                    }
+                    @if !complete { p.gap { "Not all namespaces show here: " (why(&cluster.namespaces_completeness)) } }
+                    ul.options {
+                        @for name in names {
+                            li {
+                                label {
+                                    input type="checkbox" name="ns" value=(name) checked[chosen.contains(name)];
+                                    (name)
+                                }
+                            }
+                        }
+                    }
+                    div.actions {
+                        a.button.plain href=(target.ask(&kept)) { "All namespaces" }
+                        button.button.primary { "Show" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use pilothouse_app::ConnectionState;
+    use pilothouse_model::Completeness;
+
+    use super::*;
+
+    fn picker(namespaces: &[&str], completeness: Completeness) -> String {
+        let frame = Frame {
+            now: Timestamp::UNIX_EPOCH,
+            theme: None,
+            path: "/c/prod".into(),
+            clusters: Vec::new(),
+            cluster: None,
+            question: Question::default(),
+        };
+        let cluster = ClusterFrame {
+            name: "prod".into(),
+            state: ConnectionState::Connecting,
+            instruments: Vec::new(),
+            navigation: None,
+            problems: Vec::new(),
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+            namespaces_completeness: completeness,
+        };
+        frame.namespace_picker(&cluster, &urls::workloads("prod")).into_string()
+    }
+
+    #[test]
+    fn namespaces_unknown_forbidden_and_none_look_different() {
+        let all = picker(&["team-a"], Completeness::Complete);
+        assert!(
+            all.contains("team-a") && !all.contains("Not all namespaces") && !all.contains("team-a,team-b"),
+            "{all}"
+        );
+        let loading = picker(&[], Completeness::Loading);
+        assert!(loading.contains("show here: still loading") && loading.contains("team-a,team-b"), "{loading}");
+        let forbidden = picker(&[], Completeness::Forbidden("may not list".into()));
+        assert!(
+            forbidden.contains("show here: not allowed: May not list.") && forbidden.contains("team-a,team-b"),
+            "{forbidden}"
+        );
+        let stale = picker(&["team-a"], Completeness::Stale("cut".into()));
+        assert!(stale.contains("team-a") && stale.contains("no news at the moment"), "{stale}");
+    }
+}
