@@ -26,7 +26,8 @@ pub(crate) fn printer_columns(resource: &Resource) -> &[PrinterColumn] {
     resource.printer_columns.as_deref().unwrap_or_default()
 }
 
-fn column(printed: &PrinterColumn) -> Column {
+/// A printer column as a column.
+pub(crate) fn column(printed: &PrinterColumn) -> Column {
     let kind = match printed.kind.as_str() {
         "integer" => ColumnKind::Integer,
         "number" => ColumnKind::Number,
@@ -40,7 +41,8 @@ fn column(printed: &PrinterColumn) -> Column {
     column
 }
 
-fn cell(printed: &PrinterColumn, object: &Object) -> Cell {
+/// What a printer column shows of an object.
+pub(crate) fn cell(printed: &PrinterColumn, object: &Object) -> Cell {
     let Some(path) = Path::parse(&printed.json_path) else { return Cell::Unknown };
     let found: Vec<_> = path.find(object.value()).into_iter().filter(|value| !value.is_null()).collect();
     let Some(first) = found.first() else { return Cell::Missing };

@@ -11,7 +11,7 @@ mod custom;
 mod generic;
 mod kinds;
 
-use pilothouse_model::{Column, Object, Projection, Resource};
+use pilothouse_model::{Cell, Column, Object, Projection, Resource};
 
 pub use table::{TableColumn, table_cells, table_columns};
 
@@ -21,6 +21,18 @@ pub fn columns(resource: &Resource) -> Vec<Column> {
         Some(kind) => kind.columns(),
         None => custom::columns(resource),
     }
+}
+
+/// A custom resource's own printer columns, for who has other columns of it and wants these beside them; none of a
+/// resource that has none.
+pub fn printed_columns(resource: &Resource) -> Vec<Column> {
+    custom::printer_columns(resource).iter().map(custom::column).collect()
+}
+
+/// One cell per column of [`printed_columns`] that `wanted` picks by its index.
+pub fn printed_cells(resource: &Resource, object: &Object, wanted: impl Fn(usize) -> bool) -> Vec<Cell> {
+    let printed = custom::printer_columns(resource).iter().enumerate();
+    printed.filter(|(index, _)| wanted(*index)).map(|(_, column)| custom::cell(column, object)).collect()
 }
 
 /// The status and one cell per column of [`columns`], in the same order.

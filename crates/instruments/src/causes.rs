@@ -13,13 +13,15 @@ mod image;
 mod scheduler;
 mod scheduling;
 mod volumes;
+mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pilothouse_model::{Cause, Certainty, Object, Objects};
 
-pub(crate) use draft::{Draft, about, about_value};
+pub(crate) use draft::{Draft, about, about_value, joined};
+pub(crate) use ending::of_deadline;
 pub(crate) use volumes::of_claim;
 
 /// Why this pod is as it is, ranked.
@@ -131,14 +133,21 @@ fn tell_how_many(cause: &mut Cause) {
         .evidence
         .iter()
         .filter(|evidence| evidence.object.kind == "Pod")
-        .collect::<Vec<_>>()
-        .into_iter()
         .map(|evidence| (&evidence.object.namespace, &evidence.object.name))
         .collect();
     let count = pods.len();
-    if count > 1 && !cause.detail.contains("The same in ") {
-        let words = format!("The same in {count} pods.");
-        cause.detail = if cause.detail.is_empty() { words } else { format!("{words} {}", cause.detail) };
+    if count > 1 && !cause.detail.contains("The same in ") && !cause.detail.contains(words::DIFFERENT) {
+        match words::differing(&cause.evidence, count) {
+            Some(listed) => {
+                cause.detail = words::instead(&cause.detail, &format!("{count} pods, {}: {listed}", words::DIFFERENT));
+                // What differs is what is worth keeping.
+                cause.evidence.sort_by_key(|evidence| !words::is_told_by(evidence));
+            }
+            None => {
+                let words = format!("The same in {count} pods.");
+                cause.detail = if cause.detail.is_empty() { words } else { format!("{words} {}", cause.detail) };
+            }
+        }
     }
     cause.evidence.truncate(EVIDENCE_KEPT);
 }

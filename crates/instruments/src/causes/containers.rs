@@ -4,7 +4,7 @@ use pilothouse_model::{Cause, Certainty, Evidence, Object, Read, Timestamp};
 use serde_json::Value;
 
 use super::draft::{Draft, about, about_value, between, since};
-use super::{exit, image};
+use super::{exit, image, words};
 
 /// One container as its pod tells of it.
 struct Part<'a> {
@@ -66,9 +66,8 @@ impl<'a> Part<'a> {
         if let Some(ending) = ending.filter(|_| waiting != "CrashLoopBackOff") {
             causes.extend(self.exit(&ending));
         }
-        let after =
-            |draft: Draft| if self.init { draft.detail("The pod's own containers wait for it.") } else { draft };
-        causes.into_iter().map(|draft| after(draft).done()).collect()
+        let waits = if self.init { "The pod's own containers wait for it." } else { "" };
+        causes.into_iter().map(|draft| draft.detail_first(waits).done()).collect()
     }
 
     /// "container `node`".
@@ -174,9 +173,8 @@ impl<'a> Part<'a> {
     }
 
     fn last_words(&self, ending: &Ending<'_>) -> String {
-        let message = ending.value.text("/message").unwrap_or_default().trim();
-        let last = message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-        if last.is_empty() { String::new() } else { format!("Its last words: {}", shortened(last)) }
+        let last = words::last_line(ending.value.text("/message").unwrap_or_default());
+        if last.is_empty() { String::new() } else { format!("{}{last}", words::BEGIN) }
     }
 
     fn crash_loop(&self, ending: Option<&Ending<'a>>) -> Option<Draft> {
@@ -197,7 +195,7 @@ impl<'a> Part<'a> {
         let mut draft = Draft::new("crash-loop", title, first).detail(self.restarted());
         if let Some(ending) = ending {
             draft = draft
-                .detail(explained(ending.code, ending.reason))
+                .detail(explained(ending))
                 .detail(self.last_words(ending))
                 .evidence(self.ended(ending, &["exitCode", "reason", "message"]));
         }
@@ -228,14 +226,16 @@ impl<'a> Part<'a> {
             format!("{} failed with exit code {}{before}", self.opening(), ending.code)
         };
         let mut evidence = self.ended(ending, &["exitCode", "reason", "message"]).into_iter();
-        let mut draft = Draft::new("exit-code", title, evidence.next()?)
-            .evidence(evidence)
-            .detail(if lost { String::new() } else { explained(ending.code, ending.reason) })
-            .detail(self.last_words(ending));
+        let mut draft = Draft::new("exit-code", title, evidence.next()?).evidence(evidence).detail(if lost {
+            String::new()
+        } else {
+            explained(ending)
+        });
         if ending.field == "lastState" {
             // It runs again: this is history, and may be over.
             draft = draft.certainty(Certainty::Possible).detail(self.restarted());
         }
+        draft = draft.detail(self.last_words(ending));
         draft = exit::advice(ending.code).iter().fold(draft, |draft, advice| draft.advise(*advice));
         Some(draft.advise(format!("Read its log: {}", self.log_command(ending.field == "lastState"))))
     }
@@ -269,9 +269,13 @@ impl<'a> Part<'a> {
 }
 
 /// `Exit code 137 means SIGKILL: it was killed from outside.`
-fn explained(code: i64, reason: &str) -> String {
+fn explained(ending: &Ending<'_>) -> String {
+    let code = ending.code;
+    let told = !words::last_line(ending.value.text("/message").unwrap_or_default()).is_empty();
     match exit::meaning(code) {
-        _ if reason == "OOMKilled" => String::new(),
+        _ if ending.reason == "OOMKilled" => String::new(),
+        // A habit of programs, which their own words overrule.
+        _ if told && exit::is_habit(code) => String::new(),
         "" if code > 128 && code < 160 => format!("Exit code {code} means signal {}.", code - 128),
         "" => String::new(),
         meaning => format!("Exit code {code}: {meaning}."),

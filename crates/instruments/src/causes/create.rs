@@ -1,6 +1,6 @@
 //! Why objects could not be made: the API server's refusals, as controllers repeat them in events and conditions.
 
-use pilothouse_model::{Cause, Evidence, GroupResource, Lookup, Object, Objects, Read};
+use pilothouse_model::{Cause, Evidence, GroupResource, Lookup, Object, Objects, Quantity, Read};
 
 use super::containers::shortened;
 use super::draft::{Draft, about, about_value, between, event_evidence, event_message, event_reason};
@@ -97,11 +97,17 @@ fn quota(evidence: Evidence, message: &str, objects: &dyn Objects) -> Cause {
             .find(|(name, _)| *name == key)
             .map_or_else(|| "<unknown>".to_owned(), |(_, amount)| (*amount).to_owned())
     };
-    let lines: Vec<String> = requested
-        .iter()
-        .map(|(key, amount)| format!("{key}: {amount} more wanted, {} of {} used", of(&used, key), of(&limited, key)))
-        .collect();
+    let is_beyond = |key: &str, amount: &str| exceeds(amount, &of(&limited, key));
+    let (beyond, short): (Vec<_>, Vec<_>) = requested.iter().partition(|(key, amount)| is_beyond(key, amount));
+    let mut lines: Vec<String> =
+        beyond.iter().map(|(key, amount)| format!("{key}: {amount} wanted, {} allowed", of(&limited, key))).collect();
+    lines.extend(
+        short.iter().map(|(key, amount)| {
+            format!("{key}: {amount} more wanted, {} of {} used", of(&used, key), of(&limited, key))
+        }),
+    );
     let title = match lines.first() {
+        Some(line) if !beyond.is_empty() => format!("It wants more than the whole quota `{name}` ({line})"),
         Some(line) => format!("Quota `{name}` is used up ({line})"),
         None => format!("Quota `{name}` is used up"),
     };
@@ -111,9 +117,19 @@ fn quota(evidence: Evidence, message: &str, objects: &dyn Objects) -> Cause {
     Draft::new("quota", title, evidence)
         .detail(if lines.len() > 1 { format!("{}.", lines.join("; ")) } else { String::new() })
         .evidence(found)
-        .advise("Free what others in this namespace hold, or ask for less")
+        .advise(if beyond.is_empty() {
+            "Free what others in this namespace hold, or ask for less"
+        } else {
+            "Ask for less: it can never fit, even when nothing else runs in this namespace"
+        })
         .advise(format!("Ask whoever runs the platform to raise the quota `{name}`"))
         .done()
+}
+
+/// Whether one amount is certainly more than another; what cannot be read is not.
+fn exceeds(amount: &str, limit: &str) -> bool {
+    let read = |text: &str| text.parse::<Quantity>().ok();
+    read(amount).zip(read(limit)).is_some_and(|(amount, limit)| amount > limit)
 }
 
 /// What the quota itself says now of the resources that were short.

@@ -28,12 +28,13 @@ impl Draft {
 
     /// More words; joined to those already there.
     pub(crate) fn detail(mut self, detail: impl AsRef<str>) -> Self {
-        let detail = detail.as_ref().trim();
-        if !detail.is_empty() {
-            let gap = if self.0.detail.is_empty() { "" } else { " " };
-            self.0.detail.push_str(gap);
-            self.0.detail.push_str(detail);
-        }
+        self.0.detail = joined(&self.0.detail, detail.as_ref().trim());
+        self
+    }
+
+    /// More words, put before those already there.
+    pub(crate) fn detail_first(mut self, detail: &str) -> Self {
+        self.0.detail = joined(detail.trim(), &self.0.detail);
         self
     }
 
@@ -57,6 +58,22 @@ impl Draft {
     pub(crate) fn done(self) -> Cause {
         self.0
     }
+}
+
+/// Two texts as sentences after one another: messages of controllers often end without a full stop.
+pub(crate) fn joined(first: &str, second: &str) -> String {
+    match (first, second) {
+        ("", only) | (only, "") => only.to_owned(),
+        (first, second) if first.ends_with(['.', '!', '?', ':', ';']) => format!("{first} {second}"),
+        (first, second) => format!("{first}. {second}"),
+    }
+}
+
+#[test]
+fn sentences_are_set_apart() {
+    assert_eq!(joined("first failed job: x-0)", "Pod p: Evicted."), "first failed job: x-0). Pod p: Evicted.");
+    assert_eq!(joined("One.", "Two"), "One. Two");
+    assert_eq!((joined("", "Two"), joined("One", "")), ("Two".to_owned(), "One".to_owned()));
 }
 
 /// Evidence that stands at a JSON pointer of an object: `/status/reason` reads `status.reason`. `None` when nothing is

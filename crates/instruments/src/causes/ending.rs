@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use pilothouse_model::{Cause, Certainty, Condition, Evidence, GroupResource, Lookup, Object, Objects, Read};
 
 use super::containers::{phase, shortened};
@@ -88,9 +89,14 @@ fn eviction(pod: &Object) -> Option<Cause> {
     )
 }
 
+/// ` of 1h 30m`, or nothing when the object gives itself no deadline.
+pub(crate) fn of_deadline(object: &Object) -> String {
+    let seconds = object.integer("/spec/activeDeadlineSeconds");
+    seconds.map_or(String::new(), |seconds| format!(" of {:#}", SignedDuration::from_secs(seconds)))
+}
+
 fn deadline(pod: &Object) -> Option<Cause> {
-    let seconds = pod.integer("/spec/activeDeadlineSeconds");
-    let words = seconds.map_or(String::new(), |seconds| format!(" of {seconds} s"));
+    let words = of_deadline(pod);
     let mut evidence = status(pod);
     let title = format!("The pod ran longer than its deadline{words}");
     let draft = Draft::new("deadline", title, evidence.next()?).evidence(evidence);

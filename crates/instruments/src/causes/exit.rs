@@ -29,6 +29,11 @@ pub(crate) fn meaning(code: i64) -> &'static str {
     }
 }
 
+/// Whether the meaning is only a habit of programs: what the program said itself is worth more.
+pub(crate) fn is_habit(code: i64) -> bool {
+    code == 2
+}
+
 /// What to do about an exit code, most useful first.
 pub(crate) fn advice(code: i64) -> &'static [&'static str] {
     match code {

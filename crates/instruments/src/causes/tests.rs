@@ -167,7 +167,7 @@ status:
 ",
     );
     assert_eq!(cause.title, "Init container `fetch` crashes again and again after exit code 1");
-    assert!(cause.detail.ends_with("The pod's own containers wait for it."), "{}", cause.detail);
+    assert!(cause.detail.starts_with("The pod's own containers wait for it. "), "{}", cause.detail);
 }
 
 fn unplaced(message: &str) -> String {
@@ -271,7 +271,7 @@ fn pods_ended_from_outside_say_how() {
             "evicted",
             "The pod was evicted: Pod ephemeral local storage usage exceeds the total limit of containers 1Gi",
         ),
-        ("DeadlineExceeded", "Pod was active too long", "deadline", "The pod ran longer than its deadline of 60 s"),
+        ("DeadlineExceeded", "Pod was active too long", "deadline", "The pod ran longer than its deadline of 1m"),
         (
             "OutOfnvidia.com/gpu",
             "Pod was rejected",
@@ -422,4 +422,57 @@ fn a_healthy_pod_has_no_causes() {
     let yaml = container("{running: {}}").replace("Pending", "Running").replace("ready: false", "ready: true");
     assert_eq!(all(&yaml), []);
     assert_eq!(all(&container("{running: {}}").replace("Pending", "Succeeded")), []);
+}
+
+/// Why pods are as they are that ended with exit code 2 and these last words.
+fn ended_saying(words: &[&str]) -> Vec<Cause> {
+    let pod = |(index, words): (usize, &&str)| {
+        container(&format!("{{terminated: {{reason: Error, exitCode: 2, message: {words:?}}}}}"))
+            .replace("name: p,", &format!("name: p{index},"))
+    };
+    let folder = Folder::new(&words.iter().enumerate().map(pod).collect::<Vec<_>>().join("\n---\n"));
+    let pods: Vec<_> = (0..words.len()).map(|index| folder.object("Pod", &format!("p{index}"))).collect();
+    of_pods(&pods, &folder)
+}
+
+#[test]
+fn pods_that_say_different_things_are_not_the_same() {
+    let same = ended_saying(&["x\nno host", "y\nno host"]);
+    assert_eq!(same[0].detail, "The same in 2 pods. Its last words: no host");
+    let causes = ended_saying(&["no host", "bad data.", "no host", ""]);
+    assert_eq!(causes.len(), 1);
+    let detail = "4 pods, with different last words: `p0` and 1 more: no host; `p1`: bad data.; 1 said nothing.";
+    assert_eq!(causes[0].detail, detail);
+    assert_eq!(causes[0].evidence[0].value, "no host");
+    assert_eq!(rank(causes.clone()), causes);
+    let many = ended_saying(&["a", "b", "c", "d", "e", "f"]);
+    assert!(many[0].detail.ends_with("`p3`: d; 2 others said something else again."), "{}", many[0].detail);
+}
+
+#[test]
+fn last_words_overrule_what_an_exit_code_often_means() {
+    assert_eq!(ended_saying(&["no host"])[0].detail, "Its last words: no host");
+    assert!(ended_saying(&[""])[0].detail.starts_with("Exit code 2: often wrong use"));
+}
+
+#[test]
+fn what_can_never_fit_is_told_from_what_is_used_up() {
+    let folder = Folder::new("{apiVersion: batch/v1, kind: Job, metadata: {name: p, namespace: ns}}");
+    let job = folder.object("Job", "p");
+    let read = |limit: &str| {
+        let message = format!(
+            "exceeded quota: team, requested: cpu=1,requests.nvidia.com/gpu=5, used: cpu=4,requests.nvidia.com/gpu=0, \
+             limited: cpu=4,requests.nvidia.com/gpu={limit}"
+        );
+        of_message(&job, "status", &message, &folder).remove(0)
+    };
+    let beyond = read("4");
+    assert_eq!(
+        beyond.title,
+        "It wants more than the whole quota `team` (requests.nvidia.com/gpu: 5 wanted, 4 allowed)"
+    );
+    assert!(beyond.advice[0].starts_with("Ask for less"), "{:?}", beyond.advice);
+    for limit in ["5", "what"] {
+        assert_eq!(read(limit).title, "Quota `team` is used up (cpu: 1 more wanted, 4 of 4 used)", "{limit}");
+    }
 }

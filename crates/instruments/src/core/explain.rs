@@ -110,8 +110,7 @@ fn failed_job(object: &Object, condition: Condition<'_>) -> Cause {
     let first = evidence(object, condition);
     match condition.reason {
         "DeadlineExceeded" => {
-            let seconds = object.integer("/spec/activeDeadlineSeconds");
-            let words = seconds.map_or(String::new(), |seconds| format!(" of {seconds} s"));
+            let words = causes::of_deadline(object);
             Draft::new("deadline", format!("The job ran longer than its deadline{words}"), first)
                 .evidence(about(object, "/spec/activeDeadlineSeconds"))
                 .advise("Raise `activeDeadlineSeconds`, or find out what takes so long")

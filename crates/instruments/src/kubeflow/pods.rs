@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::kinds::PODS;
 use super::standing::Standing;
+use crate::causes::joined;
 
 /// The pods that carry this label.
 pub(super) fn link(object: &Object, key: &str, value: &str) -> Option<Link> {
@@ -47,8 +48,7 @@ pub(super) fn refine(mut standing: Standing, pods: &[Arc<Object>]) -> Standing {
         && let Some((_, how)) =
             pods.iter().filter_map(|pod| failure(pod)).min_by_key(|(when, _)| (when.is_none(), *when))
     {
-        let gap = if standing.message.is_empty() { "" } else { " " };
-        standing.message = format!("{}{gap}{how}", standing.message);
+        standing.message = joined(&standing.message, &how);
     }
     if !matches!(standing.state, State::Pending | State::Starting | State::Running) {
         return standing;

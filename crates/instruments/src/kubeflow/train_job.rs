@@ -11,6 +11,7 @@ use super::family::Family;
 use super::kinds::{CLUSTER_TRAINING_RUNTIMES, JOB_SETS, JOBS, TRAINING_RUNTIMES};
 use super::standing::{self, Standing};
 use super::{cells, job_set, pods, requests, run, why, writes};
+use crate::causes;
 
 pub(super) const POD_LABEL: &str = "jobset.sigs.k8s.io/jobset-name";
 
@@ -203,9 +204,8 @@ impl Family for TrainJob {
 fn why_failed(object: &Object, failed: &Condition<'_>) -> Cause {
     match failed.reason {
         "DeadlineExceeded" => {
-            let limit = object.integer("/spec/activeDeadlineSeconds");
-            let limit = limit.map(|seconds| format!(" of {seconds} seconds")).unwrap_or_default();
-            let cause = why::condition("deadline", object, failed, format!("It ran longer than its deadline{limit}"));
+            let title = format!("It ran longer than its deadline{}", causes::of_deadline(object));
+            let cause = why::condition("deadline", object, failed, title);
             why::advise(cause, &["Raise `spec.activeDeadlineSeconds` in a new TrainJob, or make the run shorter."])
         }
         "TrainingRuntimeNotSupported" => {
@@ -267,7 +267,9 @@ fn facts(object: &Object) -> Vec<Fact> {
     if let Some((percent, _)) = progress(object) {
         facts.push(Fact::text("Progress", &format!("{percent} %")));
     }
-    if let Some(seconds) = object.integer("/status/trainerStatus/estimatedRemainingSeconds") {
+    // Nobody takes back the estimate of a run that ended early.
+    let estimate = object.integer("/status/trainerStatus/estimatedRemainingSeconds");
+    if let Some(seconds) = estimate.filter(|_| !standing(object, None).state.is_over()) {
         facts.push(Fact::new("Remaining", Shown::Duration(jiff::SignedDuration::from_secs(seconds))));
     }
     if let Some(moment) = object.time("/status/trainerStatus/lastUpdatedTime") {
@@ -276,17 +278,23 @@ fn facts(object: &Object) -> Vec<Fact> {
     facts
 }
 
+/// The counters of a job, and whether they still hold when the run is over.
+const COUNTERS: [(&str, bool); 5] =
+    [("Active", false), ("Ready", false), ("Succeeded", true), ("Failed", true), ("Suspended", false)];
+
 fn jobs_table(object: &Object) -> Option<Section> {
     let list = object.pointer("/status/jobsStatus")?.as_array()?;
-    let counters = ["active", "ready", "succeeded", "failed", "suspended"];
+    let over = standing(object, None).state.is_over();
+    // What was active when the run ended is no longer, whatever the last report said.
+    let counters = COUNTERS.into_iter().filter(|(_, lasting)| *lasting || !over).map(|(title, _)| title);
+    let counters: Vec<&str> = counters.collect();
     let row = |job: &Value| {
         let name = cells::shown(job.text("/name"));
-        let counts = counters.iter().map(|counter| job.get(*counter).and_then(Value::as_i64));
+        let counts = counters.iter().map(|counter| job.get(counter.to_lowercase()).and_then(Value::as_i64));
         let counts = counts.map(|count| count.map_or(Shown::Unknown, |count| Shown::Cell(Cell::Integer(count))));
         (None, std::iter::once(name).chain(counts).collect())
     };
-    let titles = ["Active", "Ready", "Succeeded", "Failed", "Suspended"];
-    let columns = titles.iter().map(|title| Column::new(title, ColumnKind::Integer));
+    let columns = counters.iter().map(|title| Column::new(title, ColumnKind::Integer));
     Some(Section::Table {
         title: "Jobs".to_owned(),
         columns: std::iter::once(Column::new("Job", ColumnKind::Text)).chain(columns).collect(),

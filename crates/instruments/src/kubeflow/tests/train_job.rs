@@ -135,7 +135,7 @@ fn a_failed_job_says_how_its_first_pod_failed() {
     let page = and(&page, &pod("first", LABEL, &failed(137, "OOMKilled", "1")));
     let workload = Case::new(&page).workload();
     assert_eq!(workload.reason, "FailedJobs");
-    assert_eq!(workload.message, "m Pod first: container node ended with OOMKilled (exit code 137).");
+    assert_eq!(workload.message, "m. Pod first: container node ended with OOMKilled (exit code 137).");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn why_it_failed_is_what_it_says_with_the_deadline_in_words() {
         Case::new(&job("", &format!("{spec}{SPEC}"), &status)).causes().remove(0)
     };
     let deadline = failed("DeadlineExceeded", "activeDeadlineSeconds: 60, ");
-    assert_eq!((deadline.id, deadline.title.as_str()), ("deadline", "It ran longer than its deadline of 60 seconds"));
+    assert_eq!((deadline.id, deadline.title.as_str()), ("deadline", "It ran longer than its deadline of 1m"));
     assert_eq!(deadline.evidence[0].field, "status.conditions[Failed]");
     assert_eq!(deadline.evidence[0].value, "DeadlineExceeded: m");
     assert_eq!(failed("TrainingRuntimeNotSupported", "").id, "runtime-not-supported");
@@ -268,4 +268,26 @@ fn it_began_with_its_first_pod_unless_it_was_restarted() {
     assert_eq!(started(&and(&page, child)), None, "a job whose pods the quota refuses has a start, too");
     let again = and(&and(&page, &one), &job_set("status: {restarts: 1}"));
     assert_eq!(started(&again), None, "the first pods are gone");
+}
+
+#[test]
+fn a_run_that_is_over_counts_nothing_as_current() {
+    let status = "trainerStatus: {estimatedRemainingSeconds: 600}, jobsStatus: [{name: node, active: 1, failed: 2}]";
+    let shows = |end: &str| {
+        let case = Case::new(&job("", SPEC, &format!("{status}{end}")));
+        let mut titles = Vec::new();
+        for section in case.sections() {
+            match section {
+                Section::Facts { facts, .. } => titles.extend(facts.into_iter().map(|fact| fact.label)),
+                Section::Table { columns, .. } => {
+                    titles.extend(columns.into_iter().map(|column| column.title.to_string()))
+                }
+                _ => {}
+            }
+        }
+        ["Remaining", "Active", "Ready", "Suspended", "Failed"].map(|title| titles.iter().any(|own| own == title))
+    };
+    assert_eq!(shows(""), [true; 5]);
+    let failed = format!(", conditions: [{}]", condition("Failed", "True", "FailedJobs"));
+    assert_eq!(shows(&failed), [false, false, false, false, true]);
 }
