@@ -12,6 +12,7 @@ mod kinds;
 mod notebook;
 mod places;
 mod pods;
+mod printed;
 mod profile;
 mod requests;
 mod run;
@@ -126,15 +127,16 @@ impl Instrument for Kubeflow {
     }
 
     fn columns(&self, resource: &Resource) -> Option<Vec<Column>> {
-        family_of_resource(resource.group_resource()).map(Family::columns)
+        family_of_resource(resource.group_resource()).map(|family| printed::columns(resource, family.columns()))
     }
 
     fn project(&self, resource: &Resource, object: &Object) -> Projection {
-        match family_of_resource(resource.group_resource()) {
-            Some(family) if family.runs() => leaving(family.project(object), object),
-            Some(family) => family.project(object),
-            None => Projection { status: Status::none(), cells: Vec::new() },
-        }
+        let Some(family) = family_of_resource(resource.group_resource()) else {
+            return Projection { status: Status::none(), cells: Vec::new() };
+        };
+        let mut projection = family.project(object);
+        projection.cells.extend(printed::cells(resource, object, || family.columns()));
+        if family.runs() { leaving(projection, object) } else { projection }
     }
 
     fn links(&self, object: &Object) -> Vec<Link> {

@@ -176,11 +176,16 @@ async fn report(
             let done = |end: &str| members.iter().filter(|one| job::finished(one) == Some(end)).count();
             let suspended = set.boolean("/spec/suspend") == Some(true);
             let alive: Vec<&&Arc<Value>> = members.iter().filter(|one| job::finished(one).is_none()).collect();
-            let active = alive.iter().filter(|one| one.integer("/status/active").unwrap_or(0) > 0).count();
-            let ready = members.iter().filter(|one| is_ready(stage, one)).count();
+            // Once the set is over, what was left of it is being deleted.
+            let counted = |fits: &dyn Fn(&Value) -> bool| match end {
+                Some(_) => 0,
+                None => alive.iter().filter(|one| fits(one)).count(),
+            };
+            let active = counted(&|one| one.integer("/status/active").unwrap_or(0) > 0);
+            let ready = counted(&|one| is_ready(stage, one));
             json!({
                 "name": name, "ready": ready, "succeeded": done("Complete"), "failed": done("Failed"), "active": active,
-                "suspended": if suspended { alive.len() } else { 0 },
+                "suspended": if suspended && end.is_none() { alive.len() } else { 0 },
             })
         })
         .collect();

@@ -163,3 +163,36 @@ fn links_are_what_the_pods_are_found_by() {
         assert!(shown, "{kind} shows its pods");
     }
 }
+
+#[test]
+fn what_the_definition_prints_more_stands_in_the_wide_view() {
+    let object = Object::new(serde_json::json!({
+        "apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": {"name": "x"},
+        "spec": {"suspend": false}, "status": {"terminalState": "Completed", "restarts": 2},
+    }))
+    .unwrap();
+    let mut resource = resource_of(&object);
+    let plain = Kubeflow.columns(&resource).unwrap();
+    let printed = |name: &str, path: &str| PrinterColumn {
+        name: name.to_owned(),
+        kind: "string".to_owned(),
+        format: String::new(),
+        description: String::new(),
+        priority: 0,
+        json_path: path.to_owned(),
+    };
+    resource.printer_columns = Some(vec![
+        printed("TerminalState", ".status.terminalState"),
+        printed("Restarts", ".status.restarts"),
+        printed("Status", ".status.terminalState"),
+        printed("Suspended", ".spec.suspend"),
+        printed("suspended", ".spec.nothing"),
+        printed("Age", ".metadata.creationTimestamp"),
+    ]);
+    let columns = Kubeflow.columns(&resource).unwrap();
+    assert_eq!(columns[..plain.len()], plain[..]);
+    let more: Vec<_> = columns[plain.len()..].iter().map(|column| (&*column.id, column.wide)).collect();
+    assert_eq!(more, [("terminalstate", true), ("suspended", true)]);
+    let cells = Kubeflow.project(&resource, &object).cells;
+    assert_eq!(cells[plain.len()..], [Cell::text("Completed"), Cell::text("false")]);
+}
