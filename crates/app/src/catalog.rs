@@ -197,7 +197,7 @@ impl Catalog {
             AppError::new(ErrorKind::NotFound, format!("this cluster serves no resource {name} at version {version}"));
         Err(match self.served(name) {
             Some(other) => error.hint(format!("it serves {name} at version {}", other.version)),
-            None => match self.suggest(plural) {
+            None => match self.suggest(plural, group) {
                 Some(suggestion) => error.suggest(suggestion),
                 None => error.hint("the resource list shows what it serves"),
             },
@@ -231,7 +231,7 @@ impl Catalog {
             .ok_or_else(|| {
                 let error =
                     AppError::new(ErrorKind::NotFound, format!("the server doesn't have a resource type \"{text}\""));
-                match self.suggest(name) {
+                match self.suggest(name, rest) {
                     Some(suggestion) => error.suggest(suggestion),
                     None if !self.problems.is_empty() => {
                         let problems: Vec<_> = self.problems.iter().map(ToString::to_string).collect();
@@ -242,16 +242,27 @@ impl Catalog {
             })
     }
 
-    /// The closest plural name, when one is close enough to be a slip.
-    fn suggest(&self, text: &str) -> Option<String> {
+    /// The resources of a category, such as `all`, each once, at the preferred version.
+    pub fn category(&self, name: &str) -> Vec<Arc<Resource>> {
+        self.listed().filter(|resource| resource.categories.iter().any(|one| **one == *name)).cloned().collect()
+    }
+
+    /// The closest plural name, when one is close enough to be a slip. What was asked for in one group is not offered from a
+    /// group that is quite another.
+    fn suggest(&self, text: &str, group: &str) -> Option<String> {
         let text = text.to_lowercase();
-        let reach = 1 + text.chars().count() / 4;
+        let related = |resource: &Resource| {
+            group.is_empty()
+                || group.ends_with(&*resource.group) && !resource.group.is_empty()
+                || distance(group, &resource.group) <= reach(group)
+        };
         self.listed()
+            .filter(|resource| related(resource))
             .map(|resource| {
                 let distance = distance(&text, &resource.plural).min(distance(&text, &resource.kind.to_lowercase()));
                 (distance, resource)
             })
-            .filter(|(distance, _)| *distance <= reach)
+            .filter(|(distance, _)| *distance <= reach(&text))
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, resource)| resource.group_resource().to_string())
     }
@@ -316,6 +327,11 @@ fn plural_title(kind: &str, plural: &str) -> String {
         .take_while(|(upper, lower)| upper.to_lowercase().eq(lower.to_lowercase()))
         .count();
     kind.chars().take(common).chain(plural.chars().skip(common)).collect()
+}
+
+/// How many wrong letters are still a slip of the finger.
+fn reach(text: &str) -> usize {
+    (text.chars().count() / 3).max(1)
 }
 
 /// Edit distance (Levenshtein), in characters.
@@ -391,7 +407,12 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::NotFound);
         assert_eq!(error.message, "the server doesn't have a resource type \"podz\"");
         assert_eq!(error.hint.as_deref(), Some("did you mean pods?"));
-        assert_eq!(catalog().find("quux").unwrap_err().hint, None);
+        for text in ["quux", "nope", "pods.example.com", "podz.example.com"] {
+            assert_eq!(catalog().find(text).unwrap_err().hint, None, "{text}");
+        }
+        let slip = |text: &str| catalog().find(text).unwrap_err().replacement;
+        assert_eq!(slip("experimnts.kubeflow.org").as_deref(), Some("experiments.kubeflow.org"));
+        assert_eq!(slip("deploymnets").as_deref(), Some("deployments.apps"));
     }
 
     #[test]

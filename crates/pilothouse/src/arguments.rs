@@ -1,6 +1,6 @@
 //! The command line, declared once: parser, help and completions come from it. Flags and their short forms are kubectl's.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 /// Shows, explains and operates what runs on Kubernetes.
 #[derive(Debug, Parser)]
-#[command(name = "pilothouse", version, disable_version_flag = true, propagate_version = false)]
+#[command(name = "pilothouse", version, propagate_version = false, args_override_self = true)]
 #[command(after_help = "Examples:
   pilothouse demo                                  a living cluster to look at, nothing needed
   pilothouse serve                                 the console for your own clusters
@@ -57,7 +57,7 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArguments {
     /// Loopback address to listen on [default: 127.0.0.1:7070, or a free port when that is taken]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listening)]
     pub(crate) listen: Option<SocketAddr>,
     /// Do not open a browser
     #[arg(long)]
@@ -95,7 +95,7 @@ pub(crate) struct GetArguments {
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
     /// Namespaces, separated by commas [default: the context's]
-    #[arg(short, long, value_name = "NAMESPACE", value_delimiter = ',')]
+    #[arg(short, long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespace: Vec<String>,
     /// All namespaces
     #[arg(short = 'A', long)]
@@ -104,7 +104,14 @@ pub(crate) struct GetArguments {
     #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     pub(crate) selector: String,
     /// Query: typed filters and free text, as in the console's search box
-    #[arg(short, long, value_name = "QUERY", default_value = "", hide_default_value = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "QUERY",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     pub(crate) query: String,
     /// Columns to sort by, separated by commas; a leading - reverses: --sort=-age
     #[arg(
@@ -116,8 +123,8 @@ pub(crate) struct GetArguments {
         allow_hyphen_values = true
     )]
     pub(crate) sort: String,
-    /// Show at most so many rows
-    #[arg(long, value_name = "NUMBER")]
+    /// Show at most so many rows; 0 for all
+    #[arg(long, value_name = "NUMBER", value_parser = limit, allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
     /// Go on and print what changes
     #[arg(short, long)]
@@ -158,7 +165,7 @@ pub(crate) struct WhyArguments {
     #[arg(value_name = "NAME", hide = true)]
     pub(crate) name: Option<String>,
     /// Namespace [default: the context's]
-    #[arg(short, long, value_name = "NAMESPACE")]
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     pub(crate) namespace: Option<String>,
     /// Output format
     #[arg(short, long, value_name = "FORMAT")]
@@ -187,6 +194,42 @@ fn speed(text: &str) -> Result<f64, String> {
         Ok(factor) if factor.is_finite() && (0.01..=1000.0).contains(&factor) => Ok(factor),
         _ => Err("write a factor between 0.01 and 1000".to_owned()),
     }
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "write how many rows to show at most, such as 20; 0 shows all".to_owned())
+}
+
+/// What the API server takes for a namespace: letters, digits and dashes. Asked for another, it answers beside the point.
+fn namespace(text: &str) -> Result<String, String> {
+    let inner = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    if text.is_empty() {
+        return Err("name a namespace; leave -n out for the context's own, or write -A for all".to_owned());
+    }
+    if text.len() > 63 || !text.chars().all(inner) || text.starts_with('-') || text.ends_with('-') {
+        return Err(
+            "this cannot be the name of a namespace: they have lower-case letters, digits and dashes".to_owned()
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// `127.0.0.1:7071`, `localhost:7071`, or a port alone. That the address is loopback is looked at where it is listened on.
+fn listening(text: &str) -> Result<SocketAddr, String> {
+    let wanted = "write an address and a port, such as 127.0.0.1:7071 or localhost:7071, or a port alone";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let port: u16 = port.parse().map_err(|_| wanted.to_owned())?;
+    if host.is_empty() || host.eq_ignore_ascii_case("localhost") {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    let addresses = (host, port).to_socket_addrs().map_err(|error| format!("{host} is unknown ({error}); {wanted}"))?;
+    addresses
+        .into_iter()
+        .find(|address| address.ip().is_loopback())
+        .ok_or_else(|| format!("the console listens on loopback only, and {host} is not; use localhost:{port}"))
 }
 
 /// Reads the command line. Help goes out with success; a wrong line fails with kubectl's exit code.
@@ -230,5 +273,40 @@ mod tests {
         assert!(read("pilothouse get").is_err());
         assert!(read("pilothouse get pods --colour").is_err());
         assert!(read("pilothouse demo --speed 0").is_err());
+        let Command::Get(get) = read("pilothouse get pods -A -A -q -has:gpu --limit 5 --limit 0").unwrap() else {
+            panic!("not get")
+        };
+        assert_eq!((get.all_namespaces, get.query.as_str(), get.limit), (true, "-has:gpu", Some(0)));
+        for line in ["pilothouse --version", "pilothouse -V"] {
+            assert_eq!(read(line).unwrap_err().kind(), ErrorKind::DisplayVersion, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_in_a_sentence() {
+        let refused = |line: &[&str]| Arguments::try_parse_from(line).unwrap_err().to_string();
+        for namespace in ["", ",,", "a b", "Team", "a,", "-a", "a/b"] {
+            let said = refused(&["pilothouse", "get", "pods", &format!("--namespace={namespace}")]);
+            assert!(said.contains("namespace"), "{said}");
+        }
+        assert!(refused(&["pilothouse", "why", "pod/x", "-n", "a,b"]).contains("name of a namespace"));
+        let said = refused(&["pilothouse", "get", "pods", "--limit", "-1"]);
+        assert!(said.contains("0 shows all"), "{said}");
+    }
+
+    #[test]
+    fn the_console_listens_where_people_say() {
+        for (text, expected) in [
+            ("7071", "127.0.0.1:7071"),
+            (":7071", "127.0.0.1:7071"),
+            ("localhost:7072", "127.0.0.1:7072"),
+            ("[::1]:0", "[::1]:0"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            assert_eq!(listening(text), Ok(expected.parse().unwrap()), "{text}");
+        }
+        for text in ["", "localhost", "localhost:x", "70000"] {
+            assert!(listening(text).unwrap_err().contains("such as"), "{text}");
+        }
     }
 }

@@ -18,10 +18,32 @@ pub(crate) fn cluster(arguments: &ClusterArguments) -> Result<Cluster, Failure> 
     Ok(engine.cluster(current.as_str())?)
 }
 
-/// Splits `KIND/NAME`.
-pub(crate) fn kind_and_name(text: &str) -> (&str, Option<&str>) {
+/// Whether what is asked for is all that runs, of whatever kind.
+pub(crate) fn is_workloads(text: &str) -> bool {
+    matches!(text.to_lowercase().as_str(), "workloads" | "workload")
+}
+
+/// Splits `KIND/NAME`; both must be something.
+pub(crate) fn kind_and_name(text: &str) -> Result<(&str, Option<&str>), Failure> {
+    let whole = |part: &str| !part.is_empty() && !part.contains('/');
     match text.split_once('/') {
-        Some((kind, name)) => (kind, Some(name)),
-        None => (text, None),
+        None if text.is_empty() => Err(Failure::Other("a resource without a name was asked for".to_owned())),
+        None => Ok((text, None)),
+        Some((kind, name)) if whole(kind) && whole(name) => Ok((kind, Some(name))),
+        Some(_) => Err(Failure::Other(format!("`{text}` is not KIND/NAME: write it as in pod/web-0"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_name_names_nothing() {
+        assert_eq!(kind_and_name("pod/web").unwrap(), ("pod", Some("web")));
+        assert_eq!(kind_and_name("pods").unwrap(), ("pods", None));
+        for text in ["", "/", "pod/", "/web", "pod/web/0"] {
+            assert!(kind_and_name(text).is_err(), "{text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use pilothouse_app::Contexts;
 use pilothouse_drydock::story::{Credential, Story, StoryOptions, TEAM_MEMBER, Target, VIEWER};
 use pilothouse_drydock::{Options, Server, User};
 
-use crate::arguments::DemoArguments;
+use crate::arguments::{ClusterArguments, DemoArguments};
 use crate::failure::Failure;
 use crate::serve::{FAREWELL, console, stopped, within};
 
@@ -17,7 +17,8 @@ const HISTORY: usize = 1_000;
 const ADMIN: &str = "admin";
 
 /// Starts the cluster, its story and the console; stops all three at the end.
-pub(crate) async fn run(options: &DemoArguments) -> Result<(), Failure> {
+pub(crate) async fn run(cluster: &ClusterArguments, options: &DemoArguments) -> Result<(), Failure> {
+    refuse_other_clusters(cluster)?;
     let stop = stopped()?;
     let people = vec![User::new(VIEWER, &[]), User::new(TEAM_MEMBER, &[])];
     let server =
@@ -42,6 +43,19 @@ pub(crate) async fn run(options: &DemoArguments) -> Result<(), Failure> {
     }
     drop(kubeconfig);
     ended
+}
+
+/// The demo brings its own cluster: who names another means something else.
+fn refuse_other_clusters(cluster: &ClusterArguments) -> Result<(), Failure> {
+    let named = match cluster {
+        ClusterArguments { kubeconfig: Some(_), .. } => "--kubeconfig",
+        ClusterArguments { context: Some(_), .. } => "--context",
+        _ => return Ok(()),
+    };
+    Err(Failure::Other(format!(
+        "the demo has a cluster of its own, so {named} means nothing to it; use `pilothouse serve` for your own clusters, \
+         and --kubeconfig-out to have a kubeconfig for the demo's"
+    )))
 }
 
 fn other(error: impl std::fmt::Display) -> Failure {
@@ -102,6 +116,17 @@ fn private(path: &Path, content: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_demo_shows_no_other_cluster() {
+        let kubeconfig = ClusterArguments { kubeconfig: Some("k".into()), context: None };
+        let context = ClusterArguments { kubeconfig: None, context: Some("c".to_owned()) };
+        assert!(refuse_other_clusters(&ClusterArguments::default()).is_ok());
+        for (named, option) in [(kubeconfig, "--kubeconfig"), (context, "--context")] {
+            let refused = refuse_other_clusters(&named);
+            assert!(matches!(refused, Err(Failure::Other(why)) if why.contains(option)));
+        }
+    }
 
     #[test]
     fn a_demo_replaces_its_own_kubeconfig_and_no_other() {

@@ -9,7 +9,7 @@ use pilothouse_app::{AppError, Ask, Catalog, Cluster, ErrorKind, Listing, Source
 use pilothouse_model::{Completeness, Resource};
 
 use crate::arguments::{ClusterArguments, Format, GetArguments};
-use crate::ask::{PATIENCE, cluster, kind_and_name};
+use crate::ask::{PATIENCE, cluster, is_workloads, kind_and_name};
 use crate::failure::Failure;
 use crate::output;
 use crate::plain::say;
@@ -39,9 +39,14 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &GetArguments) ->
     let mut answers = Vec::new();
     let mut failures = Vec::new();
     for wanted in &wanted {
-        let (answer, missing) = answer(&cluster, wanted, &scope, options).await?;
-        answers.push(answer);
-        failures.extend(missing);
+        // What cannot be read does not keep the others back.
+        match answer(&cluster, wanted, &scope, options).await {
+            Ok((answer, missing)) => {
+                answers.push(answer);
+                failures.extend(missing);
+            }
+            Err(failure) => failures.push(failure),
+        }
     }
     let for_people = matches!(options.output, Format::Table | Format::Wide | Format::Name);
     if failures.is_empty() && for_people && answers.iter().all(Answer::is_empty) {
@@ -73,29 +78,41 @@ fn refuse_names_and_filters(options: &GetArguments) -> Result<(), Failure> {
 
 /// Reads `RESOURCE[,RESOURCE] [NAME...]` or `RESOURCE/NAME...`.
 fn wanted(catalog: &Catalog, options: &GetArguments) -> Result<Vec<Wanted>, Failure> {
-    let source = |text: &str| -> Result<Source, Failure> {
-        if matches!(text.to_lowercase().as_str(), "workloads" | "workload") {
-            return Ok(Source::Workloads);
-        }
-        Ok(Source::Resource(catalog.find(text)?))
-    };
+    if let Some(blank) = options.names.iter().find(|name| name.trim().is_empty()) {
+        return Err(Failure::Other(format!("`{blank}` is no name of an object")));
+    }
     if options.resource.contains('/') {
         return std::iter::once(&options.resource)
             .chain(&options.names)
-            .map(|text| match kind_and_name(text) {
-                (kind, Some(name)) => Ok(Wanted { source: source(kind)?, names: vec![name.to_owned()] }),
+            .map(|text| match kind_and_name(text)? {
+                (kind, Some(name)) => Ok(Wanted { source: source(catalog, kind)?, names: vec![name.to_owned()] }),
                 (kind, None) => Err(Failure::Other(format!(
                     "there is no need to name a resource type of its own beside RESOURCE/NAME: write {kind}/NAME"
                 ))),
             })
             .collect();
     }
-    options
-        .resource
-        .split(',')
-        .filter(|text| !text.is_empty())
-        .map(|text| Ok(Wanted { source: source(text)?, names: options.names.clone() }))
-        .collect()
+    let mut wanted = Vec::new();
+    for text in options.resource.split(',') {
+        let sources = match source(catalog, text) {
+            Ok(source) => vec![source],
+            Err(unknown) => match catalog.category(text) {
+                members if members.is_empty() => return Err(unknown),
+                members => members.into_iter().map(Source::Resource).collect(),
+            },
+        };
+        wanted.extend(sources.into_iter().map(|source| Wanted { source, names: options.names.clone() }));
+    }
+    Ok(wanted)
+}
+
+/// What one name of a resource means.
+fn source(catalog: &Catalog, text: &str) -> Result<Source, Failure> {
+    if text.trim().is_empty() {
+        let why = "a resource without a name was asked for; write one, such as pods, or several as in pods,services";
+        return Err(Failure::Other(why.to_owned()));
+    }
+    Ok(if is_workloads(text) { Source::Workloads } else { Source::Resource(catalog.find(text)?) })
 }
 
 /// In which namespaces the command line asks.
@@ -138,7 +155,7 @@ impl Scope {
             labels: options.selector.clone(),
             sort: sort(&options.sort),
             offset: 0,
-            limit: options.limit,
+            limit: options.limit.filter(|limit| *limit > 0),
         }
     }
 
@@ -254,6 +271,37 @@ mod tests {
             Command::Get(options) => options,
             other => panic!("not get: {other:?}"),
         }
+    }
+
+    #[test]
+    fn each_resource_has_a_name_and_a_category_is_all_that_is_in_it() {
+        let resource = |plural: &str, kind: &str| {
+            let categories = vec!["all".into()];
+            let verbs = vec!["list".into()];
+            Arc::new(Resource { categories, verbs, ..Resource::new("", "v1", plural, kind) })
+        };
+        let catalog =
+            Catalog { resources: vec![resource("pods", "Pod"), resource("services", "Service")], problems: Vec::new() };
+        let asked = |resource: &str| {
+            let options = GetArguments { resource: resource.to_owned(), ..options("pilothouse get pods") };
+            wanted(&catalog, &options).map(|wanted| wanted.len())
+        };
+        assert_eq!(asked("pods").unwrap(), 1);
+        assert_eq!(asked("all").unwrap(), 2);
+        assert_eq!(asked("all,workloads").unwrap(), 3);
+        for text in ["", ",", "pods,", "/", "pods/", "/web", "none"] {
+            assert!(asked(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_none() {
+        let asked = |line: &str| {
+            let wanted = Wanted { source: Source::Workloads, names: Vec::new() };
+            Scope { namespaces: Vec::new() }.ask(&options(line), &wanted).limit
+        };
+        assert_eq!(asked("pilothouse get workloads --limit 0"), None);
+        assert_eq!(asked("pilothouse get workloads --limit 3"), Some(3));
     }
 
     #[test]

@@ -36,7 +36,7 @@ async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
     serve::prepare(&arguments)?;
     match arguments.command {
         Command::Serve(options) => serve::run(&arguments.cluster, &options).await,
-        Command::Demo(options) => demo::run(&options).await,
+        Command::Demo(options) => demo::run(&arguments.cluster, &options).await,
         Command::Get(options) => get::run(&arguments.cluster, &options).await,
         Command::Why(options) => why::run(&arguments.cluster, &options).await,
         Command::Version(options) => output::version(&options),

@@ -27,7 +27,9 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
         _ => "off",
     };
     let filter = EnvFilter::try_from_env("PILOTHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Colours are for a terminal, and for who wants them; a file gets plain lines.
+    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| Failure::Other("a TLS provider is installed already".to_owned()))

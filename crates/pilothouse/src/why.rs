@@ -6,17 +6,14 @@ use pilothouse_app::explanation_json;
 use pilothouse_model::{Cause, Completeness, Row, time};
 
 use crate::arguments::{ClusterArguments, WhyArguments};
-use crate::ask::{PATIENCE, cluster, kind_and_name};
+use crate::ask::{PATIENCE, cluster, is_workloads, kind_and_name};
 use crate::failure::Failure;
 use crate::output;
 use crate::plain::plain;
 
 /// Explains one object.
 pub(crate) async fn run(arguments: &ClusterArguments, options: &WhyArguments) -> Result<(), Failure> {
-    let asked = (kind_and_name(&options.object), options.name.as_deref());
-    let (((kind, Some(name)), None) | ((kind, None), Some(name))) = asked else {
-        return Err(Failure::Other("name one object: pilothouse why KIND/NAME -n NAMESPACE".to_owned()));
-    };
+    let (kind, name) = object(options)?;
     let cluster = cluster(arguments)?;
     let catalog = cluster.wait_catalog(PATIENCE).await?;
     let resource = catalog.find(kind)?;
@@ -31,6 +28,20 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &WhyArguments) ->
         writeln!(out, "{}", plain(&line))?;
     }
     Ok(())
+}
+
+/// Which object is meant: `KIND/NAME` or `KIND NAME`.
+fn object(options: &WhyArguments) -> Result<(&str, &str), Failure> {
+    let asked = (kind_and_name(&options.object)?, options.name.as_deref().filter(|name| !name.is_empty()));
+    let (((kind, Some(name)), None) | ((kind, None), Some(name))) = asked else {
+        return Err(Failure::Other("name one object: pilothouse why KIND/NAME -n NAMESPACE".to_owned()));
+    };
+    if is_workloads(kind) {
+        return Err(Failure::Other(format!(
+            "`{kind}` names no kind of its own: ask by the object's kind, as `pilothouse get workloads -o name` prints it"
+        )));
+    }
+    Ok((kind, name))
 }
 
 /// The explanation, line by line; lines begin and end where these do, whatever the cluster's texts hold.

@@ -1,11 +1,11 @@
 //! Rows and objects in every output format.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use pilothouse_app::{Cluster, Listing, Record, Single, listing_json, row_json};
-use pilothouse_model::{ClusterId, Column, ColumnKind, Row};
+use pilothouse_model::{Cell, ClusterId, Column, ColumnKind, Object, Row, time};
 use serde_json::{Value, json};
 
 use crate::arguments::{Document, Format, GetArguments};
@@ -32,7 +32,7 @@ enum Shape {
 
 enum Body {
     Stored(Arc<Record>),
-    Read(Value),
+    Read(Object),
 }
 
 impl Answer {
@@ -45,7 +45,7 @@ impl Answer {
     /// Those objects that there are of `asked` names.
     pub(crate) fn named(objects: Vec<Single>, asked: usize) -> Self {
         let columns = objects.first().map_or_else(|| Arc::from([]), |read| Arc::clone(&read.columns));
-        let rows = objects.into_iter().map(|read| (read.row, Body::Read(read.object.value().clone()))).collect();
+        let rows = objects.into_iter().map(|read| (read.row, Body::Read(read.object))).collect();
         Self { columns, rows, shape: if asked == 1 { Shape::Object } else { Shape::Objects } }
     }
 
@@ -79,14 +79,26 @@ impl Answer {
 impl Body {
     fn value(&self) -> Result<Value, Failure> {
         match self {
-            Self::Stored(record) => record
-                .body
-                .object()
-                .map(|object| object.into_value())
-                .map_err(|error| Failure::Other(error.to_string())),
-            Self::Read(value) => Ok(value.clone()),
+            Self::Stored(record) => stored(record).map(Object::into_value),
+            Self::Read(object) => Ok(object.value().clone()),
         }
     }
+
+    /// When a container of this pod last ended and was restarted. A body that cannot be read leaves the count alone.
+    fn last_restart(&self) -> Option<Timestamp> {
+        match self {
+            Self::Stored(record) => last_restart(&stored(record).ok()?),
+            Self::Read(object) => last_restart(object),
+        }
+    }
+}
+
+fn stored(record: &Record) -> Result<Object, Failure> {
+    record.body.object().map_err(|error| Failure::Other(error.to_string()))
+}
+
+fn last_restart(pod: &Object) -> Option<Timestamp> {
+    pilothouse_columns::pod::summary(pod).last_restart
 }
 
 /// Several objects as kubectl writes them.
@@ -98,6 +110,8 @@ fn list(items: &[Value]) -> Value {
 pub(crate) struct Printer {
     cluster: Cluster,
     format: Format,
+    /// Whether long texts are cut: for people who look at a terminal, never for the next program.
+    cuts: bool,
     headings: bool,
     show_labels: bool,
     prefixed: bool,
@@ -111,6 +125,7 @@ impl Printer {
         Self {
             cluster: cluster.clone(),
             format: options.output,
+            cuts: options.output == Format::Table && std::io::stdout().is_terminal(),
             headings: !options.no_headers,
             show_labels: options.show_labels,
             prefixed,
@@ -140,7 +155,7 @@ impl Printer {
             }
             self.widths.clear();
             self.derived = answer.is_derived();
-            let rows: Vec<_> = answer.rows.iter().map(|(row, _)| row).collect();
+            let rows: Vec<_> = answer.rows.iter().map(|(row, body)| (row, body)).collect();
             text.push_str(&self.lines(&answer.columns, &rows, self.headings));
         }
         Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
@@ -148,7 +163,7 @@ impl Printer {
 
     fn value(&self, answers: &[Answer]) -> Result<Option<Value>, Failure> {
         let cluster = self.cluster.id();
-        if let [answer] = answers {
+        if let ([answer], false) = (answers, self.prefixed) {
             return answer.alone(cluster);
         }
         let items = answers.iter().map(|answer| answer.items(cluster)).collect::<Result<Vec<_>, _>>()?;
@@ -178,47 +193,101 @@ impl Printer {
             return Ok(out.flush()?);
         }
         self.derived = records.iter().all(|record| !record.body.is_some());
-        let rows: Vec<_> = records.iter().map(|record| &record.row).collect();
+        let bodies: Vec<_> = records.iter().map(|record| Body::Stored(Arc::clone(record))).collect();
+        let rows: Vec<_> = records.iter().map(|record| &record.row).zip(&bodies).collect();
         let text = self.lines(columns, &rows, self.headings && first);
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
     }
 
-    fn lines(&mut self, columns: &[Column], rows: &[&Row], headings: bool) -> String {
+    fn lines(&mut self, columns: &[Column], rows: &[(&Row, &Body)], headings: bool) -> String {
         if self.format == Format::Name {
-            return rows.iter().map(|row| format!("{}\n", plain(&qualified(row)))).collect();
+            return rows.iter().map(|(row, _)| format!("{}\n", plain(&qualified(row)))).collect();
         }
-        let shown: Vec<_> =
-            columns.iter().enumerate().filter(|(_, column)| self.format == Format::Wide || !column.wide).collect();
-        let namespaces = self.namespaces && (self.derived || rows.iter().any(|row| row.resource.namespaced));
+        let layout = Layout {
+            shown: columns
+                .iter()
+                .enumerate()
+                .filter(|(_, column)| self.format == Format::Wide || !column.wide)
+                .collect(),
+            namespace: self.namespaces && (self.derived || rows.iter().any(|(row, _)| row.resource.namespaced)),
+            name: match rows {
+                [(row, _), ..] if !is_event(row) => NamePlace::First,
+                _ if self.format == Format::Wide => NamePlace::Last,
+                _ => NamePlace::Nowhere,
+            },
+            labels: self.show_labels,
+        };
         let headings = headings.then(|| {
-            let mut line: Vec<String> = Vec::new();
-            line.extend(namespaces.then(|| "NAMESPACE".to_owned()));
-            line.push("NAME".to_owned());
-            line.extend(shown.iter().map(|(_, column)| column.title.to_uppercase()));
-            line.extend(self.show_labels.then(|| "LABELS".to_owned()));
-            line
+            let cells = layout.shown.iter().map(|(_, column)| column.title.to_uppercase());
+            layout.line("NAMESPACE".to_owned(), "NAME".to_owned(), cells, "LABELS".to_owned())
         });
         let now = Timestamp::now();
-        let rows: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| {
-                let mut line: Vec<String> = Vec::new();
-                line.extend(namespaces.then(|| row.namespace.as_deref().unwrap_or_default().to_owned()));
-                line.push(if self.prefixed { qualified(row) } else { row.name.to_string() });
-                line.extend(shown.iter().map(|(index, column)| {
-                    let cell = row.cells.get(*index).map_or_else(String::new, |cell| cell.show(column.kind, now));
-                    if column.kind == ColumnKind::Text && self.format == Format::Table { shortened(cell) } else { cell }
-                }));
-                line.extend(self.show_labels.then(|| labels(row)));
-                line
-            })
-            .collect();
+        let line = |(row, body): &(&Row, &Body)| {
+            let cells = layout.shown.iter().map(|(index, column)| self.cell(column, row.cells.get(*index), body, now));
+            let name = if self.prefixed { qualified(row) } else { row.name.to_string() };
+            layout.line(row.namespace.as_deref().unwrap_or_default().to_owned(), name, cells, labels(row))
+        };
+        let rows: Vec<_> = rows.iter().map(line).collect();
         output::table(headings.as_deref(), &rows, &mut self.widths)
+    }
+
+    /// One cell as people read it.
+    fn cell(&self, column: &Column, cell: Option<&Cell>, body: &Body, now: Timestamp) -> String {
+        let Some(cell) = cell else { return String::new() };
+        let shown = cell.show(column.kind, now);
+        if &*column.id == RESTARTS
+            && matches!(cell, Cell::Integer(1..))
+            && let Some(last) = body.last_restart()
+        {
+            return format!("{shown} ({} ago)", time::age(last, now));
+        }
+        if column.kind == ColumnKind::Text && self.cuts { shortened(shown) } else { shown }
     }
 }
 
-/// The longest text that a table shows; the wide view shows all of it.
+/// The column of pods that says how often containers were restarted; beside it stands when that was last.
+const RESTARTS: &str = "restarts";
+
+/// Which cells a line has, and in which order.
+struct Layout<'a> {
+    shown: Vec<(usize, &'a Column)>,
+    namespace: bool,
+    name: NamePlace,
+    labels: bool,
+}
+
+/// Where the name stands. Events have names that say nothing; kubectl shows them at the end of its wide table only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NamePlace {
+    First,
+    Last,
+    Nowhere,
+}
+
+impl Layout<'_> {
+    fn line(
+        &self,
+        namespace: String,
+        name: String,
+        cells: impl Iterator<Item = String>,
+        labels: String,
+    ) -> Vec<String> {
+        let mut line: Vec<String> = Vec::new();
+        line.extend(self.namespace.then_some(namespace));
+        line.extend((self.name == NamePlace::First).then(|| name.clone()));
+        line.extend(cells);
+        line.extend((self.name == NamePlace::Last).then_some(name));
+        line.extend(self.labels.then_some(labels));
+        line
+    }
+}
+
+fn is_event(row: &Row) -> bool {
+    &*row.resource.plural == "events" && matches!(&*row.resource.group, "" | "events.k8s.io")
+}
+
+/// The longest text that a table on a terminal shows; the wide view shows all of it.
 const LONGEST: usize = 100;
 
 /// Long texts end in an ellipsis in the table.
