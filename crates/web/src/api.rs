@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use pilothouse_app::{AppError, Cluster, ConnectionState, OPERATIONS, Source, explanation_json};
+use pilothouse_app::{AppError, Cluster, ConnectionState, ErrorKind, OPERATIONS, Operation, Source, explanation_json};
 use pilothouse_model::{Completeness, Object, Resource};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::failure;
-use crate::question::Question;
+use crate::question::{Pairs, Question};
 use crate::server::Web;
 use crate::visit::Visit;
 
@@ -27,12 +28,48 @@ pub(crate) const ROOT: &str = "/api/v1";
 /// A script waits longer than a person: for a whole first list.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What an operation's address may carry besides its parameters: the short names that pages use.
+const SHORT: [&str; 2] = ["ns", "l"];
+
 /// Every operation's route, and the document that describes them.
 pub(crate) fn routes() -> Router<Web> {
     let described = Router::new().route(&format!("{ROOT}/openapi.json"), get(describe));
     OPERATIONS.iter().fold(described, |router, operation| match handler(operation.id) {
-        Some(handler) => router.route(&format!("{ROOT}{}", operation.path), handler),
+        Some(handler) => {
+            let handler = handler.layer(from_fn(move |request, next| known(operation, request, next)));
+            router.route(&format!("{ROOT}{}", operation.path), handler)
+        }
         None => router,
+    })
+}
+
+/// Refuses parameters that an operation does not have: ignored, they would answer another question than the one asked.
+async fn known(operation: &'static Operation, request: Request, next: Next) -> Response {
+    match Query::<Pairs>::try_from_uri(request.uri()) {
+        Ok(Query(pairs)) => match unknown(operation, &pairs) {
+            Some(error) => failure::api(&error),
+            None => next.run(request).await,
+        },
+        Err(_) => failure::api(&AppError::new(ErrorKind::BadInput, "the parameters of this address cannot be decoded")),
+    }
+}
+
+fn unknown(operation: &Operation, pairs: &Pairs) -> Option<AppError> {
+    let known: Vec<&str> = operation.parameters.iter().map(|parameter| parameter.name).collect();
+    let short = |name: &str| !known.is_empty() && SHORT.contains(&name);
+    let odd: Vec<String> = pairs
+        .iter()
+        .filter(|(name, _)| !known.contains(&name.as_str()) && !short(name))
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    let hint = match known.as_slice() {
+        [] => "it takes none".to_owned(),
+        known => format!("it takes {}", known.join(", ")),
+    };
+    let words = if odd.len() == 1 { "parameter" } else { "parameters" };
+    (!odd.is_empty()).then(|| {
+        AppError::new(ErrorKind::BadInput, format!("{} does not know the {words} {}", operation.id, odd.join(", ")))
+            .hint(hint)
     })
 }
 
@@ -203,6 +240,19 @@ fn doubts(completeness: &Completeness) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_that_nobody_knows_are_named() {
+        let operation = |id: &str| OPERATIONS.iter().find(|operation| operation.id == id).unwrap();
+        let pairs = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        for good in [&["q", "namespace", "limit"][..], &["ns", "l", "sort"], &[]] {
+            assert_eq!(unknown(operation("listObjects"), &pairs(good)), None, "{good:?}");
+        }
+        let error = unknown(operation("listObjects"), &pairs(&["q", "limitt", "wide"])).unwrap();
+        assert_eq!(error.message, "listObjects does not know the parameters `limitt`, `wide`");
+        assert!(error.hint.unwrap().contains("labelSelector"));
+        assert!(unknown(operation("getObject"), &pairs(&["ns"])).is_some());
+    }
 
     #[test]
     fn every_operation_has_a_handler() {

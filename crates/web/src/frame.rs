@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
-use pilothouse_app::{ClusterView, ConnectionState, NavigationGroup};
+use pilothouse_app::{ClusterView, ConnectionState, ErrorKind, NavigationGroup};
 use pilothouse_model::{Completeness, Level, Manifest, Place};
 
 use crate::assets;
@@ -103,6 +103,8 @@ impl Frame {
                         main #main tabindex="-1" data-live=[cluster.map(urls::live)] { (content.body) }
                         (self.palette())
                     }
+                    // Outside of what is fetched anew: it tells that fetching does not work.
+                    div.lost #lost role="alert" hidden { (icon("warning")) p {} }
                 }
             }
         }
@@ -172,10 +174,10 @@ impl Frame {
     }
 
     fn group(&self, cluster: &str, index: usize, group: &NavigationGroup, scope: &Question) -> Markup {
-        // A person sees the first two groups; the rest opens when asked, or when the page stands in it.
+        // A person sees the first two groups and the cluster's own, nodes and namespaces among it; the rest opens when asked, or when the page stands in it.
         let here = group.items.iter().any(|item| self.is_here(&urls::list(cluster, &item.resource)));
         html! {
-            details id={ "group-" (group.title) } open[index < 2 || here] {
+            details id={ "group-" (group.title) } open[index < 2 || here || group.title == "Cluster"] {
                 summary { (group.title) (icon("down")) }
                 ul {
                     @for item in &group.items {
@@ -226,9 +228,26 @@ pub(crate) fn connection(state: &ConnectionState) -> Markup {
         ConnectionState::Idle => (Level::Idle, "Not connected".to_owned()),
         ConnectionState::Connecting => (Level::Progress, "Connecting".to_owned()),
         ConnectionState::Connected { version } => (Level::Good, version.clone()),
-        ConnectionState::Failed { .. } => (Level::Error, "Unreachable".to_owned()),
+        ConnectionState::Failed { error, .. } => (Level::Error, failure(error.kind).to_owned()),
     };
-    html! { span class={ "connection " (level.as_str()) } role="status" { (icon(level.as_str())) (words) } }
+    html! {
+        span class={ "connection " (level.as_str()) } role="status" {
+            (icon(level.as_str()))
+            span.words { (words) }
+            span.lost-words { "Not known" }
+        }
+    }
+}
+
+/// A failure of the connection in a word: a server that refuses was reached.
+fn failure(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Unavailable => "Unreachable",
+        ErrorKind::Unauthorized => "Credential refused",
+        ErrorKind::Forbidden => "Not allowed",
+        ErrorKind::BadInput => "Wrong kubeconfig",
+        ErrorKind::NotFound | ErrorKind::Malformed => "Odd answer",
+    }
 }
 
 /// Why the cluster does not answer and when it is tried again; nothing while it does.
@@ -255,6 +274,17 @@ pub(crate) fn trouble(state: &ConnectionState, now: Timestamp) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_refuses_the_credential_was_reached() {
+        let shown = |kind| {
+            let error = pilothouse_app::AppError::new(kind, "no");
+            connection(&ConnectionState::Failed { error, retry_at: Timestamp::UNIX_EPOCH, attempts: 1 }).into_string()
+        };
+        assert!(shown(ErrorKind::Unavailable).contains("Unreachable"));
+        let refused = shown(ErrorKind::Unauthorized);
+        assert!(refused.contains("Credential refused") && !refused.contains("Unreachable"), "{refused}");
+    }
 
     #[test]
     fn what_the_navigation_may_lack_is_told() {

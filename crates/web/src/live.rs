@@ -16,10 +16,10 @@ use serde::Serialize;
 use crate::components::freshness;
 use crate::components::scene::Scene;
 use crate::failure;
-use crate::frame::{connection, trouble};
+use crate::frame::connection;
 use crate::pages::object;
 use crate::server::Web;
-use crate::visit::Visit;
+use crate::visit::{Visit, reaching};
 
 mod target;
 mod window;
@@ -105,7 +105,7 @@ fn state(engine: Engine, cluster: &Cluster, was_up: bool) -> Messages {
         let state = receiver.borrow_and_update().clone();
         let up = matches!(state, ConnectionState::Connected { .. });
         let parts =
-            BTreeMap::from([("connection", connection(&state).0), ("trouble", trouble(&state, engine.now()).0)]);
+            BTreeMap::from([("connection", connection(&state).0), ("trouble", reaching(&state, engine.now()).0)]);
         let message = Message { reload: up && !was_up, parts, ..Message::default() };
         Some((message, (engine, receiver, false, up)))
     })

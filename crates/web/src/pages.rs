@@ -4,5 +4,6 @@ pub(crate) mod clusters;
 pub(crate) mod list;
 pub(crate) mod missing;
 pub(crate) mod object;
+pub(crate) mod overview;
 pub(crate) mod palette;
 pub(crate) mod place;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use pilothouse_app::{AppError, Ask, ErrorKind};
+use pilothouse_app::{AppError, Ask, ErrorKind, Source};
+
+use pilothouse_model::Resource;
 
 use crate::urls::encode_value;
 
@@ -40,11 +42,13 @@ impl Question {
         for (name, value) in pairs {
             let value = value.trim();
             match name.as_str() {
-                "ns" => question.add_namespaces(value),
+                "ns" | "namespace" => question.add_namespaces(value),
                 "q" => value.clone_into(&mut question.q),
-                "l" => value.clone_into(&mut question.labels),
+                "l" | "labelSelector" => value.clone_into(&mut question.labels),
                 "sort" => value.clone_into(&mut question.sort),
                 "offset" => question.offset = number(name, value)?,
+                // A page shows as many as it can; a form may leave the field empty.
+                "limit" if value.is_empty() => {}
                 "limit" => question.limit = Some(number(name, value)?.clamp(1, LARGEST_PAGE)),
                 "wide" => question.wide = value == "1",
                 _ => {}
@@ -53,18 +57,24 @@ impl Question {
         Ok(question)
     }
 
-    /// Reads the parameters of the API, which names some of them in full.
+    /// Reads the parameters of the API: what a script writes wrong is told, never mended.
     pub(crate) fn read_api(pairs: &Pairs) -> Result<Self, AppError> {
-        let renamed = pairs.iter().map(|(name, value)| {
-            let name = match name.as_str() {
-                "namespace" => "ns",
-                "labelSelector" => "l",
-                "ns" | "l" | "wide" => "",
-                same => same,
+        for (name, value) in pairs {
+            let rows = match name.as_str() {
+                "offset" => number(name, value.trim()).is_ok() && !value.trim().is_empty(),
+                "limit" => number(name, value.trim()).is_ok_and(|rows| (1..=LARGEST_PAGE).contains(&rows)),
+                _ => true,
             };
-            (name.to_owned(), value.clone())
-        });
-        Self::read(&renamed.collect())
+            if !rows {
+                let hint = match name.as_str() {
+                    "limit" => format!("write a number from 1 to {LARGEST_PAGE}, or leave it out for {PAGE}"),
+                    _ => "write how many rows to skip, or leave it out".to_owned(),
+                };
+                let message = format!("`{name}={value}` is not a number of rows that can be asked for");
+                return Err(AppError::new(ErrorKind::BadInput, message).hint(hint));
+            }
+        }
+        Self::read(pairs)
     }
 
     fn add_namespaces(&mut self, text: &str) {
@@ -86,6 +96,30 @@ impl Question {
             offset: self.offset,
             limit: Some(self.rows()),
         }
+    }
+
+    /// The same question of this source: namespaces confine nothing where objects live in none.
+    pub(crate) fn of(&self, source: &Source) -> Self {
+        match source {
+            Source::Resource(resource) if !resource.namespaced => Self { namespaces: Vec::new(), ..self.clone() },
+            _ => self.clone(),
+        }
+    }
+
+    /// The question with the order that people expect of this source when they ask for none: events by when they were last
+    /// seen, the newest first.
+    pub(crate) fn usual(self, source: &Source) -> Self {
+        match source {
+            Source::Resource(resource) if self.sort.is_empty() && is_events(resource) => {
+                Self { sort: "last-seen".to_owned(), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Only its namespaces and columns: what is left of a question that cannot be read.
+    pub(crate) fn unasked(&self) -> Self {
+        Self { namespaces: self.namespaces.clone(), wide: self.wide, ..Self::default() }
     }
 
     /// Rows on a page.
@@ -133,6 +167,11 @@ impl fmt::Display for Question {
         }
         Ok(())
     }
+}
+
+/// Whether a resource is that of events.
+pub(crate) fn is_events(resource: &Resource) -> bool {
+    *resource.plural == *"events" && matches!(&*resource.group, "" | "events.k8s.io")
 }
 
 fn number(name: &str, value: &str) -> Result<usize, AppError> {
@@ -192,8 +231,34 @@ mod tests {
     }
 
     #[test]
-    fn the_api_writes_names_in_full() {
-        let asked = Question::read_api(&pairs(&[("namespace", "a"), ("labelSelector", "x=y"), ("ns", "b")])).unwrap();
-        assert_eq!((asked.namespaces, asked.labels.as_str()), (vec!["a".to_owned()], "x=y"));
+    fn pages_and_the_api_know_both_names() {
+        for read in [Question::read, Question::read_api] {
+            let asked = read(&pairs(&[("namespace", "a"), ("labelSelector", "x=y"), ("ns", "b")])).unwrap();
+            assert_eq!((asked.namespaces.join(","), asked.labels.as_str()), ("a,b".to_owned(), "x=y"));
+            assert_eq!(read(&pairs(&[("l", "x=y")])).unwrap().labels, "x=y");
+        }
+    }
+
+    #[test]
+    fn the_api_refuses_numbers_of_rows_that_pages_mend() {
+        for bad in ["0", "", "1001", "-1", "many"] {
+            let error = Question::read_api(&pairs(&[("limit", bad)])).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::BadInput, "{bad}");
+            assert!(error.hint.unwrap().contains("from 1 to 1000"), "{bad}");
+        }
+        assert!(Question::read_api(&pairs(&[("offset", "")])).is_err());
+        assert_eq!(Question::read_api(&pairs(&[("limit", "1000")])).unwrap().limit, Some(1000));
+        assert_eq!(Question::read(&pairs(&[("limit", "")])).unwrap().limit, None);
+        assert_eq!(Question::read(&pairs(&[("limit", "0")])).unwrap().limit, Some(1));
+    }
+
+    #[test]
+    fn events_come_newest_first_unless_asked_otherwise() {
+        let events = Source::Resource(crate::samples::resource("", "v1", "events", "Event"));
+        let pods = Source::Resource(crate::samples::resource("", "v1", "pods", "Pod"));
+        assert_eq!(Question::default().usual(&events).sort, "last-seen");
+        assert_eq!(Question::default().usual(&pods).sort, "");
+        let named = Question { sort: "name".into(), ..Question::default() };
+        assert_eq!(named.usual(&events).sort, "name");
     }
 }

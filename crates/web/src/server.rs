@@ -78,7 +78,7 @@ pub(crate) fn pages() -> [(&'static str, MethodRouter<Web>); 12] {
         ("/", get(pages::clusters::home)),
         (assets::ROUTE, get(assets::serve)),
         ("/clusters", get(pages::clusters::show)),
-        ("/c/{cluster}", get(pages::place::overview)),
+        ("/c/{cluster}", get(pages::overview::show)),
         ("/c/{cluster}/workloads", get(pages::list::workloads)),
         ("/c/{cluster}/i/{instrument}", get(pages::place::show)),
         ("/c/{cluster}/i/{instrument}/{place}", get(pages::place::show)),

@@ -238,6 +238,28 @@ async fn a_cluster_that_does_not_answer_is_told_and_the_console_stays_up() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_not_text_is_told_as_such() {
+    let console = console().await;
+    for path in ["/c/%ff", "/c/prod/r/core/v1/pods/namespaces/a/%ff"] {
+        let response = console.enter(path, &[]).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        let page = text(response).await;
+        assert!(page.contains("This address cannot be decoded") && !page.contains("no cluster named"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_refuses_what_it_would_ignore() {
+    let console = console().await;
+    for path in ["/api/v1/clusters?ns=a", "/api/v1/clusters/prod/workloads?limits=5"] {
+        let response = console.enter(path, &[]).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+        let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+        assert!(body["error"]["message"].as_str().unwrap().contains("does not know the parameter"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_cluster_is_named_with_those_there_are() {
     let console = console().await;
     let response = console.enter("/c/prud", &[]).await;

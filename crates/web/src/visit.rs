@@ -33,8 +33,8 @@ const AGAIN: u32 = 5;
 pub(crate) struct Visit {
     /// The engine.
     pub(crate) engine: Engine,
-    /// Path parameters.
-    params: HashMap<String, String>,
+    /// Path parameters; `None` when the path cannot be decoded.
+    params: Option<HashMap<String, String>>,
     /// Query parameters.
     pub(crate) pairs: Pairs,
     path: String,
@@ -45,10 +45,11 @@ impl FromRequestParts<Web> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Infallible> {
-        // What cannot be decoded is no parameter; the page then says what it misses.
-        let params = Path::<HashMap<String, String>>::from_request_parts(parts, web)
-            .await
-            .map_or_else(|_| HashMap::new(), |Path(params)| params);
+        // Routes without parameters have none; what cannot be decoded is told by whoever asks for one.
+        let params = match Path::<HashMap<String, String>>::from_request_parts(parts, web).await {
+            Ok(Path(params)) => Some(params),
+            Err(_) => None,
+        };
         let pairs =
             Query::<Pairs>::from_request_parts(parts, web).await.map_or_else(|_| Pairs::new(), |Query(pairs)| pairs);
         let cookies = parts.headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -66,13 +67,12 @@ impl Visit {
     /// A path parameter. What cannot be a name in Kubernetes is refused here, before it can become a part of an address of
     /// the API server: a slash, a percent sign, or a dot segment.
     pub(crate) fn param(&self, name: &str) -> Result<&str, AppError> {
-        let value = self.params.get(name).map(String::as_str).unwrap_or_default();
-        name_of(value)
+        name_of(self.params()?.get(name).map(String::as_str).unwrap_or_default())
     }
 
     /// The same, for a parameter that the route may not have.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, AppError> {
-        if self.params.contains_key(name) { self.param(name).map(Some) } else { Ok(None) }
+        if self.params()?.contains_key(name) { self.param(name).map(Some) } else { Ok(None) }
     }
 
     /// A query parameter.
@@ -87,7 +87,12 @@ impl Visit {
 
     /// The cluster. Any text may be a context's name.
     pub(crate) fn cluster(&self) -> Result<Cluster, AppError> {
-        self.engine.cluster(self.params.get("cluster").map(String::as_str).unwrap_or_default())
+        self.engine.cluster(self.params()?.get("cluster").map(String::as_str).unwrap_or_default())
+    }
+
+    fn params(&self) -> Result<&HashMap<String, String>, AppError> {
+        let broken = || AppError::new(ErrorKind::NotFound, "this address cannot be decoded: it is not UTF-8");
+        self.params.as_ref().ok_or_else(broken)
     }
 
     /// The resource of `{group}/{version}/{plural}`.
@@ -168,12 +173,20 @@ fn failed(
         // Without a connection, its own failure says more than what it leads to.
         ConnectionState::Failed { error: cause, .. } => error.kind == ErrorKind::Unavailable || cause == error,
     });
-    let title = title(error, down.is_some());
+    let title = match down {
+        // The page follows the connection, whose own failure may be another one than that of the first look.
+        Some(ConnectionState::Failed { error: cause, .. }) => title(cause, true),
+        // Nothing was opened: what is wrong stands in the kubeconfig.
+        None if state.is_none() && error.kind == ErrorKind::BadInput && error.span.is_none() => {
+            "The kubeconfig does not fit"
+        }
+        _ => title(error, down.is_some()),
+    };
     let again = down.is_none() && error.kind == ErrorKind::Unavailable;
     let body = html! {
-        div.head { div { h1 { (title) } } }
+        @if down.is_none() { div.head { div { h1 { (title) } } } }
         @if let Some(state) = down {
-            div data-watch=(urls::watch_state(false)) { div data-part="trouble" { (trouble(state, now)) } }
+            div data-watch=(urls::watch_state(false)) { div data-part="trouble" { (reaching(state, now)) } }
         } @else {
             (freshness::notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()))
             @if again { p.faint data-again=(AGAIN) { "It is asked again every " (AGAIN) " seconds." } }
@@ -181,6 +194,19 @@ fn failed(
         }
     };
     Content { title: title.to_owned(), body, scoped: None, waits: down.is_some() || again }
+}
+
+/// Of a connection that does not stand: what it lacks, and when it is tried again; nothing when it stands.
+pub(crate) fn reaching(state: &ConnectionState, now: Timestamp) -> maud::Markup {
+    let title = match state {
+        ConnectionState::Connected { .. } => return html! {},
+        ConnectionState::Idle | ConnectionState::Connecting => "The cluster does not answer yet",
+        ConnectionState::Failed { error, .. } => title(error, true),
+    };
+    html! {
+        div.head { div { h1 { (title) } } }
+        (trouble(state, now))
+    }
 }
 
 fn title(error: &AppError, down: bool) -> &'static str {
@@ -235,7 +261,7 @@ fn cluster_frame(cluster: &Cluster) -> ClusterFrame {
 }
 
 /// How much is known of the cluster's namespaces.
-fn namespaces_completeness(cluster: &Cluster) -> Completeness {
+pub(crate) fn namespaces_completeness(cluster: &Cluster) -> Completeness {
     let Some(catalog) = cluster.catalog() else { return Completeness::Loading };
     let Some(resource) = catalog.served(GroupResource::new("", "namespaces")) else { return Completeness::Absent };
     let ask = Ask { limit: Some(0), ..Ask::default() };
@@ -282,6 +308,18 @@ mod tests {
         let (title, body, waits) = page(&credential, &broken(&credential));
         assert_eq!(title, "The cluster does not accept your credential");
         assert!(waits && body.contains("The token has expired.") && body.contains("data-watch"), "{body}");
+    }
+
+    #[test]
+    fn a_refused_credential_is_no_silence() {
+        let credential = AppError::new(ErrorKind::Unauthorized, "the token has expired");
+        let silent = AppError::new(ErrorKind::Unavailable, "still connecting");
+        let (title, body, _) = page(&silent, &broken(&credential));
+        assert_eq!(title, "The cluster does not accept your credential");
+        assert!(body.contains("<h1>The cluster does not accept your credential</h1>"), "{body}");
+        let missing = AppError::new(ErrorKind::BadInput, "the context names a cluster that is not there");
+        let content = failed(&missing, None, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(content.title, "The kubeconfig does not fit");
     }
 
     #[test]

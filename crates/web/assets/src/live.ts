@@ -69,6 +69,7 @@ export function follow(): void {
 
 function close(): void {
   clearTimeout(retry);
+  retry = undefined;
   stream?.close();
   stream = null;
 }
@@ -91,10 +92,29 @@ function open(): void {
 
 /** The console does not answer: says so, and tries again after a while. */
 function lost(attempt: () => void): void {
-  document.querySelector("main")?.setAttribute("data-live-lost", "");
+  say("The connection to Pilothouse is lost: what this page shows is not live. It is tried again.");
   void explain();
   retry = setTimeout(attempt, wait * (0.75 + Math.random() / 2));
   wait = Math.min(wait * 2, LONGEST);
+}
+
+/** Words over everything, and marks that stop telling that all is well; no words: it is well again. */
+function say(words: string): void {
+  const root = document.documentElement;
+  const banner = document.querySelector<HTMLElement>("#lost");
+  const place = banner?.querySelector("p");
+  root.toggleAttribute("data-lost", words !== "");
+  if (!banner || !place) return;
+  if (place.textContent !== words) place.textContent = words;
+  banner.hidden = words === "";
+}
+
+/** What a person asked for did not come: htmx alone would stay silent. */
+function failed(): void {
+  say("Pilothouse does not answer: the page that you asked for could not be opened. Is it still running in its terminal?");
+  void explain();
+  // When the stream stands it was this one answer; without it, the stream's own news takes the words away.
+  if (!stream && retry === undefined) retry = setTimeout(fetchAgain, wait);
 }
 
 /** Fetches the page again, in place. */
@@ -115,9 +135,7 @@ async function explain(): Promise<void> {
   const answer = await fetch("/clusters", { method: "HEAD" }).catch(() => null);
   if (answer?.status !== 401) return;
   clearTimeout(retry);
-  for (const words of document.querySelectorAll(".lost-words")) {
-    words.textContent = "The console was started anew: open the address that it printed in the terminal";
-  }
+  say("Pilothouse was started anew: open the address that it printed in its terminal.");
 }
 
 function reopen(): void {
@@ -127,7 +145,7 @@ function reopen(): void {
 
 function receive(update: Update): void {
   wait = SHORTEST;
-  document.querySelector("main")?.removeAttribute("data-live-lost");
+  say("");
   const section = watched()[update.watch];
   if (!section) return;
   if (update.reload) {
@@ -178,5 +196,7 @@ export function start(): void {
     address = "";
   });
   window.addEventListener("pageshow", follow);
+  document.addEventListener("htmx:error", failed);
+  document.addEventListener("htmx:response:error", () => void explain());
   follow();
 }

@@ -15,6 +15,7 @@ let page = location.pathname;
 function settle(): void {
   clock.tick(document);
   live.follow();
+  here();
   if (page === location.pathname) return;
   page = location.pathname;
   pickers.closeAll();
@@ -26,6 +27,18 @@ function settle(): void {
   }
 }
 
+/** Shows where the page stands in the navigation: its group is open, its entry in sight. */
+function here(): void {
+  const entry = document.querySelector<HTMLElement>(".navigation [aria-current]");
+  const group = entry?.closest("details");
+  if (group && page !== location.pathname) group.open = true;
+  const box = entry?.closest<HTMLElement>(".navigation");
+  if (!entry || !box || (group && !group.open)) return;
+  const [inner, outer] = [entry.getBoundingClientRect(), box.getBoundingClientRect()];
+  if (inner.top < outer.top || inner.bottom > outer.bottom) box.scrollTop += inner.top - outer.top - outer.height / 3;
+}
+
+here();
 clock.start();
 keys.start();
 palette.start();

@@ -24,7 +24,7 @@ pub(crate) fn line(completeness: &Completeness, as_of: Option<Timestamp>, now: T
                     }
                 }
             }
-            span.lost-words { "Connection to the console lost, trying again" }
+            span.lost-words { "Not live: the console does not answer" }
         }
     }
 }

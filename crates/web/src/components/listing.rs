@@ -62,6 +62,14 @@ impl Listed<'_> {
         }
     }
 
+    /// The address of the whole list.
+    pub(crate) fn whole(&self, cluster: &str) -> Url {
+        match self.source {
+            Source::Workloads => urls::workloads(cluster),
+            Source::Resource(resource) => urls::list(cluster, resource),
+        }
+    }
+
     /// Where a stream finds it.
     pub(crate) fn watch(&self, shape: &Shape) -> Url {
         let watch = match self.source {
@@ -110,7 +118,7 @@ pub(crate) fn parts(listed: &Listed<'_>, summary: &Summary, scene: &Scene<'_>) -
         ("empty", empty(listed, summary)),
         ("total", total(listed, summary)),
         ("freshness", freshness::line(&summary.completeness, summary.as_of, scene.now)),
-        ("pager", pager(listed, summary)),
+        ("pager", pager(listed, summary, scene)),
     ])
 }
 
@@ -127,7 +135,8 @@ fn total(listed: &Listed<'_>, summary: &Summary) -> Markup {
     }
     let (first, last) = span(listed.question, summary.total);
     let part = last > 0 && (first > 1 || last < summary.total);
-    let filtered = listed.question.filters() && summary.total != summary.unfiltered;
+    // Inside another page the filter is not the person's own.
+    let filtered = listed.here.is_some() && listed.question.filters() && summary.total != summary.unfiltered;
     html! {
         span.total {
             @if part { strong { (thousands(first)) "–" (thousands(last)) } " of " }
@@ -188,8 +197,15 @@ fn empty(listed: &Listed<'_>, summary: &Summary) -> Markup {
     }
 }
 
-fn pager(listed: &Listed<'_>, summary: &Summary) -> Markup {
-    let Some(here) = &listed.here else { return html! {} };
+/// Below the rows inside another page: how many there are beyond them, and where.
+fn rest(listed: &Listed<'_>, summary: &Summary, scene: &Scene<'_>) -> Markup {
+    let more = summary.total.saturating_sub(listed.question.rows());
+    let whole = Question { limit: None, ..listed.question.clone() };
+    html! { @if more > 0 { a.rest href=(listed.whole(scene.cluster).ask(&whole)) { (thousands(more)) " more" } } }
+}
+
+fn pager(listed: &Listed<'_>, summary: &Summary, scene: &Scene<'_>) -> Markup {
+    let Some(here) = &listed.here else { return rest(listed, summary, scene) };
     let (question, rows) = (listed.question, listed.question.rows());
     if summary.total <= rows && question.offset == 0 {
         return html! {};
@@ -209,7 +225,11 @@ fn pager(listed: &Listed<'_>, summary: &Summary) -> Markup {
         nav.pager aria-label="Pages" {
             (step("First", (question.offset > 0).then_some(0)))
             (step("Previous", (question.offset > 0).then(|| question.offset.saturating_sub(rows).min(last))))
-            span { "Page " (thousands(page)) " of " (thousands(pages)) }
+            @if question.offset < summary.total || page == 1 {
+                span { "Page " (thousands(page)) " of " (thousands(pages)) }
+            } @else {
+                span { "Beyond the last page, " (thousands(pages)) }
+            }
             (step("Next", (question.offset < last).then(|| question.offset + rows)))
             (step("Last", (question.offset < last).then_some(last)))
         }
@@ -230,6 +250,10 @@ mod tests {
 
     fn summary(total: usize, unfiltered: usize, completeness: Completeness) -> Summary {
         Summary { total, unfiltered, as_of: None, completeness, notes: Vec::new() }
+    }
+
+    fn paged(listed: &Listed<'_>, summary: &Summary) -> Markup {
+        crate::samples::with_scene(|scene| pager(listed, summary, scene))
     }
 
     fn shown(question: &Question, summary: &Summary, part: fn(&Listed<'_>, &Summary) -> Markup) -> String {
@@ -267,12 +291,12 @@ mod tests {
     #[test]
     fn pages_lead_to_both_ends() {
         let all = Question::default();
-        assert_eq!(shown(&all, &summary(100, 100, Completeness::Complete), pager), "");
+        assert_eq!(shown(&all, &summary(100, 100, Completeness::Complete), paged), "");
         assert_eq!(
-            shown(&all.at(100), &summary(312, 312, Completeness::Complete), pager),
+            shown(&all.at(100), &summary(312, 312, Completeness::Complete), paged),
             "FirstPreviousPage 2 of 4NextLast"
         );
-        let html = pager(
+        let html = paged(
             &Listed {
                 source: &Source::Workloads,
                 question: &all.at(300),
@@ -285,6 +309,20 @@ mod tests {
         .into_string();
         assert_eq!(html.matches("aria-disabled").count(), 2, "{html}");
         assert!(html.contains("offset=200"), "{html}");
+        let beyond = shown(&all.at(99_999), &summary(312, 312, Completeness::Complete), paged);
+        assert_eq!(beyond, "FirstPreviousBeyond the last page, 4NextLast");
+    }
+
+    #[test]
+    fn inside_a_page_a_list_counts_its_own_rows_and_leads_to_the_rest() {
+        let question = Question { q: "is:active".into(), limit: Some(20), ..Question::default() };
+        let inside =
+            Listed { source: &Source::Workloads, question: &question, here: None, label: "", empty: "Nothing runs" };
+        let html = total(&inside, &summary(0, 320, Completeness::Complete)).into_string();
+        assert!(html.contains("<strong>0</strong> rows") && !html.contains("320"), "{html}");
+        let html = paged(&inside, &summary(46, 320, Completeness::Complete)).into_string();
+        assert!(html.contains("26 more") && html.contains("/c/prod/workloads?q=is:active\""), "{html}");
+        assert_eq!(paged(&inside, &summary(20, 320, Completeness::Complete)).into_string(), "");
     }
 
     #[test]

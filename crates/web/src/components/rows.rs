@@ -24,13 +24,19 @@ pub(crate) struct Shape {
     pub(crate) wide: bool,
     /// Whether rows have a name in the document: only where each object has one row.
     pub(crate) named: bool,
+    /// The columns that the order names: what a table is sorted by shows.
+    sorted: Vec<String>,
+    /// Whether the name says nothing to people, as that of an event: it stands last and takes little room.
+    nameless: bool,
 }
 
 impl Shape {
     /// The shape of a list of (or not of) namespaced objects.
     pub(crate) fn new(columns: &[Column], namespaced: bool, question: &Question) -> Self {
         let namespace = namespaced && question.namespaces.len() != 1;
-        Self { columns: columns.to_vec(), namespace, wide: question.wide, named: true }
+        let sorted = question.sort.split(',').map(|key| key.trim().trim_start_matches('-').to_lowercase()).collect();
+        let nameless = columns.iter().any(|column| &*column.id == "last-seen") && columns.iter().any(is_message);
+        Self { columns: columns.to_vec(), namespace, wide: question.wide, named: true, sorted, nameless }
     }
 
     /// The same inside a page that may show an object in several tables.
@@ -40,7 +46,10 @@ impl Shape {
 
     /// The columns shown, each with its place in a row's cells.
     fn shown(&self) -> impl Iterator<Item = (usize, &Column)> {
-        self.columns.iter().enumerate().filter(|(_, column)| self.wide || !column.wide)
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| self.wide || !column.wide || self.sorted.iter().any(|id| **id == *column.id))
     }
 
     /// Whether kind and namespace give their room to the message early: among workloads, unless all columns are asked for.
@@ -65,7 +74,7 @@ pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) ->
     html! {
         thead {
             tr {
-                th scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) }
+                @if !shape.nameless { th scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) } }
                 @if shape.namespace {
                     th.lesser.folds[shape.folds()] scope="col" aria-sort=[order("namespace", question)] { (sortable("namespace", "Namespace")) }
                 }
@@ -78,6 +87,7 @@ pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) ->
                         (sortable(&column.id, &column.title))
                     }
                 }
+                @if shape.nameless { th.lesser scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) } }
             }
         }
     }
@@ -107,9 +117,9 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
     html! {
         @let key = key(&RowId::of(row));
         tr id=[shape.named.then(|| format!("row:{key}"))] data-row=(key) {
-            th scope="row" title=(row.name) {
-                a href=(scene.object(&row.resource, namespace, &row.name)) { (row.name) }
-                (under(row, shape))
+            @let page = scene.object(&row.resource, namespace, &row.name);
+            @if !shape.nameless {
+                th scope="row" title=(row.name) { a href=(page) { (row.name) } (under(row, shape)) }
             }
             @if shape.namespace {
                 td.text.lesser.folds[shape.folds()] { @match namespace { Some(namespace) => (namespace), None => (value::missing()) } }
@@ -120,12 +130,17 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
             @for (index, column) in shape.shown() {
                 @let cell = row.cells.get(index).unwrap_or(&Cell::Unknown);
                 td class=[class(shape, column, index, Some(cell))] title=[hint(cell)] {
-                    @if column.kind == ColumnKind::Status && row.status.is_some() {
+                    @if shape.nameless && &*column.id == "reason" {
+                        a href=(page) { (cell_of(cell, column, scene)) }
+                    } @else if column.kind == ColumnKind::Status && row.status.is_some() {
                         (status::status(&row.status))
                     } @else {
                         (cell_of(cell, column, scene))
                     }
                 }
+            }
+            @if shape.nameless {
+                th.slim.lesser scope="row" title=(row.name) { a href=(page) { (row.name) } }
             }
         }
     }
@@ -177,7 +192,9 @@ fn class(shape: &Shape, column: &Column, index: usize, cell: Option<&Cell>) -> O
         _ => {}
     }
     classes.extend(yields(shape, column));
-    if is_kind(column) || (index >= FIRST && !matches!(column.kind, ColumnKind::Status | ColumnKind::Age)) {
+    // Where the name says nothing, the message says it all.
+    let stays = shape.nameless && (is_message(column) || &*column.id == "reason");
+    if is_kind(column) || (index >= FIRST && !stays && !matches!(column.kind, ColumnKind::Status | ColumnKind::Age)) {
         classes.push("lesser");
     }
     (!classes.is_empty()).then(|| classes.join(" "))

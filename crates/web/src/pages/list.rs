@@ -3,10 +3,12 @@
 use axum::response::Response;
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Catalog, Cluster, ErrorKind, Listing, Source};
-use pilothouse_model::{Completeness, Resource};
+use pilothouse_model::{Level, Resource};
 
+use crate::components::freshness::notice;
 use crate::components::icon::icon;
-use crate::components::listing::{Listed, listing};
+use crate::components::listing::{Listed, listing, thousands};
+use crate::components::namespaces::strangers;
 use crate::components::prose::sentence;
 use crate::components::scene::Scene;
 use crate::frame::Content;
@@ -28,8 +30,7 @@ pub(crate) async fn resource(visit: Visit) -> Response {
     visit.answer(of_resource(&visit).await)
 }
 
-/// The list of all workloads, as a page of its own or as the overview of a cluster that no instrument opens.
-pub(crate) async fn all_workloads(visit: &Visit, cluster: &Cluster) -> Result<Content, AppError> {
+async fn all_workloads(visit: &Visit, cluster: &Cluster) -> Result<Content, AppError> {
     cluster.wait_catalog(PATIENCE).await?;
     let here = urls::workloads(cluster.id().as_str());
     let about = About {
@@ -79,48 +80,58 @@ struct About {
 
 async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, About)) -> Result<Content, AppError> {
     let (here, about) = about;
-    let question = visit.question()?;
+    let asked = visit.question()?;
+    let question = asked.of(&source).usual(&source);
     let (answer, wrong) = match cluster.list_settled(&source, &question.ask(), PATIENCE).await {
         Ok(answer) => (answer, None),
-        // A question that cannot be read is answered on its own page, beside the field it was typed into.
-        Err(error) if error.kind == ErrorKind::BadInput => (nothing(), Some(error)),
+        // A question that cannot be read is told beside the field it was typed into; the rows stay, without it.
+        Err(error) if error.kind == ErrorKind::BadInput => {
+            let plain = question.unasked().usual(&source);
+            (cluster.list_settled(&source, &plain.ask(), PATIENCE).await?, Some(error))
+        }
         Err(error) => return Err(error),
     };
+    let strangers =
+        html! { (strangers(cluster, &question.namespaces)) (clamped(visit.query("limit"), question.rows())) };
     let empty = format!("No {}", about.title);
     let listed =
         Listed { source: &source, question: &question, here: Some(here.clone()), label: &about.title, empty: &empty };
-    let body = visit.scene(cluster, question.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref()), scene));
+    let body = visit
+        .scene(cluster, asked.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref(), &strangers), scene));
     let scoped = listed.namespaced().then_some(here);
     Ok(Content { title: about.title, body, scoped, waits: false })
-}
-
-/// No rows, and no claim that there are none.
-fn nothing() -> Listing {
-    Listing {
-        columns: Vec::new().into(),
-        rows: Vec::new(),
-        total: 0,
-        unfiltered: 0,
-        as_of: None,
-        completeness: Completeness::Loading,
-        notes: Vec::new(),
-    }
 }
 
 fn view(
     listed: &Listed<'_>,
     about: &About,
-    (answer, wrong): (&Listing, Option<&AppError>),
+    (answer, wrong, strangers): (&Listing, Option<&AppError>, &Markup),
     scene: &Scene<'_>,
 ) -> Markup {
     html! {
         div.list-page {
             div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
             (toolbar(listed, about, wrong.is_some()))
+            (strangers)
             @match wrong {
-                Some(error) => (question_error(error, listed)),
+                Some(error) => {
+                    (question_error(error, listed))
+                    @let plain = listed.question.unasked().usual(listed.source);
+                    @let title = html! { span.soft { "Without the question:" } };
+                    (listing(&Listed { question: &plain, here: listed.here.clone(), ..*listed }, answer, (&title, &html! {}), scene))
+                }
                 None => (listing(listed, answer, (&html! {}, &html! {}), scene)),
             }
+        }
+    }
+}
+
+/// Says when a page shows another number of rows than its address asks for.
+fn clamped(asked: Option<&str>, shown: usize) -> Markup {
+    let other = asked.map(str::trim).filter(|asked| !asked.is_empty() && asked.parse() != Ok(shown));
+    html! {
+        @if let Some(asked) = other {
+            (notice(Level::Warning, &format!("A page shows 1 to 1,000 rows, not {asked}: here at most {}.", thousands(shown)), ""))
         }
     }
 }
@@ -190,7 +201,9 @@ mod tests {
         let source = Source::Resource(samples::resource("", "v1", "pods", "Pod"));
         let here = Some(urls::list("prod", &samples::resource("", "v1", "pods", "Pod")));
         let listed = Listed { source: &source, question, here, label: "Pods", empty: "No Pods" };
-        samples::with_scene(|scene| view(&listed, &about(), (&samples::listing(), wrong), scene).into_string())
+        samples::with_scene(|scene| {
+            view(&listed, &about(), (&samples::listing(), wrong, &Markup::default()), scene).into_string()
+        })
     }
 
     #[test]
@@ -208,6 +221,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_rows_that_cannot_be_shown_is_told() {
+        assert_eq!(clamped(None, 100).into_string(), "");
+        assert_eq!(clamped(Some("50"), 50).into_string(), "");
+        assert!(clamped(Some("0"), 1).into_string().contains("not 0: here at most 1."));
+        assert!(clamped(Some("5000"), 1000).into_string().contains("not 5000: here at most 1,000."));
+    }
+
+    #[test]
     fn a_wrong_word_is_pointed_at_and_mended() {
         let question = Question { q: "stat:failed oom".into(), ..Question::default() };
         let error = AppError {
@@ -220,6 +241,7 @@ mod tests {
         let html = html(&question, Some(&error));
         assert!(html.contains("<mark>stat</mark>:failed oom"), "{html}");
         assert!(html.contains("q=state:failed%20oom"), "{html}");
-        assert!(html.contains(r#"aria-invalid="true""#) && !html.contains("<tbody"), "{html}");
+        assert!(html.contains(r#"aria-invalid="true""#) && html.contains("Without the question"), "{html}");
+        assert_eq!(html.matches("<tr id=").count(), 3, "the rows stay: {html}");
     }
 }

@@ -1,41 +1,18 @@
-//! Places of instruments: `/c/{cluster}` and `/c/{cluster}/i/{instrument}[/{place}]`.
+//! Places of instruments: `/c/{cluster}/i/{instrument}[/{place}]`.
 
 use axum::response::Response;
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, ErrorKind, Listing, Source};
 use pilothouse_model::{GroupResource, Level, Page, Section};
 
+use super::overview::NODES;
 use crate::components::listing::{Listed, listing};
+use crate::components::namespaces::strangers;
 use crate::components::{freshness, sections};
 use crate::frame::Content;
 use crate::question::Question;
 use crate::urls;
 use crate::visit::{PATIENCE, Visit, scene};
-
-/// `/c/{cluster}`: what needs attention now. The first instrument that the cluster serves and that has a landing page opens
-/// the cluster; Kubernetes' own workloads are everywhere, so they come last.
-pub(crate) async fn overview(visit: Visit) -> Response {
-    visit.answer(cluster_overview(&visit).await)
-}
-
-async fn cluster_overview(visit: &Visit) -> Result<Content, AppError> {
-    let cluster = visit.cluster()?;
-    cluster.wait_catalog(PATIENCE).await?;
-    let mut landings: Vec<_> = cluster
-        .places()
-        .into_iter()
-        .filter(|(_, places)| places.iter().any(|place| place.id.is_empty()))
-        .map(|(instrument, _)| instrument.manifest().id)
-        .collect();
-    landings.sort_by_key(|id| *id == "core");
-    match landings.first() {
-        Some(instrument) => {
-            let page = cluster.page(instrument, "")?;
-            content(visit, &cluster, &page, urls::cluster(cluster.id().as_str())).await
-        }
-        None => super::list::all_workloads(visit, &cluster).await,
-    }
-}
 
 /// `/c/{cluster}/i/{instrument}[/{place}]`
 pub(crate) async fn show(visit: Visit) -> Response {
@@ -51,7 +28,12 @@ async fn place(visit: &Visit) -> Result<Content, AppError> {
     content(visit, &cluster, &page, here).await
 }
 
-async fn content(visit: &Visit, cluster: &Cluster, page: &Page, here: urls::Url) -> Result<Content, AppError> {
+pub(super) async fn content(
+    visit: &Visit,
+    cluster: &Cluster,
+    page: &Page,
+    here: urls::Url,
+) -> Result<Content, AppError> {
     let question = visit.question()?;
     let mut filled = fill(cluster, &page.sections, &question.scope()).await.into_iter();
     let body = scene(&visit.engine, cluster, question.scope(), |scene| {
@@ -62,6 +44,7 @@ async fn content(visit: &Visit, cluster: &Cluster, page: &Page, here: urls::Url)
                     @if !page.summary.is_empty() { p.summary { (page.summary) } }
                 }
             }
+            (strangers(cluster, &question.namespaces))
             @for section in &page.sections {
                 (sections::section(section, scene, &mut |_| filled.next().map(|window| window.show(scene)).unwrap_or_default()))
             }
@@ -105,7 +88,7 @@ async fn answer(
             Source::Resource(catalog.served(name).cloned().ok_or_else(missing)?)
         }
     };
-    let listing = cluster.list_settled(&source, &question.ask(), PATIENCE).await?;
+    let listing = cluster.list_settled(&source, &question.of(&source).ask(), PATIENCE).await?;
     Ok((source, listing))
 }
 
@@ -116,15 +99,12 @@ impl Window {
             Ok(answer) => (&answer.0, &answer.1),
             Err(error) => return freshness::notice(Level::Warning, &self.title, &error.message),
         };
-        let list = match source {
-            Source::Workloads => urls::workloads(scene.cluster),
-            Source::Resource(resource) => urls::list(scene.cluster, resource),
-        };
-        let whole = Question { limit: None, ..self.question.clone() };
-        let listed = Listed { source, question: &self.question, here: None, label: &self.title, empty: &self.empty };
-        let more = html! { a href=(list.ask(&whole)) { "Open as list" } };
+        let question = self.question.of(source);
+        let whole = Question { limit: None, ..question.clone() };
+        let listed = Listed { source, question: &question, here: None, label: &self.title, empty: &self.empty };
+        let more = html! { a href=(listed.whole(scene.cluster).ask(&whole)) { "Open as list" } };
         html! {
-            section.card {
+            section.card.only-trouble[self.title == NODES] {
                 (listing(&listed, answer, (&html! { h2 { (self.title) } }, &more), scene))
             }
         }
