@@ -1,6 +1,7 @@
 //! Where objects lie: one revision counter, a shelf per collection, and on each shelf a bounded log of changes that
 //! watches and lists at older versions read.
 
+mod past;
 mod shelf;
 
 use std::collections::{BTreeSet, HashMap};
@@ -11,6 +12,7 @@ use pilothouse_model::{Read, Str};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
+pub(crate) use past::Past;
 pub(crate) use shelf::{Change, ChangeKind, Shelf, TooOld};
 
 /// One version of one object.
@@ -170,8 +172,8 @@ impl State {
             revision: stored.revision,
             kind,
             key: key.to_owned(),
-            object: stored.clone(),
-            previous: previous.clone(),
+            object: Past::Whole(stored.clone()),
+            previous: previous.as_deref().map(Past::packed),
         });
         if let Some(previous) = &previous {
             self.unlink(collection, key, &previous.value);
@@ -195,8 +197,8 @@ impl State {
             revision: last.revision,
             kind: ChangeKind::Deleted,
             key: key.to_owned(),
-            object: last.clone(),
-            previous: Some(previous.clone()),
+            object: Past::packed(&last),
+            previous: Some(Past::packed(&previous)),
         });
         self.unlink(collection, key, &previous.value);
         if let Some(uid) = previous.value.text("/metadata/uid") {

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::http::reply::{self, Body, Shape};
 use crate::present;
 use crate::selector::Selection;
-use crate::storage::{Change, ChangeKind, Stored, TooOld};
+use crate::storage::{Change, ChangeKind, Past, Stored, TooOld};
 
 /// How long a watch lasts when the client does not say.
 const LONGEST: Duration = Duration::from_secs(45 * 60);
@@ -186,16 +186,18 @@ impl Watch {
 
     /// What a change means to a client that sees selected objects only.
     fn seen_through_selection(&self, change: &Change) -> Option<(&'static str, Arc<Stored>)> {
-        let before = change.previous.as_ref().is_some_and(|previous| self.selection.selects(&previous.value));
-        let after = change.kind != ChangeKind::Deleted && self.selection.selects(&change.object.value);
+        // Who sees everything need not have the past read again.
+        let selects = |version: &Past| self.selection.is_everything() || self.selection.selects(&version.read().value);
+        let before = change.previous.as_ref().is_some_and(selects);
+        let after = change.kind != ChangeKind::Deleted && selects(&change.object);
         match (before, after) {
-            (false, true) => Some(("ADDED", change.object.clone())),
-            (true, true) => Some(("MODIFIED", change.object.clone())),
+            (false, true) => Some(("ADDED", change.object.read())),
+            (true, true) => Some(("MODIFIED", change.object.read())),
             // An object that leaves the selection is shown as it was when it was last in it, at the version of its leaving.
             (true, false) => {
                 let gone = change.kind == ChangeKind::Deleted;
                 let shown = change.previous.as_ref().filter(|_| !gone);
-                Some(("DELETED", shown.map_or_else(|| change.object.clone(), |last| last.at(change.object.revision))))
+                Some(("DELETED", shown.map_or_else(|| change.object.read(), |last| last.read().at(change.revision))))
             }
             (false, false) => None,
         }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::Stored;
+use super::{Past, Stored};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,9 @@ pub(crate) struct Change {
     /// Which object.
     pub(crate) key: String,
     /// The new version, or the last one.
-    pub(crate) object: Arc<Stored>,
+    pub(crate) object: Past,
     /// The version before.
-    pub(crate) previous: Option<Arc<Stored>>,
+    pub(crate) previous: Option<Past>,
 }
 
 /// A revision that the log no longer reaches back to; holds the oldest that it does.
@@ -60,6 +61,9 @@ impl Shelf {
 
     pub(super) fn record(&mut self, change: Change) {
         let revision = change.revision;
+        if let Some(Past::Packed(json, before)) = &change.previous {
+            self.pack(json, *before);
+        }
         self.log.push_back(change);
         while self.log.len() > self.history {
             if let Some(dropped) = self.log.pop_front() {
@@ -67,6 +71,14 @@ impl Shelf {
             }
         }
         self.newest.send_replace(revision);
+    }
+
+    /// The version that a change brought is no longer the newest of its object.
+    fn pack(&mut self, json: &Bytes, revision: u64) {
+        let at = self.log.partition_point(|change| change.revision < revision);
+        if let Some(change) = self.log.get_mut(at).filter(|change| change.revision == revision) {
+            change.object = Past::Packed(json.clone(), revision);
+        }
     }
 
     /// The changes after a revision, oldest first.
@@ -92,7 +104,7 @@ impl Shelf {
                 continue;
             }
             match &change.previous {
-                Some(previous) => then.insert(change.key.clone(), previous.clone()),
+                Some(previous) => then.insert(change.key.clone(), previous.read()),
                 None => then.remove(&change.key),
             };
         }
@@ -125,6 +137,31 @@ mod tests {
 
     fn contents(objects: &BTreeMap<String, Arc<Stored>>) -> BTreeMap<String, Value> {
         objects.iter().map(|(key, stored)| (key.clone(), stored.value.clone())).collect()
+    }
+
+    /// What the log keeps of an object besides its newest version is text.
+    #[test]
+    fn only_the_newest_version_of_an_object_is_kept_whole() {
+        let (storage, _told) = Storage::new(100);
+        let collection = "things".into();
+        let mut state = storage.write();
+        for number in 0..3 {
+            state.put(&collection, "a", json!({ "metadata": {}, "number": number }));
+            state.put(&collection, "b", json!({ "metadata": {}, "number": number }));
+        }
+        state.remove(&collection, "b", false);
+        let log: Vec<Change> = state.shelf("things").unwrap().since(0).unwrap().cloned().collect();
+        let whole = log.iter().filter(|change| matches!(change.object, Past::Whole(_)));
+        assert_eq!(
+            whole.map(|change| (change.key.as_str(), change.object.read().revision)).collect::<Vec<_>>(),
+            [("a", 6)]
+        );
+        assert!(log.iter().all(|change| !matches!(change.previous, Some(Past::Whole(_)))));
+        assert!(
+            log.iter()
+                .all(|change| change.object.read().value["metadata"]["resourceVersion"] == change.revision.to_string())
+        );
+        assert_eq!(log[5].previous.as_ref().unwrap().read().value["number"], 1);
     }
 
     proptest! {
