@@ -1,6 +1,7 @@
 //! Parts of pages: pure functions from data to HTML. Everything is escaped by maud; nothing here prints raw HTML.
 
 pub(crate) mod causes;
+pub(crate) mod data;
 pub(crate) mod events;
 pub(crate) mod freshness;
 pub(crate) mod graph;

@@ -62,6 +62,11 @@ impl Shape {
         self.shown().any(|(_, column)| column.kind == ColumnKind::Status)
     }
 
+    /// Whether the name that says nothing shows at all: when somebody asks for it.
+    fn shows_last_name(&self) -> bool {
+        self.nameless && (self.wide || self.sorted.iter().any(|id| id == "name"))
+    }
+
     /// A short text that differs when the columns do.
     pub(crate) fn print(&self) -> String {
         self.columns.iter().map(|column| &*column.id).collect::<Vec<_>>().join(" ")
@@ -87,7 +92,7 @@ pub(crate) fn heading(shape: &Shape, here: Option<&Url>, question: &Question) ->
                         (sortable(&column.id, &column.title))
                     }
                 }
-                @if shape.nameless { th.lesser scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) } }
+                @if shape.shows_last_name() { th.lesser scope="col" aria-sort=[order("name", question)] { (sortable("name", "Name")) } }
             }
         }
     }
@@ -139,7 +144,7 @@ pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
                     }
                 }
             }
-            @if shape.nameless {
+            @if shape.shows_last_name() {
                 th.slim.lesser scope="row" title=(row.name) { a href=(page) { (row.name) } }
             }
         }
@@ -187,7 +192,9 @@ fn class(shape: &Shape, column: &Column, index: usize, cell: Option<&Cell>) -> O
         ColumnKind::Integer | ColumnKind::Number | ColumnKind::Cpu | ColumnKind::Bytes | ColumnKind::Fraction => {
             classes.push("number");
         }
-        ColumnKind::Text if cell.is_some() && is_message(column) => classes.push("text long"),
+        ColumnKind::Text if cell.is_some() && is_message(column) => {
+            classes.push(if shape.nameless { "text long wraps" } else { "text long" });
+        }
         ColumnKind::Text if cell.is_some() => classes.push("text"),
         _ => {}
     }
@@ -229,6 +236,37 @@ pub(crate) fn table(label: &str, heading: &Markup, rows: &Markup) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_list_is_sorted_by_shows() {
+        let columns = [Column::new("Kind", ColumnKind::Text), Column::new("Finished", ColumnKind::Age).wide()];
+        let shown = |sort: &str| {
+            let question = Question { sort: sort.into(), ..Question::default() };
+            heading(&Shape::new(&columns, true, &question), None, &question).into_string().contains("Finished")
+        };
+        assert!(!shown("") && !shown("kind") && shown("finished,kind") && shown("kind,-Finished"));
+    }
+
+    #[test]
+    fn the_name_of_an_event_says_nothing_and_its_message_stays() {
+        let columns = [
+            Column::new("Last Seen", ColumnKind::Age),
+            Column::new("Type", ColumnKind::Status),
+            Column::new("Reason", ColumnKind::Text),
+            Column::new("Object", ColumnKind::Text),
+            Column::new("Message", ColumnKind::Text),
+        ];
+        let shown = |question: &Question| {
+            let html = heading(&Shape::new(&columns, true, question), None, question).into_string();
+            let titles = html.split("</th>").map(|th| th.rsplit('>').next().unwrap_or_default().to_owned());
+            (titles.take_while(|title| !title.is_empty()).collect::<Vec<_>>(), html)
+        };
+        let (titles, html) = shown(&Question::default());
+        assert_eq!(titles, ["Namespace", "Last Seen", "Type", "Reason", "Object", "Message"]);
+        assert_eq!(html.matches("lesser").count(), 2, "namespace and object give way, the message does not: {html}");
+        let (titles, _) = shown(&Question { wide: true, ..Question::default() });
+        assert_eq!(titles.last().map(String::as_str), Some("Name"));
+    }
 
     #[test]
     fn columns_make_room_for_a_message_unless_all_are_asked_for() {

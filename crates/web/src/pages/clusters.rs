@@ -30,9 +30,14 @@ fn view(clusters: &[ClusterView]) -> Markup {
         ul.clusters {
             @for cluster in clusters {
                 li {
-                    a href=(urls::cluster(cluster.id.as_str())) {
+                    // Browsers take a dot segment out of every address: no page of such a cluster can be asked for.
+                    @let open = !matches!(cluster.id.as_str(), "." | "..");
+                    a href=[open.then(|| urls::cluster(cluster.id.as_str()))] {
                         strong { (cluster.id.as_str()) }
-                        span.server { (cluster.server.as_deref().unwrap_or("not opened yet")) }
+                        span.server {
+                            @if open { (cluster.server.as_deref().unwrap_or("not opened yet")) }
+                            @else { "cannot be opened: no address can hold this name, rename the context" }
+                        }
                         (connection(&cluster.connection))
                         @if cluster.current { " " span.chip { "current context" } }
                     }
@@ -46,6 +51,15 @@ fn view(clusters: &[ClusterView]) -> Markup {
 mod tests {
     use super::*;
     use crate::samples;
+
+    #[test]
+    fn a_name_that_no_address_can_hold_is_no_link() {
+        let mut clusters = samples::clusters();
+        clusters.truncate(1);
+        clusters[0].id = pilothouse_model::ClusterId::new("..");
+        let html = view(&clusters).into_string();
+        assert!(!html.contains("<a href") && html.contains("rename the context"), "{html}");
+    }
 
     #[test]
     fn every_cluster_is_a_link_and_tells_how_it_is() {

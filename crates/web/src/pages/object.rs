@@ -1,13 +1,15 @@
 //! The page of one object: `/c/{cluster}/r/{group}/{version}/{plural}[/namespaces/{namespace}]/{name}`.
 
+use std::collections::BTreeSet;
+
 use axum::response::Response;
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, Gap, ObjectView, yaml};
-use pilothouse_model::{ColumnKind, Completeness, Level, Object, Section};
+use pilothouse_model::{Cell, ColumnKind, Completeness, Level, Object, Section, Value};
 
 use super::place::{Window, fill};
 use crate::components::scene::Scene;
-use crate::components::{causes, events, freshness, sections, status, time, tree, value};
+use crate::components::{causes, data, events, freshness, sections, status, time, tree, value};
 use crate::frame::Content;
 use crate::question::Question;
 use crate::urls;
@@ -161,6 +163,7 @@ fn overview(view: &ObjectView, scene: &Scene<'_>) -> Markup {
         (freshness::gaps(&untold(view)))
         (causes::causes(&view.causes, &view.row.status, scene))
         @for section in told { (sections::section(section, scene, &mut |_| Markup::default())) }
+        (data::data(&view.object))
         (facts(view, scene))
         (conditions(&view.object, scene))
         (tree::tree(view, scene))
@@ -174,17 +177,60 @@ fn untold(view: &ObjectView) -> Vec<&Gap> {
     view.gaps.iter().filter(|gap| !(stale(&view.completeness) && stale(&gap.completeness))).collect()
 }
 
-/// What every object has, and the cells of its list.
+/// What the sections of a page show already: their labels, and their values as text.
+fn told(sections: &[Section], scene: &Scene<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut labels, mut values) = (BTreeSet::new(), BTreeSet::new());
+    let mut add = |value: &Value| match value {
+        Value::Many(many) => values.extend(many.iter().map(|one| plain(&value::value(one, scene)))),
+        one => {
+            values.insert(plain(&value::value(one, scene)));
+        }
+    };
+    for section in sections {
+        match section {
+            Section::Facts { facts, .. } => facts.iter().for_each(|fact| {
+                labels.insert(fact.label.to_lowercase());
+                add(&fact.value);
+            }),
+            Section::Table { rows, .. } => rows.iter().flat_map(|(_, cells)| cells).for_each(&mut add),
+            Section::Graph { .. } | Section::Notice { .. } | Section::Listing { .. } => {}
+        }
+    }
+    (labels, values)
+}
+
+/// The text of a piece of a page.
+fn plain(html: &Markup) -> String {
+    let mut inside = false;
+    html.0
+        .chars()
+        .filter(|c| {
+            let tag = inside || *c == '<';
+            inside = tag && *c != '>';
+            !tag
+        })
+        .collect()
+}
+
+/// What every object has, and the cells of its list that nothing above shows already.
 fn facts(view: &ObjectView, scene: &Scene<'_>) -> Markup {
     let object = &view.object;
     let mut facts = Vec::new();
+    let (labels, values) = told(&view.sections, scene);
     let cells = view.columns.iter().zip(&view.row.cells);
     for (column, cell) in cells.filter(|(column, _)| &*column.id != "age") {
         let shown = match column.kind {
-            ColumnKind::Status if view.row.status.is_some() => status::status(&view.row.status),
+            // The head of the page tells the status.
+            ColumnKind::Status if view.row.status.is_some() => continue,
             kind => value::cell(cell, kind, scene.now),
         };
-        facts.push((column.title.to_string(), shown));
+        let text = plain(&shown);
+        let empty = matches!(cell, Cell::Missing) || text.is_empty() || text == "<none>" || text == "&lt;none&gt;";
+        // Short numbers are alike by chance.
+        let repeats = labels.contains(&column.title.to_lowercase()) || (text.len() > 4 && values.contains(&text));
+        if !empty && !repeats {
+            facts.push((column.title.to_string(), shown));
+        }
     }
     if let Some(created) = object.created() {
         facts.push(("Created".to_owned(), time::date(created, scene.now)));
@@ -267,6 +313,22 @@ fn ended(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::samples;
+
+    #[test]
+    fn facts_neither_repeat_a_section_nor_show_what_is_not_there() {
+        let titles = |view: &ObjectView| {
+            let html = samples::with_scene(|scene| facts(view, scene)).into_string();
+            html.split("<dt>").skip(1).filter_map(|part| Some(part.split_once('<')?.0.to_owned())).collect::<Vec<_>>()
+        };
+        let mut view = samples::object_view();
+        assert_eq!(titles(&view)[..4], ["Ready", "Node", "Created", "UID"], "no status again, no missing restarts");
+        let fact = |label: &str, value: &str| pilothouse_model::Fact::text(label, value);
+        view.sections.push(Section::Facts {
+            title: String::new(),
+            facts: vec![fact("ready", "all"), fact("Machine", "<img src=x>")],
+        });
+        assert_eq!(titles(&view)[..2], ["Created", "UID"]);
+    }
 
     #[test]
     fn an_object_is_rendered_the_same_twice() {

@@ -17,6 +17,18 @@ const MOST: usize = 8;
 /// Objects of one kind shown.
 const MOST_OBJECTS: usize = 6;
 
+/// Where objects are searched besides the workloads: where people know a name and not where it stands.
+const SEARCHED: [(&str, &str); 8] = [
+    ("", "pods"),
+    ("", "nodes"),
+    ("", "namespaces"),
+    ("", "services"),
+    ("", "configmaps"),
+    ("", "persistentvolumeclaims"),
+    ("apps", "deployments"),
+    ("networking.k8s.io", "ingresses"),
+];
+
 /// One thing found.
 struct Found {
     title: String,
@@ -111,14 +123,14 @@ fn best(all: impl Iterator<Item = (Found, String)>, wanted: &str) -> Vec<Found> 
     ranked.into_iter().map(|(_, found)| found).collect()
 }
 
-/// Objects whose name holds the text: among workloads, pods, nodes and namespaces, as far as they are known now.
+/// Objects whose name holds the text: among workloads and [`SEARCHED`], as far as they are known now.
 /// Beside them, which of these could not be searched (completely), and why.
 async fn objects(cluster: &Cluster, wanted: &str) -> (Group, Vec<(&'static str, Completeness)>) {
     let nothing = || Group::new("Objects", Vec::new(), MOST);
     let Some(catalog) = cluster.catalog() else { return (nothing(), vec![("objects", Completeness::Loading)]) };
     let mut sources = vec![("workloads", Source::Workloads)];
-    for plural in ["pods", "nodes", "namespaces"] {
-        let served = catalog.served(GroupResource::new("", plural)).cloned();
+    for (group, plural) in SEARCHED {
+        let served = catalog.served(GroupResource::new(group, plural)).cloned();
         sources.extend(served.map(|resource| (plural, Source::Resource(resource))));
     }
     let pattern: String = wanted.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')).collect();
@@ -163,7 +175,8 @@ fn view(groups: &[Group], unknown: &[(&str, Completeness)]) -> Markup {
     let none = groups.iter().all(|group| group.found.is_empty());
     html! {
         @if none && unknown.is_empty() {
-            p.nothing { "Nothing has this name. Objects are found by name among workloads, pods, nodes and namespaces." }
+            p.nothing { "Nothing has this name. Objects are found by name among workloads, pods, deployments, services, "
+                "ingresses, config maps, volume claims, nodes and namespaces; other kinds have their own lists." }
         } @else if none {
             p.nothing { "Nothing known has this name." }
         }
