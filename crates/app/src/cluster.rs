@@ -28,6 +28,8 @@ const REDISCOVER: Duration = Duration::from_secs(30);
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);
 /// ...and the longest that a server may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(300);
+/// The wait after a refused credential: it does not become right by itself, and many wrong ones may lock an account.
+const REFUSED: Duration = Duration::from_secs(60);
 /// How long a table whose task has died is left as it is before a new one may take its place.
 const MOURNING: Duration = Duration::from_secs(10);
 
@@ -407,10 +409,7 @@ impl Cluster {
             Err(error) => error,
         };
         *attempts = attempts.saturating_add(1);
-        let wait = match error.retry_after() {
-            Some(asked) => asked.clamp(Duration::from_secs(1), LONGEST_ASKED),
-            None => Duration::from_secs(1 << (*attempts).min(5)).min(SLOWEST_RETRY),
-        };
+        let wait = wait_after(&error, *attempts);
         tracing::warn!(cluster = %self.id(), attempts, "cannot reach the cluster: {error}");
         let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
         let failed = ConnectionState::Failed { error: error.into(), retry_at, attempts: *attempts };
@@ -450,6 +449,17 @@ impl Cluster {
     }
 }
 
+/// How long to wait after so many failed attempts in a row.
+fn wait_after(error: &ClusterError, attempts: u32) -> Duration {
+    if let ClusterError::Unauthorized { .. } = error {
+        return REFUSED;
+    }
+    match error.retry_after() {
+        Some(asked) => asked.clamp(Duration::from_secs(1), LONGEST_ASKED),
+        None => Duration::from_secs(1 << attempts.min(5)).min(SLOWEST_RETRY),
+    }
+}
+
 /// Connects, discovers again now and then, and lets go of tables that nobody uses, for as long as the cluster is held.
 async fn keep(cluster: Weak<Inner>) {
     let mut attempts = 0_u32;
@@ -477,5 +487,24 @@ impl Cluster {
         let error = AppError::new(ErrorKind::Malformed, format!("cannot read what {} serves: {defect}", self.server()));
         self.inner.state.send_replace(ConnectionState::Failed { error, retry_at, attempts: 1 });
         SLOWEST_RETRY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_credential_is_tried_again_slowly_from_the_start() {
+        let refused = ClusterError::Unauthorized { server: String::new(), reason: String::new() };
+        let unreachable = ClusterError::Unreachable { server: String::new(), reason: String::new() };
+        for attempts in 1..40 {
+            assert_eq!(wait_after(&refused, attempts), REFUSED);
+            assert!(wait_after(&unreachable, attempts) <= SLOWEST_RETRY);
+        }
+        let busy =
+            |seconds| ClusterError::TooMany { retry_after: Some(Duration::from_secs(seconds)), message: String::new() };
+        assert_eq!(wait_after(&busy(77), 1), Duration::from_secs(77));
+        assert_eq!(wait_after(&busy(1_000_000), 1), LONGEST_ASKED);
     }
 }

@@ -70,14 +70,15 @@ impl AppError {
 impl From<ClusterError> for AppError {
     fn from(error: ClusterError) -> Self {
         let kind = match &error {
-            ClusterError::Unreachable { .. } | ClusterError::TooMany { .. } | ClusterError::Gone { .. } => {
-                ErrorKind::Unavailable
-            }
+            // A kubeconfig that leads nowhere is not the question's fault.
+            ClusterError::Unreachable { .. }
+            | ClusterError::TooMany { .. }
+            | ClusterError::Gone { .. }
+            | ClusterError::Config(_) => ErrorKind::Unavailable,
             ClusterError::Other { code: 500.., .. } => ErrorKind::Unavailable,
             ClusterError::Unauthorized { .. } => ErrorKind::Unauthorized,
             ClusterError::Forbidden { .. } => ErrorKind::Forbidden,
             ClusterError::NotFound { .. } => ErrorKind::NotFound,
-            ClusterError::Config(_) => ErrorKind::BadInput,
             ClusterError::Malformed { .. } | ClusterError::TooLarge { .. } | ClusterError::Other { .. } => {
                 ErrorKind::Malformed
             }

@@ -27,6 +27,16 @@ const COMMONLY_OWNED: &[GroupResource<'static>] = &[
     GroupResource::new("apps", "statefulsets"),
     GroupResource::new("batch", "jobs"),
 ];
+/// What only custom resources own beside that: their operators build on these, and what runs stands below them.
+const OWNED_BY_CUSTOM: &[GroupResource<'static>] = &[
+    GroupResource::new("apps", "deployments"),
+    GroupResource::new("apps", "daemonsets"),
+    GroupResource::new("jobset.x-k8s.io", "jobsets"),
+    GroupResource::new("", "services"),
+    GroupResource::new("", "persistentvolumeclaims"),
+];
+/// The groups whose objects own nothing of that.
+const BUILT_IN: [&str; 3] = ["", "apps", "batch"];
 
 /// Everything known of one object at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -275,7 +285,9 @@ impl Cluster {
         let instrument = self.instrument(resource.group_resource());
         // The object itself is a part of its page, wherever it was read.
         moment.look_at(resource.group_resource(), object.namespace(), object.name());
-        let dependents = dependents(instrument, object, moment);
+        let custom = !BUILT_IN.contains(&&*resource.group);
+        let common = COMMONLY_OWNED.iter().chain(OWNED_BY_CUSTOM.iter().filter(|_| custom)).copied();
+        let dependents = dependents(instrument, object, moment, common);
         let mut events = moment.events(&object.reference());
         for dependent in &dependents {
             events.objects.extend(moment.events(&dependent.relative.reference).objects);
@@ -317,9 +329,14 @@ fn standing(
 }
 
 /// What the object owns, depth first, each below its owner.
-fn dependents(instrument: Option<&dyn Instrument>, object: &Object, moment: &Moment<'_>) -> Vec<Dependent> {
+fn dependents(
+    instrument: Option<&dyn Instrument>,
+    object: &Object,
+    moment: &Moment<'_>,
+    common: impl Iterator<Item = GroupResource<'static>>,
+) -> Vec<Dependent> {
     let linked = instrument.map_or_else(Vec::new, |instrument| instrument.links(object));
-    for name in linked.iter().map(|link| link.target.resource()).chain(COMMONLY_OWNED.iter().copied()) {
+    for name in linked.iter().map(|link| link.target.resource()).chain(common) {
         // Asking is what makes a table watched; the answer comes from the loop below.
         moment.need(name);
     }

@@ -38,6 +38,9 @@ pub enum ConfigError {
         /// Where and why.
         reason: String,
     },
+    /// There is no context at all: the file is empty, for one.
+    #[error("the kubeconfig {0} has no contexts: it is empty or unfinished; name another with --kubeconfig")]
+    NoContexts(String),
     /// The context does not exist.
     #[error("{place} has no context named `{name}`; {known}")]
     UnknownContext {
@@ -130,6 +133,9 @@ impl Contexts {
         let origin = Origin::find(path, surroundings)?;
         let kubeconfig = origin.read()?;
         let place = origin.to_string();
+        if kubeconfig.contexts.is_empty() {
+            return Err(ConfigError::NoContexts(place));
+        }
         let known = known(&kubeconfig);
         let current = context
             .or_else(|| kubeconfig.current_context.clone().filter(|name| !name.is_empty()))
@@ -197,6 +203,12 @@ impl Contexts {
         cluster.cluster.as_ref()?.proxy_url.as_deref()
     }
 
+    /// The user that a context names, when there is no such user.
+    pub(crate) fn missing_user(&self, name: &str) -> Option<&str> {
+        let user = self.context(name)?.user.as_deref().filter(|user| !user.is_empty())?;
+        (!self.kubeconfig.auth_infos.iter().any(|known| known.name == user)).then_some(user)
+    }
+
     /// The same contexts, read again: tokens and certificates in the files may have changed since.
     pub(crate) fn reread(&self) -> Result<Self, ConfigError> {
         Ok(Self { origin: self.origin.clone(), kubeconfig: self.origin.read()?, current: self.current.clone() })
@@ -228,6 +240,9 @@ impl Origin {
                 std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect();
             // As kubectl does: a file of the list that does not exist is left out.
             let existing: Vec<PathBuf> = listed.iter().filter(|path| path.exists()).cloned().collect();
+            if listed.is_empty() {
+                return Err(ConfigError::None("KUBECONFIG is set but lists no file".to_owned()));
+            }
             if existing.is_empty() {
                 let names = listed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
                 return Err(ConfigError::None(format!("KUBECONFIG lists {names}, which does not exist")));

@@ -126,7 +126,8 @@ impl Connection {
         let (head, body) = response.into_parts();
         // The status alone tells enough when its words cannot be read.
         let body = self.collect(body, ERROR_BODY).await.unwrap_or_default();
-        Err((reason::from_answer(self.server(), path, &head, &body), Some(generation)))
+        let error = reason::from_answer(self.server(), path, &head, &body);
+        Err((self.credential.explained(error, generation), Some(generation)))
     }
 
     /// The whole body of the answer to a GET of `path`, which must be shorter than `limit`.

@@ -54,16 +54,29 @@ impl Credential {
             return Ok((client.clone(), built.generation));
         }
         let config = prepare(self.contexts_for(built.generation).client_config(&self.context)?);
+        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
         // Building runs an exec plugin to its end, which may take seconds.
         let building = tokio::task::spawn_blocking(move || Client::try_from(config));
         let client = timeout(PLUGIN, building)
             .await
             .map_err(|_| self.no_credential("the kubeconfig's credential plugin does not come to an end".to_owned()))?
             .map_err(|error| self.no_credential(format!("the client could not be made: {error}")))?
-            .map_err(|error| reason::from_kube(&self.server, &error))?;
+            .map_err(|error| reason::from_building(&self.server, plugin.as_deref(), &error))?;
         built.generation += 1;
         built.client = Some(client.clone());
         Ok((client, built.generation))
+    }
+
+    /// The same error of the build `generation`, told by its cause where the kubeconfig shows one: a context may name a user
+    /// that there is not, which kubectl takes for no credential, too.
+    pub(crate) fn explained(&self, error: ClusterError, generation: u64) -> ClusterError {
+        let ClusterError::Unauthorized { .. } = &error else { return error };
+        match self.contexts_for(generation).missing_user(&self.context) {
+            Some(user) => self.no_credential(format!(
+                "it was asked without a credential, for the kubeconfig has no user named `{user}`, which the context names"
+            )),
+            None => error,
+        }
     }
 
     fn no_credential(&self, reason: String) -> ClusterError {

@@ -13,6 +13,11 @@ use crate::error::ClusterError;
 /// How API servers say that a path leads nowhere: words that name nothing.
 const NOTHING_THERE: [&str; 2] = ["404 page not found", "the server could not find the requested resource"];
 
+/// How Go's web servers, API servers among them, answer who speaks plain HTTP to a TLS port.
+const PLAIN_TO_TLS: &[u8] = b"Client sent an HTTP request to an HTTPS server";
+/// What to do about it.
+const WANTS_TLS: &str = "it speaks TLS on this port; `server` in the kubeconfig must begin with https://";
+
 /// A `Status` as the API server answers it, as far as we read it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -32,14 +37,19 @@ pub(crate) struct Details {
 
 /// The error for a request that got no answer.
 pub(crate) fn from_kube(server: &str, error: &kube::Error) -> ClusterError {
+    from_building(server, None, error)
+}
+
+/// The error for a client that could not be built, whose credential was to come from `plugin`.
+pub(crate) fn from_building(server: &str, plugin: Option<&str>, error: &kube::Error) -> ClusterError {
     let server = server.to_owned();
     for cause in causes(error) {
         if let Some(auth) = cause.downcast_ref::<AuthError>() {
-            return ClusterError::Unauthorized { server, reason: credential_words(auth) };
+            return ClusterError::Unauthorized { server, reason: credential_words(plugin, auth) };
         }
     }
     match error {
-        kube::Error::Auth(auth) => ClusterError::Unauthorized { server, reason: credential_words(auth) },
+        kube::Error::Auth(auth) => ClusterError::Unauthorized { server, reason: credential_words(plugin, auth) },
         kube::Error::RustlsTls(error) => {
             let reason = format!("the certificates of the kubeconfig cannot be used: {error}");
             ClusterError::Unreachable { server, reason }
@@ -50,6 +60,9 @@ pub(crate) fn from_kube(server: &str, error: &kube::Error) -> ClusterError {
 
 /// The error for an answer that says no.
 pub(crate) fn from_answer(server: &str, path: &str, head: &response::Parts, body: &[u8]) -> ClusterError {
+    if head.status == StatusCode::BAD_REQUEST && body.starts_with(PLAIN_TO_TLS) {
+        return ClusterError::Unreachable { server: server.to_owned(), reason: WANTS_TLS.to_owned() };
+    }
     let mut status = serde_json::from_slice::<Status>(body).unwrap_or_else(|_| plain_status(body));
     status.code = head.status.as_u16();
     if head.status == StatusCode::NOT_FOUND && NOTHING_THERE.contains(&status.message.as_str()) {
@@ -104,23 +117,28 @@ fn refused_words(message: &str) -> String {
 }
 
 /// Why a credential could not be had.
-fn credential_words(error: &AuthError) -> String {
+fn credential_words(plugin: Option<&str>, error: &AuthError) -> String {
+    let plugin = plugin.map(|plugin| format!(" `{plugin}`")).unwrap_or_default();
     match error {
         AuthError::AuthExecRun { out, .. } => {
             let said = String::from_utf8_lossy(&out.stderr);
             let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let ended = out.status;
             if said.is_empty() {
-                format!("the kubeconfig's credential plugin failed ({ended}); what it said stands in the terminal")
+                format!(
+                    "the kubeconfig's credential plugin{plugin} failed ({ended}); what it said stands in the terminal"
+                )
             } else {
-                format!("the kubeconfig's credential plugin failed ({ended}): {said}")
+                format!("the kubeconfig's credential plugin{plugin} failed ({ended}): {said}")
             }
         }
         AuthError::AuthExecStart(error) => {
-            format!("the kubeconfig's credential plugin cannot be started: {error}; is it installed and in PATH?")
+            format!(
+                "the kubeconfig's credential plugin{plugin} cannot be started: {error}; is it installed and in PATH?"
+            )
         }
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
-            "the kubeconfig's credential plugin answered something that is not a credential".to_owned()
+            format!("the kubeconfig's credential plugin{plugin} answered something that is not a credential")
         }
         error => format!("the kubeconfig's credential cannot be used: {error}"),
     }
@@ -145,6 +163,10 @@ fn network_words(error: &kube::Error) -> String {
         }
         _ if all.contains("InvalidContentType") || all.contains("corrupt message") => {
             "it does not speak TLS on this port; check `server` in the kubeconfig".to_owned()
+        }
+        _ if all.contains("invalid HTTP version parsed") => {
+            "it does not speak plain HTTP on this port; if it speaks TLS, `server` in the kubeconfig must begin with https://"
+                .to_owned()
         }
         Some(io::ErrorKind::ConnectionRefused) => {
             "connection refused; nothing listens there, is it running?".to_owned()

@@ -221,6 +221,51 @@ async fn an_object_knows_its_kin_and_their_events_and_says_when_it_is_gone() {
 }
 
 #[tokio::test]
+async fn a_custom_object_has_the_pods_below_its_deployments_and_their_events() {
+    let embedded = Embedded::start().await;
+    let admin = embedded.admin();
+    crds::install(admin, &crds::minimal()).await;
+    let cluster = connect(&embedded, "admin").await;
+    let chain = [
+        ("/apis/trainer.kubeflow.org/v1alpha1", "trainjobs", "trainer.kubeflow.org/v1alpha1", "TrainJob"),
+        ("/apis/apps/v1", "deployments", "apps/v1", "Deployment"),
+        ("/apis/apps/v1", "replicasets", "apps/v1", "ReplicaSet"),
+        ("/api/v1", "pods", "v1", "Pod"),
+    ];
+    let mut owners = json!([]);
+    for (group, plural, version, kind) in chain {
+        let path = format!("{group}/namespaces/default/{plural}");
+        let template = json!({
+            "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web"}]},
+        });
+        let spec = match kind {
+            "TrainJob" => json!({"runtimeRef": {"name": "torch"}}),
+            "Pod" => template["spec"].clone(),
+            _ => json!({"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template}),
+        };
+        let metadata = json!({"name": "web", "labels": {"app": "web"}, "ownerReferences": owners});
+        admin.ensure(&path, &json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})).await;
+        let uid = admin.get(&format!("{path}/web")).await.body["metadata"]["uid"].clone();
+        owners = json!([{"apiVersion": version, "kind": kind, "name": "web", "uid": uid, "controller": true}]);
+    }
+    let event = json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "web.1"}, "type": "Warning", "reason": "BackOff",
+        "message": "Back-off restarting failed container", "lastTimestamp": "2026-11-01T10:00:00Z",
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": "web", "namespace": "default", "uid": owners[0]["uid"]},
+    });
+    admin.ensure("/api/v1/namespaces/default/events", &event).await;
+
+    let Source::Resource(jobs) = source(&cluster, "trainer.kubeflow.org", "trainjobs") else {
+        panic!("not a resource")
+    };
+    let view = cluster.object(&jobs, Some("default"), "web", PATIENCE).await.unwrap();
+    let below: Vec<_> = view.dependents.iter().map(|kin| (kin.relative.reference.to_string(), kin.depth)).collect();
+    let expected = [("Deployment/web", 1), ("ReplicaSet/web", 2), ("Pod/web", 3)];
+    assert_eq!(below, expected.map(|(name, depth)| (name.to_owned(), depth)));
+    assert_eq!(view.events.len(), 1);
+}
+
+#[tokio::test]
 async fn secret_values_stay_out_of_the_house() {
     let embedded = Embedded::start().await;
     let secret = json!({

@@ -61,6 +61,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     let good = write(&folder.path().join("good"), &named("one"));
     let currentless = write(&folder.path().join("currentless"), &named("one").replace("current-context: one, ", ""));
     let broken = write(&folder.path().join("broken"), "users:\n- name: me\n  user: {token: hunter2\nclusters: [\n");
+    let empty = write(&folder.path().join("empty"), "");
     let odd = write(&folder.path().join("odd"), "contexts: 3\n");
     let load = |path: &Path, context: Option<&str>| {
         Contexts::load_from(Some(path.to_owned()), context.map(str::to_owned), &nothing()).unwrap_err().to_string()
@@ -78,6 +79,9 @@ fn what_is_wrong_is_said_in_one_sentence() {
         load(&currentless, None),
         format!("{} has no current context: choose one with --context; the only one is `one`", at(&currentless))
     );
+    for context in [None, Some("two")] {
+        assert!(load(&empty, context).contains("has no contexts"), "{}", load(&empty, context));
+    }
     let said = load(&broken, None);
     assert!(said.starts_with(&format!("{} is not a kubeconfig: ", at(&broken))), "{said}");
     assert!(!said.contains("hunter2") && !said.contains('\n'), "{said}");
@@ -88,6 +92,9 @@ fn what_is_wrong_is_said_in_one_sentence() {
     let listed = Surroundings { kubeconfig: Some(OsString::from("/no/such/file")), ..nothing() };
     let none = Contexts::load_from(None, None, &listed).unwrap_err().to_string();
     assert!(none.contains("/no/such/file"), "{none}");
+    let blank = Surroundings { kubeconfig: Some(std::env::join_paths(["", ""]).unwrap()), ..nothing() };
+    let none = Contexts::load_from(None, None, &blank).unwrap_err().to_string();
+    assert!(none.contains("lists no file"), "{none}");
 }
 
 #[test]

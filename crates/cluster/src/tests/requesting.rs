@@ -62,6 +62,38 @@ async fn a_server_without_tls_is_named_as_such() {
 }
 
 #[tokio::test]
+async fn who_speaks_plain_http_to_a_tls_port_is_told() {
+    let go = |_| (StatusCode::BAD_REQUEST, "Client sent an HTTP request to an HTTPS server.\n").into_response();
+    let fake = Fake::start(go).await;
+    let error = fake.connect().version().await.unwrap_err();
+    assert!(error.to_string().contains("must begin with https://"), "{error}");
+    // Others answer with an alert, which is not HTTP.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let alert = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+        stream.write_all(&[0x15, 3, 3, 0, 2, 2, 10]).await.unwrap();
+    });
+    let error = connect(&url, "").version().await.unwrap_err();
+    alert.await.unwrap();
+    assert!(error.to_string().contains("must begin with https://"), "{error}");
+}
+
+#[tokio::test]
+async fn a_user_that_there_is_not_is_named_once_the_server_refuses() {
+    let fake = Fake::start(|_| refusal(401, "Unauthorized", "Unauthorized")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(&path, super::fake::kubeconfig(&fake.url, "token: t").replace("user: me", "user: ghost")).unwrap();
+    let connection = Connection::open(&Contexts::load(Some(path), None).unwrap(), "fake").unwrap();
+    let error = connection.version().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(error.to_string().contains("no user named `ghost`"), "{error}");
+}
+
+#[tokio::test]
 async fn an_expired_token_says_so_and_is_read_anew_once() {
     let fake = Fake::start(|asked| match asked.headers.get("authorization").map(|value| value.to_str().unwrap()) {
         Some("Bearer new") => answer(json!({"gitVersion": "v1"})),
@@ -106,7 +138,7 @@ async fn a_credential_plugin_gives_the_token_or_its_own_words() {
         "exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: /no/such/plugin}",
     );
     let error = absent.version().await.unwrap_err();
-    assert!(error.to_string().contains("cannot be started"), "{error}");
+    assert!(error.to_string().contains("`/no/such/plugin` cannot be started"), "{error}");
 }
 
 #[tokio::test]
