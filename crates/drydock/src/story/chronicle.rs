@@ -13,8 +13,8 @@ use super::clock::{Clock, stamp};
 use super::dice::fnv64;
 use super::kind::Kind;
 
-/// How many events the story keeps in the cluster.
-const KEPT: usize = 1500;
+/// How many events the story keeps in the cluster: those of some twenty minutes.
+const KEPT: usize = 6000;
 
 /// The same event is not counted up more often than this.
 const QUIET: Duration = Duration::from_secs(10);

@@ -35,8 +35,10 @@ const RUN_KINDS: [Kind; 11] = [
 
 /// Story seconds between two new runs: at least and at most.
 const PACE: (f64, f64) = (5.0, 9.0);
-/// How many finished runs are kept, and how many may go on at once, at scale 1.
-const KEPT: f64 = 48.0;
+/// How many runs that ended well are kept, how many that failed, and how many may go on at once, at scale 1. Fewer fail, so
+/// that the failures, which people look into, stay for longer: nearly half an hour.
+const KEPT: f64 = 60.0;
+const FAILURES_KEPT: f64 = 60.0;
 const AT_ONCE: f64 = 26.0;
 /// Story seconds after which people give up a run that does not get anywhere.
 const PATIENCE: f64 = 420.0;
@@ -190,13 +192,29 @@ async fn clean(stage: &Stage, scale: f64) -> Result<(), ApiError> {
     for (kind, run) in going.iter().filter(|(_, run)| age(run) > PATIENCE) {
         stage.delete_once(*kind, run).await?;
     }
-    let mut over: Vec<(Kind, Arc<Value>)> = over;
-    over.sort_by_key(|(_, run)| run.time("/metadata/creationTimestamp"));
-    let excess = over.len().saturating_sub((KEPT * scale) as usize);
-    for (kind, run) in &over[..excess] {
-        stage.delete_once(*kind, run).await?;
+    for (kind, run) in surplus(over, scale) {
+        stage.delete_once(kind, &run).await?;
     }
     Ok(())
+}
+
+fn has_failed(kind: Kind, run: &Value) -> bool {
+    match kind {
+        Kind::Workflow => matches!(run.text("/status/phase"), Some("Failed" | "Error")),
+        Kind::SparkApplication => run.text("/status/applicationState/state") == Some("FAILED"),
+        _ => super::condition_is(run, "Failed", "True"),
+    }
+}
+
+/// Of the runs that are over, the oldest beyond what is kept.
+fn surplus(over: Vec<(Kind, Arc<Value>)>, scale: f64) -> Vec<(Kind, Arc<Value>)> {
+    let (failed, ended_well): (Vec<_>, Vec<_>) = over.into_iter().partition(|(kind, run)| has_failed(*kind, run));
+    let oldest = |(mut runs, kept): (Vec<(Kind, Arc<Value>)>, f64)| {
+        runs.sort_by_key(|(_, run)| run.time("/metadata/creationTimestamp"));
+        runs.truncate(runs.len().saturating_sub((kept * scale) as usize));
+        runs
+    };
+    [(failed, FAILURES_KEPT), (ended_well, KEPT)].into_iter().flat_map(oldest).collect()
 }
 
 /// Lets a node go dark now and then, and come back.
@@ -264,4 +282,30 @@ fn is_calm(scenario: &Scenario) -> bool {
     let good = scenario.fates.iter().all(|(_, fate)| *fate == "forever");
     let notebook = matches!(scenario.work, scenario::Work::Notebook { .. });
     (notebook && good && matches!(scenario.twist, Twist::None | Twist::Suspended)) || scenario.word == "foundation"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_failed_outlast_those_that_ended_well() {
+        let run = |minute: usize, end: &str| {
+            let made = format!("2026-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
+            let conditions = json!([{ "type": end, "status": "True" }]);
+            let name = format!("{end}-{minute}");
+            (
+                Kind::TrainJob,
+                Arc::new(
+                    json!({"metadata": {"name": name, "creationTimestamp": made}, "status": {"conditions": conditions}}),
+                ),
+            )
+        };
+        // Newest first: what goes is told by age, not by order.
+        let over =
+            (0..200).rev().map(|minute| run(minute, if minute % 4 == 0 { "Failed" } else { "Complete" })).collect();
+        let gone: Vec<String> = surplus(over, 1.0).iter().map(|(_, run)| super::super::name(run).to_owned()).collect();
+        assert_eq!(gone.len(), 150 - KEPT as usize, "{gone:?}");
+        assert_eq!((gone[0].as_str(), gone.last().unwrap().as_str()), ("Complete-1", "Complete-119"));
+    }
 }

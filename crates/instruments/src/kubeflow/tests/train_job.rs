@@ -280,7 +280,7 @@ fn a_run_that_is_over_counts_nothing_as_current() {
             match section {
                 Section::Facts { facts, .. } => titles.extend(facts.into_iter().map(|fact| fact.label)),
                 Section::Table { columns, .. } => {
-                    titles.extend(columns.into_iter().map(|column| column.title.to_string()))
+                    titles.extend(columns.into_iter().map(|column| column.title.to_string()));
                 }
                 _ => {}
             }
