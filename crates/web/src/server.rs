@@ -43,7 +43,7 @@ pub(crate) struct Web {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The address to open: it carries a secret once, and leads to a page without it.
+/// The address to open: it carries a secret and leads to a page whose address does not.
 pub fn launch_url(address: SocketAddr, secret: &str) -> String {
     format!("http://{address}/?launch={secret}")
 }

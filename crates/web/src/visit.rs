@@ -176,9 +176,9 @@ fn failed(
     let title = match down {
         // The page follows the connection, whose own failure may be another one than that of the first look.
         Some(ConnectionState::Failed { error: cause, .. }) => title(cause, true),
-        // Nothing was opened: what is wrong stands in the kubeconfig.
-        None if state.is_none() && error.kind == ErrorKind::BadInput && error.span.is_none() => {
-            "The kubeconfig does not fit"
+        // Nothing was opened at all: the kubeconfig does not let it.
+        None if state.is_none() && matches!(error.kind, ErrorKind::BadInput | ErrorKind::Unavailable) => {
+            "The cluster cannot be opened"
         }
         _ => title(error, down.is_some()),
     };
@@ -319,7 +319,7 @@ mod tests {
         assert!(body.contains("<h1>The cluster does not accept your credential</h1>"), "{body}");
         let missing = AppError::new(ErrorKind::BadInput, "the context names a cluster that is not there");
         let content = failed(&missing, None, None, Timestamp::UNIX_EPOCH);
-        assert_eq!(content.title, "The kubeconfig does not fit");
+        assert_eq!(content.title, "The cluster cannot be opened");
     }
 
     #[test]

@@ -126,6 +126,22 @@ for (const kind of ["demo", "real"]) {
       await page.close();
     });
 
+    test("a console that does not answer says so, also to a click", async () => {
+      const page = await open(context, world, configMaps());
+      await row(page, "first").waitFor();
+      const banner = page.locator("#lost");
+      assert.equal(await banner.isVisible(), false);
+      await context.setOffline(true);
+      await page.locator("main thead a").first().click();
+      await banner.waitFor();
+      assert.match(await banner.innerText(), /does not answer/);
+      assert.equal(await page.locator("header .connection .words").isVisible(), false);
+      await context.setOffline(false);
+      await banner.waitFor({ state: "hidden", timeout: 60_000 });
+      await row(page, "first").waitFor();
+      await page.close();
+    });
+
     test("the palette finds places", async () => {
       const page = await open(context, world, pages.get("overview"));
       await page.keyboard.press("Control+k");

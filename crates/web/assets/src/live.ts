@@ -92,7 +92,10 @@ function open(): void {
 
 /** The console does not answer: says so, and tries again after a while. */
 function lost(attempt: () => void): void {
-  say("The connection to Pilothouse is lost: what this page shows is not live. It is tried again.");
+  // What a click was told stays: it says more.
+  if (!document.documentElement.hasAttribute("data-lost")) {
+    say("The connection to Pilothouse is lost: what this page shows is not live. It is tried again.");
+  }
   void explain();
   retry = setTimeout(attempt, wait * (0.75 + Math.random() / 2));
   wait = Math.min(wait * 2, LONGEST);

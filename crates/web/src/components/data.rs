@@ -7,13 +7,17 @@ use serde_json::{Map, Value};
 /// The longest value that is shown whole; the YAML has all.
 const LONGEST: usize = 4000;
 
+/// Whether an object's page has a card for its data.
+pub(crate) fn holds_data(object: &Object) -> bool {
+    object.api_version() == "v1" && matches!(object.kind(), "ConfigMap" | "Secret")
+}
+
 /// The entries of a ConfigMap or a Secret as a card; nothing for other kinds.
 pub(crate) fn data(object: &Object) -> Markup {
-    let secret = match (object.api_version(), object.kind()) {
-        ("v1", "ConfigMap") => false,
-        ("v1", "Secret") => true,
-        _ => return html! {},
-    };
+    if !holds_data(object) {
+        return html! {};
+    }
+    let secret = object.kind() == "Secret";
     let entries = |field: &str| object.value().get(field).and_then(Value::as_object).cloned().unwrap_or_default();
     let (plain, binary) = (entries("data"), entries("binaryData"));
     html! {

@@ -216,7 +216,10 @@ fn plain(html: &Markup) -> String {
 fn facts(view: &ObjectView, scene: &Scene<'_>) -> Markup {
     let object = &view.object;
     let mut facts = Vec::new();
-    let (labels, values) = told(&view.sections, scene);
+    let (mut labels, values) = told(&view.sections, scene);
+    if data::holds_data(object) {
+        labels.insert("data".to_owned());
+    }
     let cells = view.columns.iter().zip(&view.row.cells);
     for (column, cell) in cells.filter(|(column, _)| &*column.id != "age") {
         let shown = match column.kind {
