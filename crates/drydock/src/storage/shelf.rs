@@ -129,6 +129,7 @@ impl Shelf {
 mod tests {
     use std::collections::BTreeMap;
 
+    use pilothouse_model::Read;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -157,10 +158,10 @@ mod tests {
             [("a", 6)]
         );
         assert!(log.iter().all(|change| !matches!(change.previous, Some(Past::Whole(_)))));
-        assert!(
-            log.iter()
-                .all(|change| change.object.read().value["metadata"]["resourceVersion"] == change.revision.to_string())
-        );
+        for change in &log {
+            let version = change.object.read();
+            assert_eq!(version.value.text("/metadata/resourceVersion"), Some(change.revision.to_string().as_str()));
+        }
         assert_eq!(log[5].previous.as_ref().unwrap().read().value["number"], 1);
     }
 

@@ -120,7 +120,7 @@ fn quota(evidence: Evidence, message: &str, objects: &dyn Objects) -> Cause {
         .advise(if beyond.is_empty() {
             "Free what others in this namespace hold, or ask for less"
         } else {
-            "Ask for less: it can never fit, even when nothing else runs in this namespace"
+            "Ask for less: under this quota it never fits, even when nothing else runs in the namespace"
         })
         .advise(format!("Ask whoever runs the platform to raise the quota `{name}`"))
         .done()
