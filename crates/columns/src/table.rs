@@ -87,7 +87,8 @@ fn is(resource: &Resource, group: &str, plural: &str) -> bool {
     &*resource.group == group && &*resource.plural == plural
 }
 
-fn is_events(resource: &Resource) -> bool {
+/// Whether these are events, whose names kubectl shows last.
+pub fn is_events(resource: &Resource) -> bool {
     is(resource, "", "events") || is(resource, "events.k8s.io", "events")
 }
 
@@ -154,7 +155,8 @@ fn tell_last_restart(cells: &mut [Value], object: &Object, now: Timestamp) {
     }
 }
 
-fn is_default_class(resource: &Resource, object: &Object) -> bool {
+/// Whether this is the storage class that claims without one get; kubectl says so behind its name.
+pub fn is_default_class(resource: &Resource, object: &Object) -> bool {
     let marks = ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
     is(resource, "storage.k8s.io", "storageclasses") && marks.iter().any(|mark| object.annotation(mark) == Some("true"))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pilothouse_app::{Cluster, Listing, Record, Single, listing_json, row_json};
+use pilothouse_columns::table::{is_default_class, is_events};
 use pilothouse_model::{Cell, ClusterId, Column, ColumnKind, Object, Row, time};
 use serde_json::{Value, json};
 
@@ -84,11 +85,11 @@ impl Body {
         }
     }
 
-    /// When a container of this pod last ended and was restarted. A body that cannot be read leaves the count alone.
-    fn last_restart(&self) -> Option<Timestamp> {
+    /// What `question` finds in the object. A body that cannot be read says no more than the row does.
+    fn tells<T>(&self, question: impl Fn(&Object) -> Option<T>) -> Option<T> {
         match self {
-            Self::Stored(record) => last_restart(&stored(record).ok()?),
-            Self::Read(object) => last_restart(object),
+            Self::Stored(record) => question(&stored(record).ok()?),
+            Self::Read(object) => question(object),
         }
     }
 }
@@ -97,6 +98,7 @@ fn stored(record: &Record) -> Result<Object, Failure> {
     record.body.object().map_err(|error| Failure::Other(error.to_string()))
 }
 
+/// When a container of this pod last ended and was restarted.
 fn last_restart(pod: &Object) -> Option<Timestamp> {
     pilothouse_columns::pod::summary(pod).last_restart
 }
@@ -108,7 +110,7 @@ fn list(items: &[Value]) -> Value {
 
 /// How the command line wants answers printed.
 pub(crate) struct Printer {
-    cluster: Cluster,
+    cluster: ClusterId,
     format: Format,
     /// Whether long texts are cut: for people who look at a terminal, never for the next program.
     cuts: bool,
@@ -123,7 +125,7 @@ pub(crate) struct Printer {
 impl Printer {
     pub(crate) fn new(cluster: &Cluster, options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
         Self {
-            cluster: cluster.clone(),
+            cluster: cluster.id().clone(),
             format: options.output,
             cuts: options.output == Format::Table && std::io::stdout().is_terminal(),
             headings: !options.no_headers,
@@ -162,7 +164,7 @@ impl Printer {
     }
 
     fn value(&self, answers: &[Answer]) -> Result<Option<Value>, Failure> {
-        let cluster = self.cluster.id();
+        let cluster = &self.cluster;
         if let ([answer], false) = (answers, self.prefixed) {
             return answer.alone(cluster);
         }
@@ -183,7 +185,7 @@ impl Printer {
                 let value = if record.body.is_some() {
                     Body::Stored(Arc::clone(record)).value()?
                 } else {
-                    row_json(self.cluster.id(), &record.row, columns)
+                    row_json(&self.cluster, &record.row, columns)
                 };
                 match self.format {
                     Format::Json => writeln!(out, "{}", escaped(&value.to_string()))?,
@@ -212,7 +214,7 @@ impl Printer {
                 .collect(),
             namespace: self.namespaces && (self.derived || rows.iter().any(|(row, _)| row.resource.namespaced)),
             name: match rows {
-                [(row, _), ..] if !is_event(row) => NamePlace::First,
+                [(row, _), ..] if !is_events(&row.resource) => NamePlace::First,
                 _ if self.format == Format::Wide => NamePlace::Last,
                 _ => NamePlace::Nowhere,
             },
@@ -225,11 +227,18 @@ impl Printer {
         let now = Timestamp::now();
         let line = |(row, body): &(&Row, &Body)| {
             let cells = layout.shown.iter().map(|(index, column)| self.cell(column, row.cells.get(*index), body, now));
-            let name = if self.prefixed { qualified(row) } else { row.name.to_string() };
+            let name = self.name(row, body);
             layout.line(row.namespace.as_deref().unwrap_or_default().to_owned(), name, cells, labels(row))
         };
         let rows: Vec<_> = rows.iter().map(line).collect();
         output::table(headings.as_deref(), &rows, &mut self.widths)
+    }
+
+    fn name(&self, row: &Row, body: &Body) -> String {
+        let name = if self.prefixed { qualified(row) } else { row.name.to_string() };
+        let default = &*row.resource.plural == "storageclasses"
+            && body.tells(|class| Some(is_default_class(&row.resource, class))).unwrap_or_default();
+        if default { format!("{name} (default)") } else { name }
     }
 
     /// One cell as people read it.
@@ -238,7 +247,7 @@ impl Printer {
         let shown = cell.show(column.kind, now);
         if &*column.id == RESTARTS
             && matches!(cell, Cell::Integer(1..))
-            && let Some(last) = body.last_restart()
+            && let Some(last) = body.tells(last_restart)
         {
             return format!("{shown} ({} ago)", time::age(last, now));
         }
@@ -283,10 +292,6 @@ impl Layout<'_> {
     }
 }
 
-fn is_event(row: &Row) -> bool {
-    &*row.resource.plural == "events" && matches!(&*row.resource.group, "" | "events.k8s.io")
-}
-
 /// The longest text that a table on a terminal shows; the wide view shows all of it.
 const LONGEST: usize = 100;
 
@@ -319,7 +324,7 @@ fn labels(row: &Row) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pilothouse_model::Completeness;
+    use pilothouse_model::{Completeness, Resource};
 
     use super::*;
 
@@ -333,6 +338,65 @@ mod tests {
             completeness: Completeness::Complete,
             notes: Vec::new(),
         }
+    }
+
+    fn printed(format: Format, cuts: bool, resource: &Arc<Resource>, object: Value) -> String {
+        let object = Object::new(object).unwrap();
+        let projection = pilothouse_columns::project(resource, &object);
+        let row = Row::assemble(Arc::clone(resource), &object, projection, &mut |text| text.into());
+        let columns = pilothouse_columns::columns(resource);
+        let mut printer = Printer {
+            cluster: ClusterId::new("lab"),
+            format,
+            cuts,
+            headings: true,
+            show_labels: false,
+            prefixed: false,
+            namespaces: false,
+            widths: Vec::new(),
+            derived: false,
+        };
+        let text = printer.lines(&columns, &[(&row, &Body::Read(object))], true);
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
+    }
+
+    #[test]
+    fn a_pod_says_when_it_was_last_restarted() {
+        let ended = (Timestamp::now() - jiff::SignedDuration::from_hours(50)).to_string();
+        let pod = |restarts: u64| {
+            json!({"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"name": "a"}]},
+                "status": {"phase": "Running", "containerStatuses": [{"name": "a", "ready": true,
+                    "restartCount": restarts, "state": {"running": {}},
+                    "lastState": {"terminated": {"finishedAt": ended, "exitCode": 1}}}]}})
+        };
+        let pods = Arc::new(Resource::new("", "v1", "pods", "Pod"));
+        let text = |restarts| printed(Format::Table, false, &pods, pod(restarts));
+        assert_eq!(text(5), "NAME READY STATUS RESTARTS AGE\nweb 1/1 Running 5 (2d2h ago) <unknown>\n");
+        assert!(text(0).contains("Running 0 <unknown>"), "{}", text(0));
+    }
+
+    #[test]
+    fn events_are_not_led_by_their_names_and_long_messages_are_cut_for_people_only() {
+        let events = Arc::new(Resource::new("", "v1", "events", "Event"));
+        let message = "word".repeat(40);
+        let event = || json!({"kind": "Event", "metadata": {"name": "web.17", "namespace": "a"}, "message": message});
+        let piped = printed(Format::Table, false, &events, event());
+        assert!(piped.starts_with("LAST SEEN TYPE REASON OBJECT MESSAGE\n"), "{piped}");
+        assert!(piped.contains(&message) && !piped.contains("web.17"), "{piped}");
+        assert!(printed(Format::Table, true, &events, event()).contains('…'));
+        let wide = printed(Format::Wide, false, &events, event());
+        assert!(wide.contains("COUNT NAME\n") && wide.ends_with("web.17\n"), "{wide}");
+    }
+
+    #[test]
+    fn the_default_storage_class_is_marked() {
+        let classes = Arc::new(Resource::new("storage.k8s.io", "v1", "storageclasses", "StorageClass"));
+        let class = |default: &str| {
+            let annotations = json!({"storageclass.kubernetes.io/is-default-class": default});
+            json!({"kind": "StorageClass", "metadata": {"name": "fast", "annotations": annotations}})
+        };
+        assert!(printed(Format::Table, false, &classes, class("true")).contains("fast (default) "));
+        assert!(!printed(Format::Table, false, &classes, class("false")).contains("(default)"));
     }
 
     #[test]
