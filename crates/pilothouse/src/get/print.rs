@@ -1,5 +1,7 @@
 //! Rows and objects in every output format.
 
+mod layout;
+
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use crate::arguments::{Document, Format, GetArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::plain::{escaped, plain};
+use layout::{Layout, NamePlace, labels, qualified};
 
 /// What one part of the command line gave.
 pub(crate) struct Answer {
@@ -258,40 +261,6 @@ impl Printer {
 /// The column of pods that says how often containers were restarted; beside it stands when that was last.
 const RESTARTS: &str = "restarts";
 
-/// Which cells a line has, and in which order.
-struct Layout<'a> {
-    shown: Vec<(usize, &'a Column)>,
-    namespace: bool,
-    name: NamePlace,
-    labels: bool,
-}
-
-/// Where the name stands. Events have names that say nothing; kubectl shows them at the end of its wide table only.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum NamePlace {
-    First,
-    Last,
-    Nowhere,
-}
-
-impl Layout<'_> {
-    fn line(
-        &self,
-        namespace: String,
-        name: String,
-        cells: impl Iterator<Item = String>,
-        labels: String,
-    ) -> Vec<String> {
-        let mut line: Vec<String> = Vec::new();
-        line.extend(self.namespace.then_some(namespace));
-        line.extend((self.name == NamePlace::First).then(|| name.clone()));
-        line.extend(cells);
-        line.extend((self.name == NamePlace::Last).then_some(name));
-        line.extend(self.labels.then_some(labels));
-        line
-    }
-}
-
 /// The longest text that a table on a terminal shows; the wide view shows all of it.
 const LONGEST: usize = 100;
 
@@ -301,25 +270,6 @@ fn shortened(text: String) -> String {
         return text;
     }
     text.chars().take(LONGEST - 1).chain(['…']).collect()
-}
-
-/// `pod/web-0`, `deployment.apps/web`.
-fn qualified(row: &Row) -> String {
-    let resource = &row.resource;
-    let singular =
-        if resource.singular.is_empty() { resource.kind.to_lowercase() } else { resource.singular.to_string() };
-    if resource.group.is_empty() {
-        format!("{singular}/{}", row.name)
-    } else {
-        format!("{singular}.{}/{}", resource.group, row.name)
-    }
-}
-
-fn labels(row: &Row) -> String {
-    if row.labels.is_empty() {
-        return "<none>".to_owned();
-    }
-    row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
