@@ -67,9 +67,9 @@ impl Backoff {
     pub(crate) fn after(&mut self, error: &ClusterError) -> Duration {
         let usual = self.next();
         let wait = match error.kind() {
-            ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::Unauthorized | ErrorKind::Config => {
-                usual.max(jitter(self.pace.slow))
-            }
+            ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::Config => usual.max(jitter(self.pace.slow)),
+            // Several tables may hold the same wrong credential, and many refusals may lock an account.
+            ErrorKind::Unauthorized => usual.max(jitter(self.pace.slow.saturating_mul(2))),
             _ => usual,
         };
         // Waiting exactly as long as asked would bring everyone back at once.
@@ -123,6 +123,8 @@ mod tests {
         for error in [forbidden, absent] {
             assert!(Backoff::new(Pace::default()).after(&error) >= Pace::default().slow, "{error:?}");
         }
+        let refused = ClusterError::Unauthorized { server: String::new(), reason: String::new() };
+        assert!(Backoff::new(Pace::default()).after(&refused) >= 2 * Pace::default().slow);
     }
 
     #[test]
