@@ -9,7 +9,7 @@ use pilothouse_drydock::{Options, Server, User};
 #[expect(clippy::print_stdout, reason = "an example for the terminal")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().unwrap_or_else(|| "/tmp/drydock.kubeconfig".to_owned());
+    let file = arguments.next().unwrap_or_else(|| "drydock.kubeconfig".to_owned());
     let port = arguments.next().map_or(Ok(0), |port| port.parse())?;
     let options = Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Shows, explains and operates what runs on Kubernetes.
+/// Shows and explains what runs on Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "pilothouse", version, propagate_version = false, args_override_self = true)]
 #[command(after_help = "Examples:
