@@ -1,6 +1,6 @@
 //! The tree to a filter: fields found, values read.
 
-use pilothouse_model::{Column, Comparison, Field, Filter, LabelSelector, Level, Operand, State};
+use pilothouse_model::{Column, ColumnKind, Comparison, Field, Filter, LabelSelector, Level, Operand, State};
 
 use crate::error::QueryError;
 use crate::field::{self, Kind, Known};
@@ -75,7 +75,16 @@ fn term(name: &Spanned, value: &Value, columns: &[Column]) -> Result<Filter, Que
             let unknown = || field::unknown(field, value.text.span.clone(), columns, &[]);
             Ok(Filter::Exists(field::find(field, columns).ok_or_else(unknown)?.field))
         }
-        "is" => state_group(plain(name, value)?, &value.text),
+        "is" => {
+            let group = state_group(plain(name, value)?, &value.text)?;
+            // The groups are of workload states; other rows have words of their own, which no group knows.
+            if columns.iter().any(|column| column.kind == ColumnKind::Status && &*column.id == "state") {
+                return Ok(group);
+            }
+            let message = "`is` asks for groups of workload states, which these rows do not have: \
+                           ask with `state:` or `level:` here, or with `is` of workloads";
+            Err(QueryError::new(name.span.clone(), message.to_owned()))
+        }
         _ => match field::find(&name.text, columns) {
             Some(known) => condition(name, &known, value),
             None => Err(field::unknown(&name.text, name.span.clone(), columns, &field::OTHERS)),

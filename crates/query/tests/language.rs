@@ -213,3 +213,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn groups_of_workload_states_are_refused_where_rows_have_other_words() {
+    let pods = [Column::new("Status", ColumnKind::Status)];
+    let error = parse("is:failed", &pods).unwrap_err();
+    assert_eq!(error.span, 0..2);
+    assert!(error.message.contains("`level:`"), "{error}");
+    assert!(parse("is:failed", &[Column::new("State", ColumnKind::Status)]).is_ok());
+}

@@ -37,6 +37,7 @@ fn columns() -> Vec<Column> {
         Column::new("Took", ColumnKind::Duration),
         Column::new("Image", ColumnKind::Text),
         Column::new("Ready", ColumnKind::Fraction),
+        Column::new("State", ColumnKind::Status),
     ]
 }
 

@@ -5,11 +5,16 @@ use pilothouse_model::{Cause, Evidence, GroupResource, Lookup, Object, Objects, 
 use super::containers::shortened;
 use super::draft::{Draft, about, about_value, between, event_evidence, event_message, event_reason};
 
+const PODS: GroupResource<'static> = GroupResource::new("", "pods");
+
 /// The refusals that the events about an object tell, the newest of each kind.
 pub(super) fn of_events(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
     for event in &objects.events(&object.reference()).objects {
         let message = event_message(event);
+        if came_to_be(message, object, objects) {
+            continue;
+        }
         let Some(cause) = of_refusal(event_evidence(event), message, objects).or_else(|| unread(event, message)) else {
             continue;
         };
@@ -19,6 +24,12 @@ pub(super) fn of_events(object: &Object, objects: &dyn Objects) -> Vec<Cause> {
         }
     }
     causes
+}
+
+/// Whether the pod that a refusal names is there by now: then the refusal is past.
+fn came_to_be(message: &str, object: &Object, objects: &dyn Objects) -> bool {
+    between(message, "pods \"", "\" is forbidden")
+        .is_some_and(|name| objects.get(PODS, object.namespace(), name).found().is_some())
 }
 
 /// A creation that failed for a reason that is none of ours.

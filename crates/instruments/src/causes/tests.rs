@@ -359,6 +359,30 @@ status: {hard: {requests.nvidia.com/gpu: '8'}, used: {requests.nvidia.com/gpu: '
 }
 
 #[test]
+fn a_refusal_is_past_when_the_pod_that_it_names_is_there() {
+    let refused = "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: s, namespace: ns}
+---
+apiVersion: v1
+kind: Event
+metadata: {name: e, namespace: ns}
+type: Warning
+reason: FailedCreate
+message: 'create Pod s-0 in StatefulSet s failed error: pods \"s-0\" is forbidden: exceeded quota: q, requested: cpu=1, used: cpu=3, limited: cpu=3'
+involvedObject: {apiVersion: apps/v1, kind: StatefulSet, name: s, namespace: ns}
+";
+    let pod = "---\n{apiVersion: v1, kind: Pod, metadata: {name: s-0, namespace: ns}}\n";
+    let ids = |text: &str| {
+        let folder = Folder::new(text);
+        of_events(&folder.object("StatefulSet", "s"), &folder).iter().map(|cause| cause.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(refused), ["quota"]);
+    assert_eq!(ids(&format!("{refused}{pod}")), Vec::<&str>::new());
+}
+
+#[test]
 fn refusals_of_the_api_server_are_told_apart() {
     let folder = Folder::new("{apiVersion: batch/v1, kind: Job, metadata: {name: p, namespace: ns}}");
     let job = folder.object("Job", "p");
