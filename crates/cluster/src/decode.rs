@@ -15,10 +15,15 @@ mod secret;
 /// A page of a list: its head decoded, its items still raw, so that the next page can be asked for at once.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RawPage<'a> {
-    #[serde(default)]
     pub(crate) metadata: ListMeta,
-    #[serde(borrow, default)]
-    pub(crate) items: Option<Vec<&'a RawValue>>,
+    /// Go writes an empty list as `null`; an answer that has no `items` at all is no list, which is not an empty one.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub(crate) items: Vec<&'a RawValue>,
+}
+
+/// Reads a list that Go may have written as `null`.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// `metadata` of a list.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 use pilothouse_model::Resource;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::connection::{Connection, LONGEST, malformed};
 use crate::error::ClusterError;
@@ -118,9 +118,4 @@ fn mark_preferred(resources: &mut [Resource]) {
     for resource in resources {
         resource.preferred = seen.insert((resource.group.clone(), resource.plural.clone()));
     }
-}
-
-/// Reads a list that Go may have written as `null`.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -98,7 +98,7 @@ impl Decoding {
             if tell_head.send(Ok(metadata)).is_err() {
                 return Decoded::default();
             }
-            decode::items(&items.unwrap_or_default(), &resource)
+            decode::items(&items, &resource)
         });
         Self { head, objects }
     }

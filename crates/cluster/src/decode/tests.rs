@@ -121,3 +121,12 @@ proptest! {
         prop_assert_eq!(object(text.as_bytes(), &resource("", "v1", "pods", "Pod")).ok(), expected);
     }
 }
+
+#[test]
+fn an_answer_without_items_is_no_list_and_null_is_an_empty_one() {
+    for other in ["{}", r#"{"status": "ok"}"#, r#"{"metadata": {}}"#, r#"{"items": []}"#] {
+        assert!(serde_json::from_str::<RawPage<'_>>(other).is_err(), "{other}");
+    }
+    let page: RawPage<'_> = serde_json::from_str(r#"{"metadata": {"resourceVersion": "7"}, "items": null}"#).unwrap();
+    assert_eq!((page.metadata.resource_version.as_str(), page.items.len()), ("7", 0));
+}

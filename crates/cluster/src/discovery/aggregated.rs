@@ -3,7 +3,8 @@
 use pilothouse_model::{Resource, Str};
 use serde::Deserialize;
 
-use super::{Findings, Problem, nullable};
+use super::{Findings, Problem};
+use crate::decode::nullable;
 
 /// `APIGroupDiscoveryList`, as far as we read it.
 #[derive(Debug, Deserialize)]

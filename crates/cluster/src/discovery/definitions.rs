@@ -6,9 +6,8 @@ use std::collections::HashMap;
 use pilothouse_model::{PrinterColumn, Resource};
 use serde::Deserialize;
 
-use super::nullable;
 use crate::connection::Connection;
-use crate::decode::ListMeta;
+use crate::decode::{ListMeta, nullable};
 use crate::error::ClusterError;
 use crate::path::escape;
 

@@ -4,8 +4,9 @@ use futures::{StreamExt, stream};
 use pilothouse_model::{Resource, Str};
 use serde::Deserialize;
 
-use super::{Findings, Problem, nullable};
+use super::{Findings, Problem};
 use crate::connection::Connection;
+use crate::decode::nullable;
 
 /// How many groups are asked for at a time.
 const AT_ONCE: usize = 8;
