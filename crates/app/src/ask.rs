@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pilothouse_model::{Column, Completeness, LabelSelector, Plan, Resource, Str};
+use pilothouse_model::{Column, Completeness, LabelSelector, Plan, Resource, Sight, Str};
 use pilothouse_model::{Field, Filter};
 use pilothouse_store::Record;
 
@@ -78,7 +78,7 @@ impl Ask {
         let filter = if filters.is_empty() { Filter::All } else { Filter::And(filters) };
         let namespaces = (!self.namespaces.is_empty())
             .then(|| self.namespaces.iter().map(|namespace| Str::from(namespace.as_str())).collect());
-        Ok(Plan { namespaces, filter, order })
+        Ok(Plan { namespaces, sight: Sight::All, filter, order })
     }
 }
 

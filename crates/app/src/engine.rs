@@ -10,15 +10,18 @@ use pilothouse_model::{ClusterId, Instrument};
 
 use crate::cluster::{Cluster, ConnectionState};
 use crate::error::{AppError, ErrorKind};
+use crate::person::{Person, Sharing, Viewer};
 
 /// Everything the console knows. Cloning shares it.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    viewer: Viewer,
 }
 
 struct Inner {
     contexts: Contexts,
+    sharing: Option<Sharing>,
     instruments: &'static [&'static dyn Instrument],
     open: Mutex<HashMap<ClusterId, Cluster>>,
     closing: AtomicBool,
@@ -38,15 +41,41 @@ pub struct ClusterView {
 }
 
 impl Engine {
-    /// An engine over these contexts, with every instrument. Nothing is connected yet.
+    /// An engine over these contexts, with every instrument, for the one person whose credentials they hold. Nothing is
+    /// connected yet.
     pub fn new(contexts: Contexts) -> Self {
+        Self::with(contexts, None, Viewer::Console)
+    }
+
+    /// An engine over these contexts for many people: it answers nobody until it is told who asks (see [`Engine::seen_by`]).
+    pub fn shared(contexts: Contexts, sharing: Sharing) -> Self {
+        Self::with(contexts, Some(sharing), Viewer::Nobody)
+    }
+
+    fn with(contexts: Contexts, sharing: Option<Sharing>, viewer: Viewer) -> Self {
         let inner = Inner {
             contexts,
+            sharing,
             instruments: pilothouse_instruments::all(),
             open: Mutex::default(),
             closing: AtomicBool::new(false),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), viewer }
+    }
+
+    /// The same engine as this person sees it: every answer is cut to what the clusters let the person see.
+    pub fn seen_by(&self, person: Arc<Person>) -> Self {
+        Self { inner: Arc::clone(&self.inner), viewer: Viewer::Person(person) }
+    }
+
+    /// Who asks.
+    pub fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// How it is shared by many people; `None` when it serves the one person whose credentials it holds.
+    pub fn sharing(&self) -> Option<&Sharing> {
+        self.inner.sharing.as_ref()
     }
 
     /// All clusters, in the kubeconfig's order.

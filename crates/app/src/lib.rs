@@ -18,6 +18,7 @@ mod looks;
 mod moment;
 mod object;
 mod operations;
+mod person;
 mod workloads;
 
 pub use ask::{Ask, Listing, Source};
@@ -30,6 +31,7 @@ pub use live::{LiveObject, LiveWindow, Update};
 pub use object::yaml;
 pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{OPERATIONS, Operation, Parameter};
-pub use pilothouse_cluster::{ConfigError, Contexts, Problem};
+pub use person::{Person, Sharing, Viewer};
+pub use pilothouse_cluster::{ConfigError, Contexts, Problem, Token};
 pub use pilothouse_query::QueryError;
 pub use pilothouse_store::{Delta, Record, RowId};

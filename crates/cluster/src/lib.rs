@@ -17,6 +17,7 @@ mod path;
 mod proxy;
 mod reason;
 mod signal;
+mod token;
 mod watch;
 
 pub use config::{ConfigError, Contexts};
@@ -24,6 +25,7 @@ pub use connection::Connection;
 pub use discovery::{Discovery, Problem};
 pub use error::{ClusterError, ErrorKind};
 pub use signal::{Malformed, Signal};
+pub use token::Token;
 
 #[cfg(test)]
 mod tests;

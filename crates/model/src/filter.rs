@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::id::Str;
 use crate::row::{Cell, Row};
 use crate::selector::LabelSelector;
+use crate::sight::Sight;
 use crate::status::Level;
 
 pub mod text;
@@ -30,6 +31,8 @@ pub enum Field {
     Message,
     /// `metadata.creationTimestamp`.
     Created,
+    /// The container images: compares when any of them does.
+    Image,
     /// The value of one label.
     Label(Str),
     /// A column of the table, by position.
@@ -49,6 +52,7 @@ impl Field {
             Self::Reason => filled(&row.status.reason),
             Self::Message => filled(&row.status.message),
             Self::Created => row.created.map_or(Cell::Missing, Cell::Time),
+            Self::Image => Cell::optional(row.images.first().map(|image| &**image)),
             Self::Label(key) => Cell::optional(row.label(key)),
             Self::Column(index) => row.cells.get(*index).cloned().unwrap_or(Cell::Unknown),
         }
@@ -68,6 +72,7 @@ impl Field {
             Self::Created => {
                 row.created.map_or(SortKey::Missing, |time| SortKey::Number(time.as_duration().as_secs_f64()))
             }
+            Self::Image => row.images.first().map_or(SortKey::Missing, |image| SortKey::Text(image)),
             Self::Label(key) => row.label(key).map_or(SortKey::Missing, SortKey::Text),
             Self::Column(index) => match row.cells.get(*index) {
                 None | Some(Cell::Unknown) => SortKey::Unknown,
@@ -184,7 +189,8 @@ pub enum Filter {
     Levels(Vec<Level>),
     /// Labels are selected.
     Labels(LabelSelector),
-    /// Free text, in lower case: occurs in the name, the namespace, a label, the reason, the message or a text cell.
+    /// Free text, in lower case: occurs in the name, the namespace, a label, an image, the reason, the message or a
+    /// text cell.
     Text(Str),
 }
 
@@ -209,6 +215,7 @@ impl Filter {
 fn holds(row: &Row, field: &Field, comparison: Comparison, operand: &Operand, now: Timestamp) -> bool {
     match field {
         Field::Column(index) => row.cells.get(*index).is_some_and(|cell| compare(cell, comparison, operand, now)),
+        Field::Image => row.images.iter().any(|image| compare_text(image, comparison, operand)),
         Field::Created => row.created.is_some_and(|time| compare(&Cell::Time(time), comparison, operand, now)),
         text => match text.sort_key(row) {
             SortKey::Text(text) => compare_text(text, comparison, operand),
@@ -276,6 +283,8 @@ pub struct Sort {
 pub struct Plan {
     /// Only rows in these namespaces (cluster-scoped rows never match a list); `None` for all.
     pub namespaces: Option<Vec<Str>>,
+    /// Only rows that may be seen: no total, count, page or difference tells of others.
+    pub sight: Sight,
     /// Which rows.
     pub filter: Filter,
     /// In which order; ties go by namespace, name and kind, so that the order is total and stable.
@@ -285,7 +294,7 @@ pub struct Plan {
 impl Plan {
     /// Every row, by namespace and name.
     pub fn everything() -> Self {
-        Self { namespaces: None, filter: Filter::All, order: Vec::new() }
+        Self { namespaces: None, sight: Sight::All, filter: Filter::All, order: Vec::new() }
     }
 
     /// Whether the row belongs to the answer at `now`.
@@ -293,9 +302,10 @@ impl Plan {
         self.covers(row) && self.filter.matches(row, now)
     }
 
-    /// Whether rows of this row's namespace are asked for.
+    /// Whether the row may be seen, and rows of its namespace are asked for.
     pub fn covers(&self, row: &Row) -> bool {
         self.namespaces.as_ref().is_none_or(|wanted| row.namespace.as_ref().is_some_and(|own| wanted.contains(own)))
+            && self.sight.sees(row.namespace.as_deref(), &row.name)
     }
 
     /// The order of two rows in the answer.

@@ -15,6 +15,7 @@ pub mod page;
 pub mod quantity;
 pub mod row;
 pub mod selector;
+pub mod sight;
 pub mod status;
 pub mod time;
 pub mod workload;
@@ -29,6 +30,7 @@ pub use page::{Fact, Page, Section, Value};
 pub use quantity::{Amount, ParseQuantityError, Quantity};
 pub use row::{Cell, Column, ColumnKind, Projection, Row};
 pub use selector::{LabelSelector, ParseSelectorError, Requirement};
+pub use sight::{Seen, Sight};
 pub use status::{Level, State, Status};
 pub use workload::{Resources, Workload};
 

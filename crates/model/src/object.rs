@@ -23,6 +23,9 @@ pub struct Object {
     value: Value,
 }
 
+/// How many images of one object are told apart.
+const MOST_IMAGES: usize = 64;
+
 impl Object {
     /// Takes a JSON value that has at least `metadata.name`.
     pub fn new(value: Value) -> Result<Self, MalformedObject> {
@@ -102,6 +105,30 @@ impl Object {
     /// One label.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.value.pointer("/metadata/labels")?.get(key)?.as_str()
+    }
+
+    /// The container images that `spec` names anywhere, each once, in no particular order: pod templates stand at other places in
+    /// every kind.
+    pub fn images(&self) -> Vec<&str> {
+        let mut images = Vec::new();
+        let mut open: Vec<&Value> = self.value.get("spec").into_iter().collect();
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Object(fields) => {
+                    if let Some(Value::String(image)) = fields.get("image")
+                        && !image.is_empty()
+                        && !images.contains(&image.as_str())
+                        && images.len() < MOST_IMAGES
+                    {
+                        images.push(image);
+                    }
+                    open.extend(fields.values().filter(|value| value.is_object() || value.is_array()));
+                }
+                Value::Array(items) => open.extend(items.iter().filter(|value| value.is_object() || value.is_array())),
+                _ => {}
+            }
+        }
+        images
     }
 
     /// `metadata.annotations`, as pairs.
@@ -272,5 +299,30 @@ impl<'a> Condition<'a> {
     /// Whether the status is `False`.
     pub fn is_false(&self) -> bool {
         self.status == "False"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn images_are_found_wherever_a_pod_template_stands() {
+        let object = Object::new(json!({
+            "metadata": {"name": "train", "annotations": {"image": "not-one"}},
+            "spec": {
+                "replicaSpecs": {"Worker": {"template": {"spec": {
+                    "containers": [{"image": "trainer:1", "env": [{"name": "image", "value": "x"}]}, {"image": ""}],
+                    "initContainers": [{"image": "fetch:2"}, {"image": "trainer:1"}, {"image": {"not": "a text"}}],
+                }}}},
+            },
+            "status": {"containerStatuses": [{"image": "sha256:1"}]},
+        }))
+        .unwrap();
+        let mut images = object.images();
+        images.sort_unstable();
+        assert_eq!(images, ["fetch:2", "trainer:1"]);
     }
 }

@@ -224,6 +224,8 @@ pub struct Row {
     pub labels: Box<[(Str, Str)]>,
     /// Unique ids of its owners, the controller first.
     pub owners: Box<[Str]>,
+    /// The container images that it names, each once.
+    pub images: Box<[Str]>,
     /// How it stands.
     pub status: Status,
     /// One cell per column of the table.
@@ -261,6 +263,7 @@ impl Row {
             deleted: object.deleted(),
             labels: labels.into(),
             owners: owners.iter().map(|owner| intern(owner.uid)).collect(),
+            images: object.images().into_iter().map(&mut *intern).collect(),
             status,
             cells: cells.into(),
         }

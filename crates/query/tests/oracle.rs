@@ -55,6 +55,7 @@ impl Plain {
             deleted: None,
             labels: self.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
             owners: [].into(),
+            images: [].into(),
             status: Status::from(self.state),
             cells: [
                 self.gpu.map_or(Cell::Missing, Cell::Integer),

@@ -95,7 +95,8 @@ fn texts(row: &Row) -> impl Iterator<Item = &str> {
     });
     let status = [&*row.status.word, &*row.status.reason, &*row.status.message];
     let labels = row.labels.iter().flat_map(|(key, value)| [&**key, &**value]);
-    row.namespace.as_deref().into_iter().chain(status).chain(cells).chain(labels)
+    let images = row.images.iter().map(|image| &**image);
+    row.namespace.as_deref().into_iter().chain(status).chain(cells).chain(images).chain(labels)
 }
 
 /// `needle` is in lower case already. Letters beyond ASCII compare in lower case where the needle has some.

@@ -64,6 +64,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
                 deleted: None,
                 labels: labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
                 owners: owners.into_iter().map(|owner| format!("owner-{owner}").into()).collect(),
+                images: [].into(),
                 status: Status::new(level, word),
                 cells: [Cell::text(word), gpus, Cell::Time(moment(created))].into(),
             };
@@ -168,7 +169,12 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
         prop::collection::vec(prop::sample::select(vec!["a", "c", "absent"]), 0..3)
             .prop_map(|names| names.into_iter().map(Into::into).collect()),
     );
-    (namespaces, filter(), order).prop_map(|(namespaces, filter, order)| Plan { namespaces, filter, order })
+    (namespaces, filter(), order).prop_map(|(namespaces, filter, order)| Plan {
+        namespaces,
+        filter,
+        order,
+        ..Plan::everything()
+    })
 }
 
 /// Filter, sort, cut: as plainly as can be.
