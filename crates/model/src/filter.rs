@@ -10,7 +10,10 @@ use crate::selector::LabelSelector;
 use crate::sight::Sight;
 use crate::status::Level;
 
+mod pattern;
 pub mod text;
+
+pub use pattern::{Pattern, PatternError};
 
 /// What a filter or a sort key looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum Field {
     Message,
     /// `metadata.creationTimestamp`.
     Created,
+    /// `metadata.deletionTimestamp`: since when it waits for its end.
+    Deleted,
     /// The container images: compares when any of them does.
     Image,
     /// The value of one label.
@@ -52,6 +57,7 @@ impl Field {
             Self::Reason => filled(&row.status.reason),
             Self::Message => filled(&row.status.message),
             Self::Created => row.created.map_or(Cell::Missing, Cell::Time),
+            Self::Deleted => row.deleted.map_or(Cell::Missing, Cell::Time),
             Self::Image => Cell::optional(row.images.first().map(|image| &**image)),
             Self::Label(key) => Cell::optional(row.label(key)),
             Self::Column(index) => row.cells.get(*index).cloned().unwrap_or(Cell::Unknown),
@@ -71,6 +77,9 @@ impl Field {
             Self::Message => filled(&row.status.message),
             Self::Created => {
                 row.created.map_or(SortKey::Missing, |time| SortKey::Number(time.as_duration().as_secs_f64()))
+            }
+            Self::Deleted => {
+                row.deleted.map_or(SortKey::Missing, |time| SortKey::Number(time.as_duration().as_secs_f64()))
             }
             Self::Image => row.images.first().map_or(SortKey::Missing, |image| SortKey::Text(image)),
             Self::Label(key) => row.label(key).map_or(SortKey::Missing, SortKey::Text),
@@ -162,6 +171,8 @@ pub enum Operand {
     Text(Str),
     /// A text in which nothing is special.
     Exact(Str),
+    /// A regular expression, found anywhere in the text; only equality compares with it.
+    Pattern(Pattern),
     /// A number in the column's own unit: units, bytes, seconds.
     Number(f64),
     /// A span of seconds: for moments, how long ago.
@@ -192,6 +203,8 @@ pub enum Filter {
     /// Free text, in lower case: occurs in the name, the namespace, a label, an image, the reason, the message or a
     /// text cell.
     Text(Str),
+    /// The same for a regular expression or a text with wildcards.
+    Mentions(Pattern),
 }
 
 impl Filter {
@@ -207,6 +220,7 @@ impl Filter {
             Self::Levels(levels) => levels.contains(&row.status.level),
             Self::Labels(selector) => selector.matches(|key| row.label(key)),
             Self::Text(needle) => text::mentions(row, needle),
+            Self::Mentions(pattern) => text::mentions_pattern(row, pattern),
         }
     }
 }
@@ -217,6 +231,7 @@ fn holds(row: &Row, field: &Field, comparison: Comparison, operand: &Operand, no
         Field::Column(index) => row.cells.get(*index).is_some_and(|cell| compare(cell, comparison, operand, now)),
         Field::Image => row.images.iter().any(|image| compare_text(image, comparison, operand)),
         Field::Created => row.created.is_some_and(|time| compare(&Cell::Time(time), comparison, operand, now)),
+        Field::Deleted => row.deleted.is_some_and(|time| compare(&Cell::Time(time), comparison, operand, now)),
         text => match text.sort_key(row) {
             SortKey::Text(text) => compare_text(text, comparison, operand),
             SortKey::Number(_) | SortKey::Unknown | SortKey::Missing => false,
@@ -256,6 +271,7 @@ fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
     let (wanted, wild) = match operand {
         Operand::Text(pattern) => (pattern, pattern.contains(['*', '?'])),
         Operand::Exact(wanted) => (wanted, false),
+        Operand::Pattern(pattern) => return comparison == Comparison::Equal && pattern.finds(text),
         Operand::Number(_) | Operand::Ago(_) | Operand::Moment(_) => return false,
     };
     match comparison {

@@ -58,14 +58,16 @@ impl<'a> Ahead<'a> {
         match filter {
             // What comes later is asked of few rows.
             Filter::And(filters) => {
-                let cheap = filters.iter().find(|filter| !matches!(filter, Filter::Text(_) | Filter::All));
+                let cheap = filters
+                    .iter()
+                    .find(|filter| !matches!(filter, Filter::Text(_) | Filter::Mentions(_) | Filter::All));
                 cheap.or(filters.first()).into_iter().for_each(|filter| self.expect(filter));
             }
             Filter::Or(filters) => filters.iter().for_each(|filter| self.expect(filter)),
             Filter::Not(filter) => self.expect(filter),
             Filter::Compare(field, ..) | Filter::Exists(field) => self.fields.push(field),
             Filter::Labels(_) => self.labels = true,
-            Filter::Text(_) => {
+            Filter::Text(_) | Filter::Mentions(_) => {
                 self.fields.push(&Field::Name);
                 self.fields.push(&Field::Column(0));
                 self.labels = true;

@@ -1,5 +1,6 @@
 //! How texts are matched: wildcards, and free text over all that a row says.
 
+use crate::filter::Pattern;
 use crate::row::{Cell, Row};
 
 /// Whether `pattern`, in which `*` stands for any text and `?` for any character, covers the whole of `text`.
@@ -85,6 +86,11 @@ pub(super) fn mentions(row: &Row, needle: &str) -> bool {
 /// The same for one of many rows.
 pub fn mentions_again<'a>(row: &'a Row, needle: &str, misses: &mut Misses<'a>) -> bool {
     contains_ignoring_case(&row.name, needle) || texts(row).any(|text| misses.find(text, needle))
+}
+
+/// Whether `pattern` is found in any text of a row.
+pub(super) fn mentions_pattern(row: &Row, pattern: &Pattern) -> bool {
+    pattern.finds(&row.name) || texts(row).any(|text| pattern.finds(text))
 }
 
 /// The texts of a row, save its name, that free text looks at.

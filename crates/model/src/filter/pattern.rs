@@ -1,0 +1,140 @@
+//! Regular expressions in questions: in any case, found anywhere in a text, bounded in size and so in time.
+
+use std::ops::Range;
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::{Error as SyntaxError, ParserBuilder};
+
+/// Longer expressions are refused.
+const LONGEST: usize = 1000;
+/// Bytes of one compiled expression. The time to search a text is bounded by this and by the length of the text.
+const LARGEST: usize = 256 << 10;
+/// Bytes that a searching thread keeps of one expression.
+const REMEMBERED: usize = 1 << 20;
+/// Deeper groups are refused.
+const DEEPEST: u32 = 32;
+
+/// A regular expression, or a text with wildcards, that is found anywhere in a text. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    regex: Regex,
+}
+
+/// A text that is not a regular expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PatternError {
+    /// Where in the expression, in bytes.
+    pub span: Range<usize>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Pattern {
+    /// Reads a regular expression; upper and lower case are the same in it, save after `(?-i)`.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        let whole = |message: &str| PatternError { span: 0..text.len(), message: message.to_owned() };
+        if text.len() > LONGEST {
+            return Err(whole("a regular expression has at most 1000 bytes"));
+        }
+        // Read on its own first: only these errors know their places.
+        let mut reader = ParserBuilder::new().nest_limit(DEEPEST).case_insensitive(true).build();
+        reader.parse(text).map_err(|error| match error {
+            SyntaxError::Parse(error) => of(error.span(), error.kind()),
+            SyntaxError::Translate(error) => of(error.span(), error.kind()),
+            _ => whole("this is not a regular expression"),
+        })?;
+        Self::build(text).ok_or_else(|| whole("this regular expression is too large: repeat less in it"))
+    }
+
+    /// A text in which `*` stands for any characters and `?` for one.
+    pub fn wild(text: &str) -> Result<Self, PatternError> {
+        let mut expression = String::from("(?s)");
+        for c in text.chars() {
+            match c {
+                '*' => expression.push_str(".*"),
+                '?' => expression.push('.'),
+                c => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+            }
+        }
+        let whole = || PatternError { span: 0..text.len(), message: "this text is too long".to_owned() };
+        if text.len() > LONGEST { Err(whole()) } else { Self::build(&expression).ok_or_else(whole) }
+    }
+
+    fn build(expression: &str) -> Option<Self> {
+        RegexBuilder::new(expression)
+            .case_insensitive(true)
+            .nest_limit(DEEPEST)
+            .size_limit(LARGEST)
+            .dfa_size_limit(REMEMBERED)
+            .build()
+            .ok()
+            .map(|regex| Self { regex })
+    }
+
+    /// The expression.
+    pub fn as_str(&self) -> &str {
+        self.regex.as_str()
+    }
+
+    /// Whether it is found in a text.
+    pub fn finds(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+fn of(span: &regex_syntax::ast::Span, kind: &impl ToString) -> PatternError {
+    PatternError { span: span.start.offset..span.end.offset, message: kind.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_anywhere_in_any_case() {
+        let finds = |pattern: &str, text: &str| Pattern::new(pattern).unwrap().finds(text);
+        assert!(finds("oom.?kill", "Container was OOMKilled"));
+        assert!(finds(r"^train-.*\d$", "Train-a-7"));
+        assert!(!finds(r"^train-.*\d$", "a-train-7"));
+        assert!(finds("(?-i)OOM", "OOMKilled"));
+        assert!(!finds("(?-i)oom", "OOMKilled"));
+        assert!(finds("", "anything"));
+    }
+
+    #[test]
+    fn wildcards_are_the_only_special_characters_of_a_text() {
+        let finds = |pattern: &str, text: &str| Pattern::wild(pattern).unwrap().finds(text);
+        assert!(finds("oom*kill", "an OOM, then killed"));
+        assert!(finds("a?c", "xABCx"));
+        assert!(finds("a*c", "a\nc"));
+        assert!(!finds("a.c", "abc"));
+        assert!(finds("(a*", "(ab"));
+    }
+
+    #[test]
+    fn errors_stand_where_they_are_and_size_is_bounded() {
+        let error = Pattern::new("ab(c").unwrap_err();
+        assert_eq!((error.span.clone(), error.to_string().contains("group")), (2..3, true), "{error}");
+        assert_eq!(Pattern::new("a[z-b]").unwrap_err().span, 2..5);
+        for large in ["(a{1000}){1000}", "\\w{900}", &"(".repeat(500), &"a".repeat(1001)] {
+            assert!(Pattern::new(large).is_err(), "{large}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_and_spans_are_within(text in r"[ab()\[\]{},0-9*?+|\\^$ä.-]{0,16}") {
+            if let Err(error) = Pattern::new(&text) {
+                proptest::prop_assert!(text.get(error.span.clone()).is_some(), "{error} at {:?}", error.span);
+            }
+            Pattern::wild(&text).unwrap();
+        }
+    }
+}
