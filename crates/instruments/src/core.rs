@@ -3,6 +3,7 @@
 //! Columns and statuses come from the columns room, causes of pods from [`crate::causes`]. A bare pod is not counted as a
 //! workload; a controller that another workload owns belongs to that one.
 
+mod actions;
 mod explain;
 mod job;
 mod kin;
@@ -93,8 +94,8 @@ impl Instrument for Core {
         None
     }
 
-    fn actions(&self, _object: &Object) -> Vec<Action> {
-        Vec::new()
+    fn actions(&self, object: &Object) -> Vec<Action> {
+        actions::of(object)
     }
 }
 

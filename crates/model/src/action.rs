@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::id::GroupResource;
+
 /// One thing to do with an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
@@ -30,7 +32,8 @@ pub enum Danger {
     Destructive,
 }
 
-/// A right, as an access review asks for it, on the object that the action belongs to.
+/// A right, as an access review asks for it, on the object that the action belongs to; for a [`WriteMethod::Create`], on
+/// the resource that is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// `patch`, `delete`, `create`.
@@ -58,6 +61,11 @@ pub enum WriteMethod {
     /// JSON merge patch with a moment in it: the sender first writes the present moment (RFC 3339, UTC, whole seconds)
     /// at this JSON pointer of the body, which describes but has no clock.
     StampedMergePatch(&'static str),
+    /// JSON merge patch with a whole number in it, zero or more, that the person chooses: it stands at this JSON pointer of
+    /// the body, which proposes the number that holds now.
+    NumberedMergePatch(&'static str),
+    /// Create an object of this resource, which the body is, in the namespace of the object that the action belongs to.
+    Create(GroupResource<'static>),
     /// Delete.
     Delete,
 }

@@ -216,6 +216,7 @@ pub trait Instrument: Send + Sync {
     /// cluster serves.
     fn page(&self, place: &str, served: &dyn Fn(GroupResource<'_>) -> bool) -> Option<Page>;
 
-    /// What a person can do with the object as it stands. Described already, offered nowhere yet: the house only reads.
+    /// What a person can do with the object as it stands, beside editing and deleting it. Offered to whom the cluster lets
+    /// do it; ids are unique per object.
     fn actions(&self, object: &Object) -> Vec<Action>;
 }
