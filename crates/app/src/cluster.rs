@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Ask, Listing, Source, confined_to};
+use crate::audit::Audit;
 use crate::catalog::{Catalog, unavailable};
 use crate::error::{AppError, ErrorKind};
 use crate::feed::{LiveTable, Scope, watch_resource};
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     connection: Connection,
     default_namespace: String,
     pub(crate) instruments: &'static [&'static dyn Instrument],
+    pub(crate) audit: Audit,
     state: watch::Sender<ConnectionState>,
     catalog: ArcSwapOption<Catalog>,
     tables: Mutex<HashMap<TableKey, Lease>>,
@@ -109,12 +111,14 @@ impl Cluster {
         connection: Connection,
         default_namespace: String,
         instruments: &'static [&'static dyn Instrument],
+        audit: Audit,
     ) -> Self {
         let inner = Arc::new(Inner {
             id,
             connection,
             default_namespace,
             instruments,
+            audit,
             state: watch::Sender::new(ConnectionState::Connecting),
             catalog: ArcSwapOption::empty(),
             tables: Mutex::default(),

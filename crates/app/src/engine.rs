@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Contexts};
 use pilothouse_model::{ClusterId, Instrument};
 
+use crate::audit::Audit;
 use crate::cluster::{Cluster, ConnectionState};
 use crate::error::{AppError, ErrorKind};
 use crate::person::{Person, Sharing, Viewer};
@@ -23,6 +24,7 @@ struct Inner {
     contexts: Contexts,
     sharing: Option<Sharing>,
     instruments: &'static [&'static dyn Instrument],
+    audit: Audit,
     open: Mutex<HashMap<ClusterId, Cluster>>,
     closing: AtomicBool,
 }
@@ -57,6 +59,7 @@ impl Engine {
             contexts,
             sharing,
             instruments: pilothouse_instruments::all(),
+            audit: Audit::default(),
             open: Mutex::default(),
             closing: AtomicBool::new(false),
         };
@@ -76,6 +79,11 @@ impl Engine {
     /// How it is shared by many people; `None` when it serves the one person whose credentials it holds.
     pub fn sharing(&self) -> Option<&Sharing> {
         self.inner.sharing.as_ref()
+    }
+
+    /// The audit log of everything that is done through it; it records from [`Audit::begin`] on.
+    pub fn audit(&self) -> &Audit {
+        &self.inner.audit
     }
 
     /// All clusters, in the kubeconfig's order.
@@ -116,7 +124,8 @@ impl Engine {
         }
         let connection = Connection::open(&self.inner.contexts, name)?;
         let namespace = self.inner.contexts.default_namespace(name).to_owned();
-        let cluster = Cluster::open(id.clone(), connection, namespace, self.inner.instruments);
+        let cluster =
+            Cluster::open(id.clone(), connection, namespace, self.inner.instruments, self.inner.audit.clone());
         open.insert(id, cluster.clone());
         Ok(cluster)
     }

@@ -5,6 +5,7 @@
 //! ([`Cluster::list_settled`]).
 
 mod ask;
+mod audit;
 mod catalog;
 mod cluster;
 mod engine;
@@ -22,6 +23,7 @@ mod person;
 mod workloads;
 
 pub use ask::{Ask, Listing, Source};
+pub use audit::{Audit, AuditError, AuditTo};
 pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 pub use cluster::{Cluster, ConnectionState};
 pub use engine::{ClusterView, Engine};
