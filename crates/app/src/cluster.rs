@@ -18,6 +18,7 @@ use crate::audit::Audit;
 use crate::catalog::{Catalog, unavailable};
 use crate::error::{AppError, ErrorKind};
 use crate::feed::{LiveTable, Scope, watch_resource};
+use crate::person::Viewer;
 use crate::workloads;
 
 /// How long a table is kept after its last question.
@@ -48,10 +49,11 @@ pub enum ConnectionState {
     },
 }
 
-/// One cluster. Cloning shares it.
+/// One cluster, as someone sees it. Cloning shares it.
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) viewer: Viewer,
 }
 
 pub(crate) struct Inner {
@@ -128,7 +130,30 @@ impl Cluster {
         });
         let closing = inner.closing.clone();
         tokio::spawn(closing.run_until_cancelled_owned(keeping::keep(Arc::downgrade(&inner))));
-        Self { inner }
+        Self { inner, viewer: Viewer::Nobody }
+    }
+
+    /// The same cluster as `viewer` sees it.
+    pub(crate) fn seen_by(&self, viewer: Viewer) -> Self {
+        Self { inner: Arc::clone(&self.inner), viewer }
+    }
+
+    /// A connection that shows the cluster the credential of the one who asks, and no other. Writes, logs and values of
+    /// Secrets go over it, always.
+    pub(crate) fn own_connection(&self) -> Result<Connection, AppError> {
+        match &self.viewer {
+            Viewer::Console => Ok(self.inner.connection.clone()),
+            Viewer::Person(person) => {
+                let token = person.token(self.id()).ok_or_else(|| self.stranger())?;
+                Ok(self.inner.connection.with_token(token))
+            }
+            Viewer::Nobody => Err(self.stranger()),
+        }
+    }
+
+    fn stranger(&self) -> AppError {
+        AppError::new(ErrorKind::Unauthorized, format!("you are not signed in to {}", self.id()))
+            .hint("sign in to this cluster first")
     }
 
     /// Ends every watch, and every window.

@@ -120,14 +120,14 @@ impl Engine {
         }
         let id = ClusterId::new(name);
         if let Some(cluster) = open.get(&id) {
-            return Ok(cluster.clone());
+            return Ok(cluster.seen_by(self.viewer.clone()));
         }
         let connection = Connection::open(&self.inner.contexts, name)?;
         let namespace = self.inner.contexts.default_namespace(name).to_owned();
         let cluster =
             Cluster::open(id.clone(), connection, namespace, self.inner.instruments, self.inner.audit.clone());
         open.insert(id, cluster.clone());
-        Ok(cluster)
+        Ok(cluster.seen_by(self.viewer.clone()))
     }
 
     /// The time, from the one clock that answers are stamped with.

@@ -19,6 +19,7 @@ use crate::feed::{Freshness, LiveTable, Scope, Shared, worst};
 use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
 use crate::moment::{Moment, Name};
+use crate::person::Viewer;
 use input::{Input, doubts};
 
 /// How long changes are gathered before rows are computed again.
@@ -47,7 +48,7 @@ async fn run(
         let publisher = Arc::clone(&shared);
         // Thousands of rows may have to be computed: beside the runtime, which answers questions meanwhile.
         let stepped = tokio::task::spawn_blocking(move || {
-            let cluster = Cluster { inner };
+            let cluster = Cluster { inner, viewer: Viewer::Console };
             if let Some(catalog) = cluster.known_catalog() {
                 let mut open =
                     |resource: &Arc<Resource>, scope| cluster.table(&Source::Resource(Arc::clone(resource)), scope);

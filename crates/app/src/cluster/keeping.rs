@@ -12,6 +12,7 @@ use super::{Cluster, ConnectionState, Inner, LINGER};
 use crate::catalog::Catalog;
 use crate::error::{AppError, ErrorKind};
 use crate::isolate::Defect;
+use crate::person::Viewer;
 
 /// How often the resources of a cluster that someone looks at are discovered again.
 const REDISCOVER: Duration = Duration::from_secs(30);
@@ -90,7 +91,7 @@ pub(super) async fn keep(cluster: Weak<Inner>) {
     let mut attempts = 0_u32;
     loop {
         let Some(inner) = cluster.upgrade() else { return };
-        let cluster_now = Cluster { inner };
+        let cluster_now = Cluster { inner, viewer: Viewer::Console };
         cluster_now.release();
         let wait = if attempts == 0 && cluster_now.known_catalog().is_some() && cluster_now.is_idle() {
             REDISCOVER
