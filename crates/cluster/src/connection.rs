@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use pilothouse_model::{Object, Resource};
@@ -20,6 +20,7 @@ use crate::discovery::{self, Discovery};
 use crate::error::ClusterError;
 use crate::reason;
 use crate::signal::Signal;
+use crate::token::Token;
 use crate::{decode, path, watch};
 
 /// How long a server may take to begin an answer; its own limit for a request is a minute.
@@ -36,6 +37,49 @@ pub(crate) const LONGEST: usize = 256 << 20;
 #[derive(Clone)]
 pub struct Connection {
     credential: Arc<Credential>,
+    /// The way to the same server without any credential of ours; people's tokens go over it.
+    bare: Arc<Credential>,
+    /// The person who asks; else the console itself does.
+    token: Option<Token>,
+}
+
+/// One request to the API server.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    /// What goes along beside the credential; `Accept` is JSON unless it says otherwise.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Whether it changes something, so that an answer that does not come leaves open whether it did.
+    pub(crate) changes: bool,
+}
+
+impl<'a> Call<'a> {
+    /// A plain GET.
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, headers: HeaderMap::new(), body: Bytes::new(), changes: false }
+    }
+
+    /// A request that carries a body of this kind.
+    pub(crate) fn with_body(method: Method, path: &'a str, kind: HeaderValue, body: Bytes) -> Self {
+        Self { method, path, headers: HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]), body, changes: false }
+    }
+
+    /// The error of a request that was sent and not answered.
+    fn left_open(&self, error: ClusterError) -> ClusterError {
+        match error {
+            ClusterError::Unreachable { server, reason } if self.changes => {
+                let reason = format!("{reason}; whether the change was made is not known");
+                ClusterError::Unreachable { server, reason }
+            }
+            error => error,
+        }
+    }
+
+    /// Method and path, as errors name the request.
+    pub(crate) fn words(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -47,7 +91,15 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// A connection to the cluster of the context `name`. Reads certificates; asks nobody yet.
     pub fn open(contexts: &Contexts, name: &str) -> Result<Self, ClusterError> {
-        Ok(Self { credential: Arc::new(Credential::new(contexts, name)?) })
+        let credential = Credential::new(contexts, name)?;
+        let bare = Arc::new(credential.bare());
+        Ok(Self { credential: Arc::new(credential), bare, token: None })
+    }
+
+    /// The same server, found and trusted in the same way, asked with this bearer token alone: nothing of our own credential
+    /// goes along, and nothing of it is tried when the server refuses the token. Cheap.
+    pub fn with_token(&self, token: &Token) -> Self {
+        Self { credential: Arc::clone(&self.bare), bare: Arc::clone(&self.bare), token: Some(token.clone()) }
     }
 
     /// The API server's URL.
@@ -78,6 +130,16 @@ impl Connection {
         decode::object(&body, resource).map_err(|reason| malformed(&path, reason))
     }
 
+    /// One Secret with its values, for a person who asks to see them: the one door through which they come.
+    pub async fn get_secret(&self, resource: &Resource, namespace: &str, name: &str) -> Result<Object, ClusterError> {
+        let path = path::object(resource, Some(namespace), name)?;
+        if !decode::is_secret(resource) {
+            return Err(malformed(&path, format!("{} are no Secrets", resource.group_resource())));
+        }
+        let body = self.read(&path).await?;
+        decode::revealed(&body, resource).map_err(|reason| malformed(&path, reason))
+    }
+
     /// Lists a resource (in one namespace or in all) and follows it until the receiver is dropped. Must be called within a
     /// tokio runtime. See [`Signal`] for what comes.
     pub fn watch(&self, resource: Arc<Resource>, namespace: Option<String>) -> mpsc::Receiver<Signal> {
@@ -92,48 +154,79 @@ impl Connection {
 
     /// The body of the answer to a plain GET.
     pub(crate) async fn read(&self, path: &str) -> Result<Bytes, ClusterError> {
-        let response = self.send(path, &HeaderMap::new()).await?;
-        self.collect_whole(response.into_body(), path, LONGEST).await
+        let call = Call::get(path);
+        let response = self.send(&call).await?;
+        self.collect_whole(response.into_body(), &call.words(), LONGEST).await
     }
 
-    /// Sends a GET and waits for the head of a good answer. A refused credential is renewed once.
-    pub(crate) async fn send(&self, path: &str, headers: &HeaderMap) -> Result<Response<Body>, ClusterError> {
-        let first = self.send_once(path, headers).await;
+    /// Sends a request and waits for the head of a good answer. A refused credential of ours is renewed once; a person's
+    /// token is the person's to renew.
+    pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Response<Body>, ClusterError> {
+        let first = self.send_once(call).await;
         match first {
-            Err((ClusterError::Unauthorized { .. }, Some(generation))) => {
+            Err((ClusterError::Unauthorized { .. }, Some(generation))) if self.token.is_none() => {
                 self.credential.reject(generation).await;
-                self.send_once(path, headers).await.map_err(|(error, _)| error)
+                self.send_once(call).await.map_err(|(error, _)| error)
             }
             other => other.map_err(|(error, _)| error),
         }
     }
 
     /// An error comes with the build of the client that the server answered to, if it did.
-    async fn send_once(&self, path: &str, headers: &HeaderMap) -> Result<Response<Body>, (ClusterError, Option<u64>)> {
+    async fn send_once(&self, call: &Call<'_>) -> Result<Response<Body>, (ClusterError, Option<u64>)> {
+        let request = self.request(call).map_err(|error| (error, None))?;
         let (client, generation) = self.credential.client().await.map_err(|error| (error, None))?;
-        let mut request = Request::get(path)
-            .body(Body::empty())
-            .map_err(|error| (malformed(path, format!("this is not a path of the API: {error}")), None))?;
-        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
-        request.headers_mut().extend(headers.clone());
-        let response = timeout(ANSWER, client.send(request))
-            .await
-            .map_err(|_| (self.silent(ANSWER), None))?
-            .map_err(|error| (reason::from_kube(self.server(), &error), None))?;
+        let response = match timeout(ANSWER, client.send(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let told = reason::from_kube(self.server(), &error);
+                return Err((if reason::was_sent(&error) { call.left_open(told) } else { told }, None));
+            }
+            Err(_) => return Err((call.left_open(self.silent(ANSWER)), None)),
+        };
         if response.status().is_success() {
             return Ok(response);
         }
         let (head, body) = response.into_parts();
         // The status alone tells enough when its words cannot be read.
         let body = self.collect(body, ERROR_BODY).await.unwrap_or_default();
-        let error = reason::from_answer(self.server(), path, &head, &body);
-        Err((self.credential.explained(error, generation), Some(generation)))
+        let error = reason::from_answer(self.server(), &call.words(), &head, &body);
+        let error = match (&self.token, error) {
+            (Some(_), ClusterError::Unauthorized { .. }) => self.token_refused(reason::TOKEN_REFUSED),
+            (Some(_), error) => error,
+            (None, error) => self.credential.explained(error, generation),
+        };
+        Err((error, Some(generation)))
     }
 
-    /// The whole body of the answer to a GET of `path`, which must be shorter than `limit`.
-    pub(crate) async fn collect_whole(&self, body: Body, path: &str, limit: usize) -> Result<Bytes, ClusterError> {
+    fn request(&self, call: &Call<'_>) -> Result<Request<Body>, ClusterError> {
+        let broken = |error: http::Error| ClusterError::Malformed {
+            request: call.words(),
+            reason: format!("this is not a path of the API: {error}"),
+        };
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(call.path)
+            .body(Body::from(call.body.to_vec()))
+            .map_err(broken)?;
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.extend(call.headers.clone());
+        if let Some(token) = &self.token {
+            let value = token.header().ok_or_else(|| self.token_refused(reason::NO_TOKEN))?;
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    fn token_refused(&self, reason: &str) -> ClusterError {
+        ClusterError::Unauthorized { server: self.server().to_owned(), reason: reason.to_owned() }
+    }
+
+    /// The whole body of the answer to a request (method and path), which must be shorter than `limit`.
+    pub(crate) async fn collect_whole(&self, body: Body, request: &str, limit: usize) -> Result<Bytes, ClusterError> {
         let bytes = self.collect(body, limit).await?;
-        if bytes.len() < limit { Ok(bytes) } else { Err(too_large(path, limit)) }
+        if bytes.len() < limit { Ok(bytes) } else { Err(too_large(request, limit)) }
     }
 
     /// The whole body, or its beginning when it is longer than `limit`.
@@ -150,7 +243,7 @@ impl Connection {
         Ok(bytes.freeze())
     }
 
-    fn silent(&self, time: Duration) -> ClusterError {
+    pub(crate) fn silent(&self, time: Duration) -> ClusterError {
         ClusterError::Unreachable {
             server: self.server().to_owned(),
             reason: format!(
@@ -161,9 +254,9 @@ impl Connection {
     }
 }
 
-/// The error for an answer to a GET of `path` that goes beyond `limit` bytes.
-pub(crate) fn too_large(path: &str, limit: usize) -> ClusterError {
-    ClusterError::TooLarge { request: format!("GET {path}"), megabytes: limit >> 20 }
+/// The error for an answer to a request (method and path) that goes beyond `limit` bytes.
+pub(crate) fn too_large(request: &str, limit: usize) -> ClusterError {
+    ClusterError::TooLarge { request: request.to_owned(), megabytes: limit >> 20 }
 }
 
 /// The error for an answer to a GET of `path` that is not what it should be.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
-use kube::config::{Config, ExecInteractiveMode};
+use kube::config::{AuthInfo, Config, ExecInteractiveMode};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::config::Contexts;
+use crate::config::{Contexts, without_userinfo};
 use crate::error::ClusterError;
 use crate::proxy;
 use crate::reason;
@@ -27,6 +27,8 @@ pub(crate) struct Credential {
     contexts: Contexts,
     context: String,
     server: String,
+    /// Whether the client authenticates nobody: it knows the way and the authority, and nothing else of the context.
+    bare: bool,
     built: Mutex<Built>,
 }
 
@@ -40,7 +42,24 @@ struct Built {
 impl Credential {
     pub(crate) fn new(contexts: &Contexts, context: &str) -> Result<Self, ClusterError> {
         let server = contexts.server(context)?;
-        Ok(Self { contexts: contexts.clone(), context: context.to_owned(), server, built: Mutex::default() })
+        Ok(Self {
+            contexts: contexts.clone(),
+            context: context.to_owned(),
+            server,
+            bare: false,
+            built: Mutex::default(),
+        })
+    }
+
+    /// The same way to the same server, without anything that authenticates.
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            contexts: self.contexts.clone(),
+            context: self.context.clone(),
+            server: self.server.clone(),
+            bare: true,
+            built: Mutex::default(),
+        }
     }
 
     pub(crate) fn server(&self) -> &str {
@@ -53,7 +72,13 @@ impl Credential {
         if let Some(client) = built.client.as_ref().filter(|client| is_valid(client)) {
             return Ok((client.clone(), built.generation));
         }
-        let config = prepare(self.contexts_for(built.generation).client_config(&self.context)?);
+        let mut config = prepare(self.contexts_for(built.generation).client_config(&self.context)?);
+        if self.bare {
+            config = without_credential(config).map_err(|error| ClusterError::Unreachable {
+                server: self.server.clone(),
+                reason: error.to_string(),
+            })?;
+        }
         let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
         // Building runs an exec plugin to its end, which may take seconds.
         let building = tokio::task::spawn_blocking(move || Client::try_from(config));
@@ -114,6 +139,15 @@ fn is_valid(client: &Client) -> bool {
         (Some(end), Ok(margin)) => *end > margin,
         _ => true,
     }
+}
+
+/// The way to a server without what says who comes: certificate, token, password, plugin, impersonation, further headers, and
+/// a name and password in the URL. The server's authority, its name in TLS and the proxy stay.
+fn without_credential(mut config: Config) -> Result<Config, http::uri::InvalidUri> {
+    config.cluster_url = without_userinfo(&config.cluster_url.to_string()).parse()?;
+    config.auth_info = AuthInfo::default();
+    config.headers.clear();
+    Ok(config)
 }
 
 fn prepare(mut config: Config) -> Config {

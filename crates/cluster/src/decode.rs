@@ -65,6 +65,30 @@ pub(crate) fn object(json: &[u8], resource: &Resource) -> Result<Object, String>
     Stamp::of(resource).object(json)
 }
 
+/// Whether these are the objects whose values are hidden.
+pub(crate) fn is_secret(resource: &Resource) -> bool {
+    resource.group.is_empty() && &*resource.plural == "secrets"
+}
+
+/// Decodes one Secret with its values, for the one door through which they may come.
+pub(crate) fn revealed(json: &[u8], resource: &Resource) -> Result<Object, String> {
+    Stamp { secret: false, ..Stamp::of(resource) }.object(json)
+}
+
+/// What a server answered to a write: often the object, else a `Status` or what belongs to the subresource. Without what is
+/// kept of no object.
+pub(crate) fn answer(json: &[u8], resource: &Resource) -> Result<Value, String> {
+    let mut value: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let Some(map) = value.as_object_mut() else { return Err("expected an object".to_owned()) };
+    if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    if is_secret(resource) {
+        secret::hide(map);
+    }
+    Ok(value)
+}
+
 /// `namespace/name` of an item that is otherwise unreadable, if these can be told.
 pub(crate) fn name_of(json: &str) -> Option<String> {
     #[derive(Deserialize)]
@@ -93,8 +117,7 @@ struct Stamp {
 
 impl Stamp {
     fn of(resource: &Resource) -> Self {
-        let secret = resource.group.is_empty() && &*resource.plural == "secrets";
-        Self { api_version: resource.api_version(), kind: resource.kind.to_string(), secret }
+        Self { api_version: resource.api_version(), kind: resource.kind.to_string(), secret: is_secret(resource) }
     }
 
     fn object(&self, json: &[u8]) -> Result<Object, String> {

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use pilothouse_model::Resource;
 use serde::Deserialize;
 
-use crate::connection::{Connection, LONGEST, malformed};
+use crate::connection::{Call, Connection, LONGEST, malformed};
 use crate::error::ClusterError;
 
 mod aggregated;
@@ -98,10 +98,10 @@ async fn root(connection: &Connection, path: &str) -> Result<Root, ClusterError>
     struct Kind {
         kind: String,
     }
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ACCEPT, HeaderValue::from_static(AGGREGATED));
-    let response = connection.send(path, &headers).await?;
-    let body = connection.collect_whole(response.into_body(), path, LONGEST).await?;
+    let mut call = Call::get(path);
+    call.headers.insert(header::ACCEPT, HeaderValue::from_static(AGGREGATED));
+    let response = connection.send(&call).await?;
+    let body = connection.collect_whole(response.into_body(), &call.words(), LONGEST).await?;
     let broken = |error: serde_json::Error| malformed(path, error.to_string());
     let Kind { kind } = serde_json::from_slice(&body).map_err(broken)?;
     match kind.as_str() {

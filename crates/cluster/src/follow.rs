@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::{Pace, jitter};
-use crate::connection::{Connection, malformed, too_large};
+use crate::connection::{Call, Connection, malformed, too_large};
 use crate::error::ClusterError;
 use crate::frames::{self, Frame, Lines};
 use crate::list::Scope;
@@ -60,10 +60,10 @@ impl Follow<'_> {
             Ok(path) => path,
             Err(error) => return End::Failed(error),
         };
-        let mut headers = HeaderMap::new();
+        let mut call = Call::get(&path);
         // Newer servers compress a watch event by event, which the client's decoder cannot follow.
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let response = match self.connection.send(&path, &headers).await {
+        call.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let response = match self.connection.send(&call).await {
             Ok(response) => response,
             Err(ClusterError::Gone { .. }) => return End::Gone,
             Err(error) => return End::Failed(error),
@@ -99,7 +99,7 @@ impl Follow<'_> {
                 }
             }
             if lines.is_overlong() {
-                return End::Broken(too_large(path, frames::LONGEST));
+                return End::Broken(too_large(&format!("GET {path}"), frames::LONGEST));
             }
         }
     }

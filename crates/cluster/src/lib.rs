@@ -1,7 +1,9 @@
 //! Floor 2: the only room that talks to Kubernetes: connect, discover, list and watch.
 //!
 //! [`Contexts`] reads kubeconfigs, [`Connection`] speaks to the API server of one of them. A [`Connection::watch`] lists a
-//! resource in pages, then follows it, and tells what it sees as [`Signal`]s. Nothing here decides who may see what.
+//! resource in pages, then follows it, and tells what it sees as [`Signal`]s. [`Connection::with_token`] asks as a person
+//! instead, and [`Connection::review_access`] and [`Connection::review_rules`] tell what that person may do; nothing here
+//! decides who may see what.
 
 mod backoff;
 mod config;
@@ -13,19 +15,25 @@ mod error;
 mod follow;
 mod frames;
 mod list;
+mod logs;
 mod path;
 mod proxy;
 mod reason;
+mod review;
 mod signal;
 mod token;
 mod watch;
+mod write;
 
 pub use config::{ConfigError, Contexts};
 pub use connection::Connection;
 pub use discovery::{Discovery, Problem};
 pub use error::{ClusterError, ErrorKind};
+pub use logs::{LogOptions, LogStream};
+pub use review::{Access, Identity, Rule, Rules};
 pub use signal::{Malformed, Signal};
 pub use token::Token;
+pub use write::{Write, WriteMethod};
 
 #[cfg(test)]
 mod tests;

@@ -15,10 +15,25 @@ pub(crate) fn object(resource: &Resource, namespace: Option<&str>, name: &str) -
     Ok(format!("{}/{}", collection(resource, namespace)?, segment(name)?))
 }
 
-/// A name as one segment of a path. What Kubernetes allows in no name could lead elsewhere, so it is refused here.
-fn segment(name: &str) -> Result<String, ClusterError> {
-    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '%']) {
-        return Err(ClusterError::NotFound { message: format!("`{name}` cannot be the name of an object") });
+/// The path of a part of one object: its log, its scale.
+pub(crate) fn subresource(
+    resource: &Resource,
+    namespace: Option<&str>,
+    (name, part): (&str, &str),
+) -> Result<String, ClusterError> {
+    Ok(format!("{}/{}", object(resource, namespace, name)?, segment(part)?))
+}
+
+/// The longest name: no object has one that is longer.
+const LONGEST: usize = 512;
+
+/// A name as one segment of a path. What Kubernetes allows in no name could lead elsewhere, so it is refused here; so is what
+/// something between us and the server may take for a slash or for nothing.
+pub(crate) fn segment(name: &str) -> Result<String, ClusterError> {
+    let leads_elsewhere = name.contains(['/', '\\', '%']) || name.contains(char::is_control);
+    if name.bytes().all(|byte| byte == b'.') || leads_elsewhere || name.len() > LONGEST {
+        let shown: String = name.chars().take(80).collect();
+        return Err(ClusterError::NotFound { message: format!("`{shown}` cannot be the name of an object") });
     }
     Ok(escape(name))
 }
@@ -55,9 +70,12 @@ mod tests {
             path(Some("team-a"), "system:node?x#y").unwrap(),
             "/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles/system:node%3Fx%23y"
         );
-        for odd in ["", ".", "..", "../../secrets/s", "%2e%2e"] {
+        let long = "a".repeat(LONGEST + 1);
+        for odd in ["", ".", "..", "...", "../../secrets/s", "%2e%2e", "a/b", "..\\x", "a\0", "a\r\nb", &long] {
             assert!(matches!(path(Some("team-a"), odd), Err(ClusterError::NotFound { .. })), "{odd}");
             assert!(matches!(path(Some(odd), "a"), Err(ClusterError::NotFound { .. })), "{odd}");
+            let part = subresource(&roles, Some("team-a"), ("a", odd));
+            assert!(matches!(part, Err(ClusterError::NotFound { .. })), "{odd}");
         }
     }
 }

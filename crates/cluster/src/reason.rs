@@ -18,6 +18,11 @@ const PLAIN_TO_TLS: &[u8] = b"Client sent an HTTP request to an HTTPS server";
 /// What to do about it.
 const WANTS_TLS: &str = "it speaks TLS on this port; `server` in the kubeconfig must begin with https://";
 
+/// What is told when the server refuses a person's token.
+pub(crate) const TOKEN_REFUSED: &str = "the token is wrong or has expired; sign in again";
+/// What is told of a token that is none.
+pub(crate) const NO_TOKEN: &str = "what was given is not a bearer token; sign in with another";
+
 /// A `Status` as the API server answers it, as far as we read it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -58,18 +63,28 @@ pub(crate) fn from_building(server: &str, plugin: Option<&str>, error: &kube::Er
     }
 }
 
+/// Whether a request that failed may have reached the server.
+pub(crate) fn was_sent(error: &kube::Error) -> bool {
+    let unsent = |cause: &(dyn Error + 'static)| {
+        cause.is::<AuthError>()
+            || cause.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
+    };
+    !causes(error).any(unsent)
+}
+
 /// The error for an answer that says no.
-pub(crate) fn from_answer(server: &str, path: &str, head: &response::Parts, body: &[u8]) -> ClusterError {
+pub(crate) fn from_answer(server: &str, request: &str, head: &response::Parts, body: &[u8]) -> ClusterError {
     if head.status == StatusCode::BAD_REQUEST && body.starts_with(PLAIN_TO_TLS) {
         return ClusterError::Unreachable { server: server.to_owned(), reason: WANTS_TLS.to_owned() };
     }
     let mut status = serde_json::from_slice::<Status>(body).unwrap_or_else(|_| plain_status(body));
     status.code = head.status.as_u16();
     if head.status == StatusCode::NOT_FOUND && NOTHING_THERE.contains(&status.message.as_str()) {
+        let path = request.split_once(' ').map_or(request, |(_, path)| path);
         let path = path.split('?').next().unwrap_or(path);
         status.message = format!("the cluster does not serve {path}");
     }
-    let mut error = from_status(server, &format!("GET {path}"), status);
+    let mut error = from_status(server, request, status);
     if let Some(asked) = retry_after(&head.headers)
         && let ClusterError::TooMany { retry_after, .. } | ClusterError::Other { retry_after, .. } = &mut error
     {

@@ -3,7 +3,9 @@
 mod discovering;
 mod fake;
 mod loading;
+mod person;
 mod requesting;
 mod watching;
+mod writing;
 
 pub(crate) use fake::resource;

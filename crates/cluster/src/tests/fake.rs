@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
@@ -22,9 +22,11 @@ use crate::{Connection, Contexts, Signal};
 
 /// One request, as a script sees it.
 pub(super) struct Asked {
+    pub(super) method: Method,
     pub(super) path: String,
     pub(super) query: HashMap<String, String>,
     pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
     /// How many requests of the same kind came before: `list`, `watch`, or the path of anything else.
     pub(super) before: usize,
 }
@@ -58,7 +60,8 @@ impl Fake {
         let log = asked.clone();
         let counts: Mutex<HashMap<String, usize>> = Mutex::default();
         let script = Arc::new((script, counts));
-        let answer = move |uri: Uri, Query(query): Query<HashMap<String, String>>, headers: HeaderMap| {
+        type Parameters = Query<HashMap<String, String>>;
+        let answer = move |method: Method, uri: Uri, Query(query): Parameters, headers: HeaderMap, body: Bytes| {
             log.lock().unwrap().push(uri.to_string());
             let (script, counts) = &*script;
             let kind = match (query.contains_key("watch"), query.contains_key("limit")) {
@@ -72,7 +75,7 @@ impl Fake {
                 *count += 1;
                 *count - 1
             };
-            let response = script(Asked { path: uri.path().to_owned(), query, headers, before });
+            let response = script(Asked { method, path: uri.path().to_owned(), query, headers, body, before });
             async move { response }
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
