@@ -32,7 +32,7 @@ impl Kind {
     /// What values a field of this kind takes, for error messages.
     pub(crate) fn takes(self) -> &'static str {
         match self {
-            Self::Text => "text, with * and ? as wildcards",
+            Self::Text => "text, with * and ? as wildcards, or a regular expression between slashes",
             Self::Level => "one of error, warning, waiting, progress, good, done, idle, unknown",
             Self::Number => "a number such as 3, >0 or 1..4",
             Self::Fraction => "ready/total such as 1/2, or a number of ready ones such as <2",
@@ -47,7 +47,7 @@ impl Kind {
 
 /// Fields that every table has. `namespace` and `name` always mean the object's own; a column of the same name as one of
 /// the others takes its place, because what is asked is what is shown.
-const STANDARD: [(&str, Field, Kind); 10] = [
+const STANDARD: [(&str, Field, Kind); 12] = [
     ("name", Field::Name, Kind::Text),
     ("namespace", Field::Namespace, Kind::Text),
     ("ns", Field::Namespace, Kind::Text),
@@ -56,13 +56,23 @@ const STANDARD: [(&str, Field, Kind); 10] = [
     ("level", Field::Level, Kind::Level),
     ("reason", Field::Reason, Kind::Text),
     ("message", Field::Message, Kind::Text),
+    ("image", Field::Image, Kind::Text),
     ("created", Field::Created, Kind::Moment),
+    ("deleted", Field::Deleted, Kind::Moment),
     ("age", Field::Created, Kind::Moment),
 ];
 const FIXED: usize = 3;
 
 /// Words that stand before a colon without being fields.
 pub(crate) const OTHERS: [&str; 3] = ["label", "has", "is"];
+
+/// What `is:` takes.
+pub(crate) const GROUPS: [&str; 4] = ["active", "failed", "finished", "deleting"];
+
+/// Whether rows with these columns have the states of workloads.
+pub(crate) fn has_states(columns: &[Column]) -> bool {
+    columns.iter().any(|column| column.kind == ColumnKind::Status && &*column.id == "state")
+}
 
 /// The field that `name` means.
 pub(crate) fn find(name: &str, columns: &[Column]) -> Option<Known> {

@@ -17,13 +17,15 @@
 //! term      = field ":" value { "," value }  any of the values
 //!           | "label:" selector
 //!           | "has:" field                   has a value
-//!           | "is:" ( "active" | "failed" | "finished" )
+//!           | "is:" ( "active" | "failed" | "finished" | "deleting" )
 //! value     = [ ">" | ">=" | "<" | "<=" | "=" ] ( word | quoted )
+//!           | expression
 //!           | [ word ] ".." [ word ]         from, up to, both included
 //! selector  = a label selector as Kubernetes writes it; in quotes or parentheses when it holds spaces, save before the
 //!             set of in and notin
-//! text      = word | quoted                  anywhere in name, namespace, labels, reason, message and text columns
+//! text      = word | quoted | expression     anywhere in name, namespace, labels, images, reason, message, text columns
 //! quoted    = '"' { any character, \" or \\ } '"'
+//! expression = "/" regular expression "/"    found anywhere in the text, in any case; \/ for a slash
 //! ```
 //!
 //! `AND`, `OR` and `NOT` are operators in capitals alone. Field names, texts and states ignore case. Nothing in quotes is
@@ -32,14 +34,14 @@
 //! # Fields
 //!
 //! `name`, `namespace` (or `ns`), and the columns of the table by their ids; besides, unless a column has the same name,
-//! `kind`, `state` (or `status`), `level`, `reason`, `message`, `created` and `age`. A column that shows the status asks for
+//! `kind`, `state` (or `status`), `level`, `reason`, `message`, `image`, `created`, `deleted` and `age`. A column that shows the status asks for
 //! the status word.
 //!
 //! # Values
 //!
 //! | kind of field | takes |
 //! |---|---|
-//! | text, state | the whole text; `*` any characters, `?` one |
+//! | text, state | the whole text; `*` any characters, `?` one; `/expression/` |
 //! | level | `error`, `warning`, `waiting`, `progress`, `good`, `done`, `idle`, `unknown` |
 //! | number, cores, bytes | `3`, `500m`, `16Gi`: quantities as Kubernetes writes them |
 //! | ready/total | `1/2`, or a number: the ready ones |

@@ -1,11 +1,12 @@
 //! The tree to a filter: fields found, values read.
 
-use pilothouse_model::{Column, ColumnKind, Comparison, Field, Filter, LabelSelector, Level, Operand, State};
+use pilothouse_model::filter::Pattern;
+use pilothouse_model::{Column, Comparison, Field, Filter, LabelSelector, Level, Operand, State};
 
 use crate::error::QueryError;
 use crate::field::{self, Kind, Known};
 use crate::syntax::Syntax;
-use crate::token::{Operator, Spanned, Value};
+use crate::token::{Form, Operator, Spanned, Value};
 use crate::value::{self, Reading};
 
 pub(crate) fn resolve(syntax: &Syntax, columns: &[Column]) -> Result<Filter, QueryError> {
@@ -33,7 +34,10 @@ fn any_of(values: &[Value], read: impl Fn(&Value) -> Result<Filter, QueryError>)
 
 /// Free text matches anywhere, so that wildcards at its ends say nothing more.
 fn free_text(word: &Spanned, columns: &[Column]) -> Result<Filter, QueryError> {
-    if word.quoted {
+    if word.is_pattern() {
+        return pattern(word).map(Filter::Mentions);
+    }
+    if word.is_quoted() {
         return Ok(Filter::Text(word.text.to_lowercase().into()));
     }
     let text = &word.text;
@@ -47,19 +51,31 @@ fn free_text(word: &Spanned, columns: &[Column]) -> Result<Filter, QueryError> {
         return Ok(Filter::All);
     }
     if needle.contains(['*', '?']) {
-        let message = format!("`{text}` has wildcards, which free text does not take; name a field or use quotes");
-        return Err(QueryError::new(word.span.clone(), message).suggest(Some(format!("name:{text}"))));
+        let wild = Pattern::wild(needle).map_err(|error| QueryError::new(word.span.clone(), error.message))?;
+        return Ok(Filter::Mentions(wild));
     }
     Ok(Filter::Text(needle.to_lowercase().into()))
+}
+
+/// A regular expression; an error points into it.
+fn pattern(text: &Spanned) -> Result<Pattern, QueryError> {
+    Pattern::new(&text.text).map_err(|error| {
+        let start = text.span.start;
+        let span = start + error.span.start..start + error.span.end;
+        QueryError::new(span, format!("`/{}/` is not a regular expression: {}", text.text, error.message))
+    })
 }
 
 fn labels(selector: &Spanned) -> Result<Filter, QueryError> {
     selector.text.parse::<LabelSelector>().map(Filter::Labels).map_err(|error| {
         // Point at the requirement that is wrong, where it stands in the text as it was written.
-        let place = if selector.quoted { None } else { selector.text.find(error.text.as_str()) };
+        // In quotes that holds as long as nothing in them is escaped.
+        let quote = usize::from(selector.is_quoted());
+        let written = selector.span.len() == selector.text.len() + 2 * quote;
+        let place = if written { selector.text.find(error.text.as_str()) } else { None };
         let span = match place {
             Some(at) if !error.text.is_empty() => {
-                let start = selector.span.start + at;
+                let start = selector.span.start + quote + at;
                 start..start + error.text.len()
             }
             _ => selector.span.clone(),
@@ -76,26 +92,58 @@ fn term(name: &Spanned, value: &Value, columns: &[Column]) -> Result<Filter, Que
             Ok(Filter::Exists(field::find(field, columns).ok_or_else(unknown)?.field))
         }
         "is" => {
-            let group = state_group(plain(name, value)?, &value.text)?;
+            let word = plain(name, value)?;
+            if word.eq_ignore_ascii_case("deleting") {
+                return Ok(Filter::Exists(Field::Deleted));
+            }
+            let group = state_group(word, &value.text)?;
             // The groups are of workload states; other rows have words of their own, which no group knows.
-            if columns.iter().any(|column| column.kind == ColumnKind::Status && &*column.id == "state") {
+            if field::has_states(columns) {
                 return Ok(group);
             }
             let message = "`is` asks for groups of workload states, which these rows do not have: \
-                           ask with `state:` or `level:` here, or with `is` of workloads";
+                           ask with `state:`, `level:` or `is:deleting` here, or with `is` of workloads";
             Err(QueryError::new(name.span.clone(), message.to_owned()))
         }
         _ => match field::find(&name.text, columns) {
-            Some(known) => condition(name, &known, value),
+            Some(known) => condition(name, &known, value, columns),
             None => Err(field::unknown(&name.text, name.span.clone(), columns, &field::OTHERS)),
         },
     }
 }
 
+/// Words of states are open, save that one which is nearly the word of a workload's state is a slip.
+fn no_slip(name: &Spanned, value: &Value) -> Result<(), QueryError> {
+    let word = value.text.text.as_str();
+    let states = State::ALL.map(|state| state.as_str().to_lowercase());
+    let states: Vec<&str> = states.iter().map(String::as_str).collect();
+    let plain = value.text.form == Form::Bare && !word.contains(['*', '?']);
+    let equals = matches!(value.operator, None | Some(Operator::Equal));
+    if !plain || !equals || states.contains(&word.to_lowercase().as_str()) {
+        return Ok(());
+    }
+    match field::closest(word, &states) {
+        None => Ok(()),
+        close => {
+            let message = format!("no `{}` of workloads is called `{word}`; in quotes it is taken as it is", name.text);
+            Err(QueryError::new(value.text.span.clone(), message).suggest(close))
+        }
+    }
+}
+
 /// The value of a field that takes no comparison.
 fn plain<'a>(name: &Spanned, value: &'a Value) -> Result<&'a str, QueryError> {
+    if value.text.is_pattern() {
+        let message = format!("`{}` takes a word, not a regular expression", name.text);
+        return Err(QueryError::new(value.span.clone(), message));
+    }
+    plain_operator(name, value)?;
+    Ok(&value.text.text)
+}
+
+fn plain_operator(name: &Spanned, value: &Value) -> Result<(), QueryError> {
     match value.operator {
-        None | Some(Operator::Equal) => Ok(&value.text.text),
+        None | Some(Operator::Equal) => Ok(()),
         Some(_) => Err(QueryError::new(value.span.clone(), format!("`{}` takes a word, not a comparison", name.text))),
     }
 }
@@ -106,8 +154,8 @@ fn state_group(word: &str, at: &Spanned) -> Result<Filter, QueryError> {
         "finished" => State::is_over,
         "failed" => |state| state == State::Failed,
         _ => {
-            let close = field::closest(word, &["active", "failed", "finished"]);
-            let message = format!("`is` takes active, failed or finished, not `{word}`");
+            let close = field::closest(word, &field::GROUPS);
+            let message = format!("`is` takes {}, not `{word}`", one_of(&field::GROUPS));
             return Err(QueryError::new(at.span.clone(), message).suggest(close));
         }
     };
@@ -115,9 +163,16 @@ fn state_group(word: &str, at: &Spanned) -> Result<Filter, QueryError> {
     Ok(Filter::Or(State::ALL.into_iter().filter(|state| within(*state)).map(is).collect()))
 }
 
-fn condition(name: &Spanned, known: &Known, value: &Value) -> Result<Filter, QueryError> {
+fn one_of(words: &[&str]) -> String {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn condition(name: &Spanned, known: &Known, value: &Value, columns: &[Column]) -> Result<Filter, QueryError> {
     let text = &value.text.text;
-    if text.starts_with('!') && !value.text.quoted {
+    if text.starts_with('!') && value.text.form == Form::Bare {
         let positive = text.trim_start_matches(['!', '=']);
         let message = format!("`!` does not negate; put a `-` before `{}`", name.text);
         return Err(QueryError::new(name.span.start..value.span.end, message)
@@ -128,8 +183,22 @@ fn condition(name: &Spanned, known: &Known, value: &Value) -> Result<Filter, Que
         QueryError::new(value.text.span.clone(), message)
     };
     let field = &known.field;
+    if value.text.is_pattern() {
+        if known.kind != Kind::Text {
+            let message = format!("`{}` takes {}, not a regular expression", name.text, known.kind.takes());
+            return Err(QueryError::new(value.span.clone(), message));
+        }
+        plain_operator(name, value)?;
+        let operand = Operand::Pattern(pattern(&value.text)?);
+        return Ok(Filter::Compare(field.clone(), Comparison::Equal, operand));
+    }
     match known.kind {
-        Kind::Text => Ok(text_condition(field, value)),
+        Kind::Text => {
+            if *field == Field::State && field::has_states(columns) {
+                no_slip(name, value)?;
+            }
+            Ok(text_condition(field, value))
+        }
         Kind::Level => level(plain(name, value)?, &value.text, reject),
         Kind::Boolean => {
             let word = match plain(name, value)?.to_lowercase().as_str() {
@@ -167,7 +236,7 @@ fn text_condition(field: &Field, value: &Value) -> Filter {
         Some(Operator::AtLeast) => Comparison::AtLeast,
     };
     let text = value.text.text.as_str();
-    let wild = comparison == Comparison::Equal && !value.text.quoted && text.contains(['*', '?']);
+    let wild = comparison == Comparison::Equal && value.text.form == Form::Bare && text.contains(['*', '?']);
     let operand = if wild { Operand::Text(text.into()) } else { Operand::Exact(text.into()) };
     Filter::Compare(field.clone(), comparison, operand)
 }

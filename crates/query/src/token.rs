@@ -7,14 +7,35 @@ use crate::error::QueryError;
 
 /// Longer questions are refused before any work is done.
 const LONGEST: usize = 16 << 10;
+/// More regular expressions are refused: each takes its memory and its time.
+const MOST_PATTERNS: usize = 16;
 
 /// A text and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spanned {
     pub(crate) text: String,
     pub(crate) span: Range<usize>,
-    /// Written in quotes: nothing in it is special.
-    pub(crate) quoted: bool,
+    pub(crate) form: Form,
+}
+
+/// How a text was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Bare,
+    /// In quotes: nothing in it is special.
+    Quoted,
+    /// Between slashes: a regular expression. The span is that of what stands between them.
+    Pattern,
+}
+
+impl Spanned {
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.form == Form::Quoted
+    }
+
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.form == Form::Pattern
+    }
 }
 
 /// One token with its place in the text.
@@ -75,7 +96,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
         let boundary = text.floor_char_boundary(LONGEST);
         return Err(QueryError::new(boundary..text.len(), format!("a question has at most {LONGEST} bytes")));
     }
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor { text, at: 0, patterns: 0 };
     let mut tokens = Vec::new();
     while let Some(token) = cursor.token()? {
         tokens.push(token);
@@ -86,6 +107,8 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    /// Regular expressions so far.
+    patterns: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -126,6 +149,13 @@ impl<'a> Cursor<'a> {
                 TokenKind::Not
             }
             '"' => TokenKind::Word(self.quoted()?),
+            '/' => {
+                let pattern = self.pattern()?;
+                if let Some(c) = self.peek().filter(|c| !c.is_whitespace() && *c != ')') {
+                    return Err(self.after_pattern(start, c));
+                }
+                TokenKind::Word(pattern)
+            }
             _ => self.word_or_term()?,
         };
         Ok(Some(Token { kind, span: start..self.at }))
@@ -142,7 +172,7 @@ impl<'a> Cursor<'a> {
                 _ => TokenKind::Word(self.bare(start)),
             });
         }
-        let field = Spanned { text: word.to_owned(), span: start..start + word.len(), quoted: false };
+        let field = Spanned { text: word.to_owned(), span: start..start + word.len(), form: Form::Bare };
         if word.is_empty() {
             return Err(QueryError::new(
                 start..self.at,
@@ -155,6 +185,10 @@ impl<'a> Cursor<'a> {
         let mut values = vec![self.value(&field)?];
         while self.take_if(',') {
             values.push(self.value(&field)?);
+        }
+        let last = values.last().filter(|value| value.text.is_pattern()).map(|value| value.span.start);
+        if let (Some(start), Some(c)) = (last, self.peek().filter(|c| !c.is_whitespace() && *c != ')')) {
+            return Err(self.after_pattern(start, c));
         }
         if let Some(c) = self.peek().filter(|c| !c.is_whitespace() && *c != ')') {
             let hint = if c == '(' {
@@ -172,21 +206,24 @@ impl<'a> Cursor<'a> {
 
     /// What was taken since `start`.
     fn bare(&self, start: usize) -> Spanned {
-        Spanned { text: self.text[start..self.at].to_owned(), span: start..self.at, quoted: false }
+        Spanned { text: self.text[start..self.at].to_owned(), span: start..self.at, form: Form::Bare }
     }
 
     fn value(&mut self, field: &Spanned) -> Result<Value, QueryError> {
         let start = self.at;
         let operator = Operator::at_start(self.rest());
         self.at += operator.map_or(0, |(_, length)| length);
-        let text = if self.peek() == Some('"') {
-            self.quoted()?
-        } else {
-            let start = self.at;
-            self.take(|c| !c.is_whitespace() && !"(),\"".contains(c));
-            self.bare(start)
+        let text = match self.peek() {
+            Some('"') => self.quoted()?,
+            // Two slashes are those of an address.
+            Some('/') if !self.rest().starts_with("//") => self.pattern()?,
+            _ => {
+                let start = self.at;
+                self.take(|c| !c.is_whitespace() && !"(),\"".contains(c));
+                self.bare(start)
+            }
         };
-        if text.text.is_empty() && !text.quoted {
+        if text.text.is_empty() && text.form == Form::Bare {
             let span = if start == self.at { field.span.start..self.at } else { start..self.at };
             return Err(QueryError::new(
                 span,
@@ -220,7 +257,53 @@ impl<'a> Cursor<'a> {
             }
         }
         self.at += 1;
-        Ok(Spanned { text, span: start..self.at, quoted: true })
+        Ok(Spanned { text, span: start..self.at, form: Form::Quoted })
+    }
+
+    /// A regular expression between slashes, in which `\/` stands for a slash.
+    fn pattern(&mut self) -> Result<Spanned, QueryError> {
+        let start = self.at;
+        self.at += 1;
+        let inside = self.at;
+        loop {
+            self.take(|c| c != '/' && c != '\\');
+            match self.peek() {
+                None => {
+                    let message = "the closing slash of the regular expression is missing; \
+                                   text that begins with a slash goes in quotes";
+                    return Err(QueryError::new(start..self.text.len(), message).suggest(closed(&self.text[start..])));
+                }
+                Some('/') => break,
+                Some(_) => {
+                    self.at += 1;
+                    self.at += self.peek().map_or(0, char::len_utf8);
+                }
+            }
+        }
+        let span = inside..self.at;
+        if span.is_empty() {
+            return Err(QueryError::new(start..self.at + 1, "there is nothing between these slashes"));
+        }
+        self.at += 1;
+        self.patterns += 1;
+        if self.patterns > MOST_PATTERNS {
+            let message = format!("a question has at most {MOST_PATTERNS} regular expressions");
+            return Err(QueryError::new(start..self.at, message));
+        }
+        Ok(Spanned { text: self.text[span.clone()].to_owned(), span, form: Form::Pattern })
+    }
+
+    /// The error for what stands behind the closing slash of an expression that begins at `start`.
+    fn after_pattern(&mut self, start: usize, c: char) -> QueryError {
+        let span = self.at..self.at + c.len_utf8();
+        self.take(|c| !c.is_whitespace() && !"()".contains(c));
+        let whole = &self.text[start..self.at];
+        let message = format!(
+            "`{c}` cannot follow a regular expression; write `\\/` for a slash in it, and put text that begins with a slash \
+             in quotes, as in `\"{}\"`",
+            whole.replace('"', "\\\"")
+        );
+        QueryError::new(span, message)
     }
 
     /// The selector after `label:`: in quotes, in parentheses, or bare. The span is that of the selector alone.
@@ -231,7 +314,7 @@ impl<'a> Cursor<'a> {
             Some('(') => {
                 self.parenthesis()?;
                 let inside = start + 1..self.at - 1;
-                return Ok(Spanned { text: self.text[inside.clone()].to_owned(), span: inside, quoted: false });
+                return Ok(Spanned { text: self.text[inside.clone()].to_owned(), span: inside, form: Form::Bare });
             }
             _ => {}
         }
@@ -278,4 +361,10 @@ impl<'a> Cursor<'a> {
         self.at = self.text.len();
         Err(QueryError::new(start..start + 1, "the closing parenthesis is missing"))
     }
+}
+
+/// The expression with its closing slash, where it is clear what belongs to it.
+fn closed(text: &str) -> Option<String> {
+    let clear = !text.ends_with('\\') && !text.contains(|c: char| c.is_whitespace() || "()".contains(c));
+    clear.then(|| format!("{text}/"))
 }

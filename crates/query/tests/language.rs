@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
-use pilothouse_model::{Column, ColumnKind, Comparison, Field, Filter, Operand, Sort};
+use std::sync::Arc;
+
+use pilothouse_model::filter::Pattern;
+use pilothouse_model::{
+    Column, ColumnKind, Comparison, Field, Filter, Object, Operand, Projection, Resource, Row, Sort, Status, Timestamp,
+};
 use pilothouse_query::{parse, parse_sort};
 use proptest::prelude::*;
 
@@ -78,6 +83,59 @@ fn sort_keys_read_as_they_are_shown() {
     assert_eq!(parse_sort("created", &columns()), Ok(vec![sort(Field::Created, false)]));
 }
 
+#[test]
+fn slashes_hold_regular_expressions() {
+    let pattern = |text: &str| Pattern::new(text).unwrap();
+    let compare = |text: &str| Filter::Compare(Field::Name, Comparison::Equal, Operand::Pattern(pattern(text)));
+    assert_eq!(parse(r"name:/^train-.*\d$/", &[]), Ok(compare(r"^train-.*\d$")));
+    assert_eq!(parse(r#"name:=/a\/b \(c,"d"/"#, &[]), Ok(compare(r#"a\/b \(c,"d""#)));
+    assert!(compare(r"a\/b").matches(&row("xa/b"), Timestamp::UNIX_EPOCH));
+    assert_eq!(parse("/oom.?kill/", &[]), Ok(Filter::Mentions(pattern("oom.?kill"))));
+    assert_eq!(parse("(/a b/)", &[]), Ok(Filter::Mentions(pattern("a b"))));
+    assert_eq!(parse("-name:/a/", &[]), Ok(Filter::Not(Box::new(compare("a")))));
+    let exact = Filter::Compare(Field::Name, Comparison::Equal, Operand::Exact("c".into()));
+    assert_eq!(parse("name:/a/,/b/,c", &[]), Ok(Filter::Or(vec![compare("a"), compare("b"), exact])));
+    assert_eq!(parse("oom*kill", &[]), Ok(Filter::Mentions(Pattern::wild("oom*kill").unwrap())));
+    assert_eq!(parse("*oom*", &[]), Ok(Filter::Text("oom".into())));
+    assert_eq!(parse("\"/var/log\"", &[]), Ok(Filter::Text("/var/log".into())));
+    assert_eq!(parse("a/b", &[]), Ok(Filter::Text("a/b".into())));
+    let many = |count: usize| "/a/ ".repeat(count);
+    assert!(parse(&many(16), &[]).is_ok() && parse(&many(17), &[]).is_err());
+}
+
+#[test]
+fn what_waits_for_its_end_and_what_runs_an_image_is_found() {
+    let mut waiting = row("x");
+    waiting.deleted = Some(Timestamp::UNIX_EPOCH);
+    waiting.images = ["ghcr.io/a/b:1".into(), "redis".into()].into();
+    let holds =
+        |text: &str, row: &Row| parse(text, &columns()).unwrap().matches(row, Timestamp::from_second(7200).unwrap());
+    for question in
+        ["is:deleting", "has:deleted", "deleted:>1h", "image:redis", "image:*/a/*", "image:/^redis$/", "redis"]
+    {
+        assert!(holds(question, &waiting), "{question}");
+        assert!(!holds(question, &row("x")), "{question}");
+    }
+    assert!(!holds("deleted:<1h", &waiting));
+}
+
+#[test]
+fn a_state_that_is_nearly_one_of_workloads_is_a_slip() {
+    let workloads = [Column::new("State", ColumnKind::Status)];
+    let error = parse("state:running,faild", &workloads).unwrap_err();
+    assert_eq!((error.span, error.suggestion.as_deref()), (14..19, Some("failed")));
+    for fine in ["state:faild*", "state:\"faild\"", "state:/faild/", "state:CrashLoopBackOff", "state:FAILED"] {
+        assert!(parse(fine, &workloads).is_ok(), "{fine}");
+    }
+    assert!(parse("state:faild", &[Column::new("Status", ColumnKind::Status)]).is_ok());
+}
+
+fn row(name: &str) -> Row {
+    let object = Object::new(serde_json::json!({"metadata": {"name": name}})).unwrap();
+    let projection = Projection { status: Status::none(), cells: Vec::new() };
+    Row::assemble(Arc::new(Resource::new("", "v1", "pods", "Pod")), &object, projection, &mut |text| text.into())
+}
+
 /// Every way to be wrong: the text, the carets, the sentence.
 #[test]
 fn errors_point_and_suggest() {
@@ -103,7 +161,21 @@ fn errors_point_and_suggest() {
         "has:reddy",
         "state:!=failed",
         "restarts>3",
-        "a*b",
+        "/oom(kill/ x",
+        "name:/^a[z-b]$/",
+        "name:/(a{1000}){1000}/",
+        "name:/a/b/",
+        "name:\"x\",/a/i",
+        "/var/log",
+        "-/var",
+        "name:/^train",
+        "//",
+        "restarts:/3/",
+        "level:/err/",
+        "name:>/a/",
+        "has:/gpu/",
+        "is:deletin",
+        "label:\"app=x,-y\"",
         "name:",
         "name:a,,b",
         "name:\"a\"b",
@@ -188,6 +260,10 @@ fn text() -> impl Strategy<Value = String> {
         "ä",
         "😀",
         "x",
+        "/",
+        "/",
+        "[",
+        "a{9}",
     ]);
     prop_oneof![prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat()), ".{0,40}"]
 }
