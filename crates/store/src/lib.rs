@@ -41,4 +41,4 @@ pub use record::{Record, RowId};
 pub use run::Answer;
 pub use snapshot::Snapshot;
 pub use table::Table;
-pub use window::{Delta, Window};
+pub use window::{Delta, Steps, Window, difference};

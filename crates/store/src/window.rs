@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pilothouse_model::{Plan, Row, Timestamp};
 
-pub use delta::Delta;
+pub use delta::{Delta, Steps, difference};
 
 use crate::change::{Change, ChangeSet};
 use crate::record::{Record, RowId};

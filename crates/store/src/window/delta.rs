@@ -1,5 +1,6 @@
 //! What differs between two pages.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use pilothouse_model::{Cell, Row};
@@ -62,36 +63,59 @@ impl Delta {
         if old.len() == new.len() && old.iter().zip(new).all(|(one, other)| Arc::ptr_eq(one, other)) {
             return delta;
         }
-        let places: FxHashMap<RowId, usize> =
-            old.iter().enumerate().map(|(place, record)| (RowId::of(&record.row), place)).collect();
-        let mut gone = vec![true; old.len()];
-        // Of the rows that stay: the old place, and the new.
-        let mut staying: Vec<(usize, usize)> = Vec::new();
-        for (index, record) in new.iter().enumerate() {
-            let Some(place) = places.get(&RowId::of(&record.row)) else {
-                delta.entered.push((index, record.clone()));
-                continue;
-            };
-            gone[*place] = false;
-            staying.push((*place, index));
-            if let Some(cells) = difference(&old[*place].row, &record.row) {
-                delta.changed.push((index, record.clone(), cells));
-            }
-        }
-        delta.left = old.iter().zip(gone).filter(|(_, gone)| *gone).map(|(record, _)| RowId::of(&record.row)).collect();
-        let resting = longest_rise(&staying.iter().map(|(place, _)| *place).collect::<Vec<_>>());
-        delta.moved = staying
-            .iter()
-            .zip(resting)
-            .filter(|(_, rests)| !rests)
-            .map(|((_, index), _)| (*index, RowId::of(&new[*index].row)))
-            .collect();
+        let ids = |page: &[Arc<Record>]| page.iter().map(|record| RowId::of(&record.row)).collect::<Vec<_>>();
+        let (before, after) = (ids(old), ids(new));
+        let steps = Steps::between(&before, &after);
+        delta.entered = steps.entered.iter().map(|index| (*index, new[*index].clone())).collect();
+        delta.left = steps.left.iter().map(|place| before[*place].clone()).collect();
+        delta.moved = steps.moved.iter().map(|index| (*index, after[*index].clone())).collect();
+        let changed = |(place, index): &(usize, usize)| {
+            let cells = difference(&old[*place].row, &new[*index].row)?;
+            Some((*index, new[*index].clone(), cells))
+        };
+        delta.changed = steps.stayed.iter().filter_map(changed).collect();
         delta
     }
 }
 
+/// What leads from one sequence of distinct things to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Where new ones stand, ascending.
+    pub entered: Vec<usize>,
+    /// Where those stood that are gone.
+    pub left: Vec<usize>,
+    /// Where those stand now that have to be moved, ascending: as few as possible.
+    pub moved: Vec<usize>,
+    /// Of those that are in both: where each stood and where it stands, by the latter.
+    pub stayed: Vec<(usize, usize)>,
+}
+
+impl Steps {
+    /// The steps from `old` to `new`.
+    pub fn between<K: Eq + Hash>(old: &[K], new: &[K]) -> Self {
+        let places: FxHashMap<&K, usize> = old.iter().enumerate().map(|(place, key)| (key, place)).collect();
+        let mut steps = Self::default();
+        let mut gone = vec![true; old.len()];
+        for (index, key) in new.iter().enumerate() {
+            match places.get(key) {
+                None => steps.entered.push(index),
+                Some(place) => {
+                    gone[*place] = false;
+                    steps.stayed.push((*place, index));
+                }
+            }
+        }
+        steps.left = (0..old.len()).filter(|place| gone[*place]).collect();
+        let resting = longest_rise(&steps.stayed.iter().map(|(place, _)| *place).collect::<Vec<_>>());
+        let moving = steps.stayed.iter().zip(resting).filter(|(_, rests)| !rests);
+        steps.moved = moving.map(|((_, index), _)| *index).collect();
+        steps
+    }
+}
+
 /// Which cells of two versions of a row differ; `None` when the two look the same.
-fn difference(old: &Row, new: &Row) -> Option<Vec<usize>> {
+pub fn difference(old: &Row, new: &Row) -> Option<Vec<usize>> {
     let cells: Vec<usize> = (0..old.cells.len().max(new.cells.len()))
         .filter(|index| old.cells.get(*index).map(show) != new.cells.get(*index).map(show))
         .collect();
