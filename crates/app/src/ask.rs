@@ -8,6 +8,7 @@ use pilothouse_model::{Field, Filter};
 use pilothouse_store::Record;
 
 use crate::error::{AppError, ErrorKind};
+use crate::many::Among;
 
 /// What is listed.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Ask {
     pub offset: usize,
     /// Rows wanted; `None` for all.
     pub limit: Option<usize>,
+    /// When the rows are a part of a list over several clusters: what the whole list looks like (see [`crate::Many`]).
+    pub among: Option<Arc<Among>>,
 }
 
 /// The answer to a question about a list.
@@ -68,13 +71,18 @@ impl Ask {
             })?;
             filters.push(Filter::Labels(selector));
         }
-        let question =
-            pilothouse_query::parse(&self.q, columns).map_err(|error| AppError::question(&self.q, &error))?;
+        let asked = self.among.as_ref().map(|among| among.columns_of(columns));
+        let asked = asked.as_deref().unwrap_or(columns);
+        let mut question =
+            pilothouse_query::parse(&self.q, asked).map_err(|error| AppError::question(&self.q, &error))?;
+        let mut order =
+            pilothouse_query::parse_sort(&self.sort, asked).map_err(|error| AppError::question(&self.sort, &error))?;
+        if let Some(among) = &self.among {
+            (question, order) = (among.filter(question, columns), among.order(order, columns));
+        }
         if question != Filter::All {
             filters.push(question);
         }
-        let order = pilothouse_query::parse_sort(&self.sort, columns)
-            .map_err(|error| AppError::question(&self.sort, &error))?;
         let filter = if filters.is_empty() { Filter::All } else { Filter::And(filters) };
         let namespaces = (!self.namespaces.is_empty())
             .then(|| self.namespaces.iter().map(|namespace| Str::from(namespace.as_str())).collect());

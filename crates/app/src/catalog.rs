@@ -330,12 +330,12 @@ fn plural_title(kind: &str, plural: &str) -> String {
 }
 
 /// How many wrong letters are still a slip of the finger.
-fn reach(text: &str) -> usize {
+pub(crate) fn reach(text: &str) -> usize {
     (text.chars().count() / 3).max(1)
 }
 
 /// Edit distance (Levenshtein), in characters.
-fn distance(left: &str, right: &str) -> usize {
+pub(crate) fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.chars().enumerate() {

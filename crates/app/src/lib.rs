@@ -16,6 +16,7 @@ mod isolate;
 mod json;
 mod live;
 mod looks;
+mod many;
 mod moment;
 mod object;
 mod operations;
@@ -30,6 +31,9 @@ pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
 pub use json::{explanation_json, listing_json, row_json};
 pub use live::{LiveObject, LiveWindow, Update};
+pub use many::{
+    Among, Many, ManyDelta, ManyId, ManyListing, ManyRow, ManySource, ManyUpdate, ManyWindow, Part, Standing,
+};
 pub use object::yaml;
 pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{OPERATIONS, Operation, Parameter};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_model::{Column, Completeness, Resource};
-use pilothouse_store::{Delta, Window};
+use pilothouse_store::{Delta, Record, Window};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -118,6 +118,11 @@ impl LiveWindow {
                 columns: Arc::clone(self.table.columns()),
             });
         }
+    }
+
+    /// The rows of the page, as the last update left them.
+    pub fn page(&self) -> &[Arc<Record>] {
+        self.window.page()
     }
 
     async fn wait(&mut self) -> Option<()> {

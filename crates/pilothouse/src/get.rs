@@ -156,6 +156,7 @@ impl Scope {
             sort: sort(&options.sort),
             offset: 0,
             limit: options.limit.filter(|limit| *limit > 0),
+            among: None,
         }
     }
 

@@ -95,6 +95,7 @@ impl Question {
             sort: self.sort.clone(),
             offset: self.offset,
             limit: Some(self.rows()),
+            among: None,
         }
     }
 
