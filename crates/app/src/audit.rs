@@ -212,7 +212,7 @@ impl Record {
     fn finish(mut self, result: impl FnOnce(&Deed) -> Value) {
         if let Some(deed) = self.deed.take() {
             let result = result(&deed);
-            self.audit.write(deed.line(result, self.began));
+            self.audit.write(deed.line(&result, self.began));
         }
     }
 }
@@ -221,7 +221,7 @@ impl Drop for Record {
     /// Nobody waited for the end: the deed was asked for, and what came of it is not known.
     fn drop(&mut self) {
         if let Some(deed) = self.deed.take() {
-            self.audit.write(deed.line(json!({"outcome": "unknown"}), self.began));
+            self.audit.write(deed.line(&json!({"outcome": "unknown"}), self.began));
         }
     }
 }
@@ -231,7 +231,7 @@ impl Deed {
         self.resource[0].is_empty() && self.resource[2] == "secrets"
     }
 
-    fn line(&self, result: Value, began: Instant) -> String {
+    fn line(&self, result: &Value, began: Instant) -> String {
         let [group, version, resource] = &self.resource;
         let (who, credential) = identity(&self.viewer, &self.cluster);
         let line = json!({

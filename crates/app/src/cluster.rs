@@ -13,6 +13,7 @@ use pilothouse_model::{ClusterId, Completeness, GroupResource, Instrument, Objec
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::act::Allowed;
 use crate::ask::{Ask, Listing, Source, confined_to};
 use crate::audit::Audit;
 use crate::catalog::{Catalog, unavailable};
@@ -62,6 +63,8 @@ pub(crate) struct Inner {
     default_namespace: String,
     pub(crate) instruments: &'static [&'static dyn Instrument],
     pub(crate) audit: Audit,
+    /// What people may do, as the cluster said lately.
+    pub(crate) allowed: Allowed,
     state: watch::Sender<ConnectionState>,
     catalog: ArcSwapOption<Catalog>,
     tables: Mutex<HashMap<TableKey, Lease>>,
@@ -121,6 +124,7 @@ impl Cluster {
             default_namespace,
             instruments,
             audit,
+            allowed: Allowed::default(),
             state: watch::Sender::new(ConnectionState::Connecting),
             catalog: ArcSwapOption::empty(),
             tables: Mutex::default(),

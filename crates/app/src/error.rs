@@ -10,6 +10,8 @@ pub enum ErrorKind {
     BadInput,
     /// There is no such thing.
     NotFound,
+    /// It has changed since, or something of that name is there already.
+    Conflict,
     /// The cluster does not allow it.
     Forbidden,
     /// The cluster does not know who we are: the credential is missing, wrong or expired.

@@ -4,6 +4,7 @@
 //! they answer with what is known and say how complete that is. The command line asks with patience instead
 //! ([`Cluster::list_settled`]).
 
+mod act;
 mod ask;
 mod audit;
 mod catalog;
@@ -15,14 +16,17 @@ mod held;
 mod isolate;
 mod json;
 mod live;
+mod logs;
 mod looks;
 mod many;
 mod moment;
 mod object;
 mod operations;
 mod person;
+mod secret;
 mod workloads;
 
+pub use act::{Choice, Deletion, Done, Expected, Offer, Propagation, Target, parse_object};
 pub use ask::{Ask, Listing, Source};
 pub use audit::{Audit, AuditError, AuditTo};
 pub use catalog::{Catalog, NavigationGroup, NavigationItem};
@@ -31,6 +35,7 @@ pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
 pub use json::{explanation_json, listing_json, row_json};
 pub use live::{LiveObject, LiveWindow, Update};
+pub use logs::{Lines, Log};
 pub use many::{
     Among, Many, ManyDelta, ManyId, ManyListing, ManyRow, ManySource, ManyUpdate, ManyWindow, Part, Standing,
 };
@@ -38,6 +43,6 @@ pub use object::yaml;
 pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
-pub use pilothouse_cluster::{ConfigError, Contexts, Problem, Token};
+pub use pilothouse_cluster::{ConfigError, Contexts, LogOptions, Problem, Token};
 pub use pilothouse_query::QueryError;
 pub use pilothouse_store::{Delta, Record, RowId};

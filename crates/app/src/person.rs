@@ -18,6 +18,16 @@ pub enum Viewer {
     Nobody,
 }
 
+impl Viewer {
+    /// The person's name, when the person signed in.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Person(person) => Some(person.name()),
+            Self::Console | Self::Nobody => None,
+        }
+    }
+}
+
 /// How a console is shared by many people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sharing {

@@ -16,6 +16,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::BadInput => StatusCode::BAD_REQUEST,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::Unauthorized | ErrorKind::Malformed => StatusCode::BAD_GATEWAY,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -27,6 +28,7 @@ fn kind(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::BadInput => "badInput",
         ErrorKind::NotFound => "notFound",
+        ErrorKind::Conflict => "conflict",
         ErrorKind::Forbidden => "forbidden",
         ErrorKind::Unauthorized => "unauthorized",
         ErrorKind::Unavailable => "unavailable",

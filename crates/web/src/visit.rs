@@ -214,6 +214,7 @@ fn title(error: &AppError, down: bool) -> &'static str {
         ErrorKind::Unavailable if down => "The cluster does not answer yet",
         ErrorKind::Unavailable => "The cluster does not answer this now",
         ErrorKind::NotFound => "Not found",
+        ErrorKind::Conflict => "It has changed meanwhile",
         ErrorKind::Forbidden => "Not allowed",
         ErrorKind::Unauthorized => "The cluster does not accept your credential",
         ErrorKind::BadInput if error.span.is_some() => "The question cannot be read",

@@ -135,5 +135,5 @@ fn a_line_that_was_cut_off_spoils_no_other() {
     assert!(backlog.flush(&mut disk).is_err());
     disk.1 = 1000;
     backlog.flush(&mut disk).unwrap();
-    assert_eq!(String::from_utf8(disk.0).unwrap(), "{\"a\":1}\n{\"b\n{\"b\":2}\n");
+    assert_eq!(String::from_utf8(disk.0).unwrap(), "{\"a\":1}\n{\"\n{\"b\":2}\n");
 }

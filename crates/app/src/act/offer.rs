@@ -1,0 +1,137 @@
+//! What is offered: only what the cluster said that the person may do.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use pilothouse_cluster::{Access, Token};
+use pilothouse_model::{Action, Danger, Object, Permission, WriteMethod};
+
+use super::Target;
+use crate::cluster::Cluster;
+use crate::person::Viewer;
+
+/// How long an answer is good.
+const GOOD: Duration = Duration::from_secs(30);
+/// The most answers that are kept.
+const MOST: usize = 20_000;
+
+/// Something that the person may do with an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The action; `edit` and `delete` for what can be done with every object, `reveal` for a Secret.
+    pub id: &'static str,
+    /// On the button: a verb.
+    pub title: &'static str,
+    /// How careful the person must be.
+    pub danger: Danger,
+}
+
+/// What the cluster said about rights, by who asked; for a short while.
+#[derive(Debug, Default)]
+pub(crate) struct Allowed(Mutex<HashMap<Question, (Instant, bool)>>);
+
+/// Who asks, by the whole credential, and what for.
+type Question = (Option<Token>, Access);
+
+impl Allowed {
+    fn remember(&self, key: Question, allowed: bool) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(key, (Instant::now(), allowed));
+    }
+
+    /// What was said last, and whether that is still good.
+    fn recall(&self, key: &Question) -> Option<(bool, bool)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).map(|(when, allowed)| (*allowed, when.elapsed() < GOOD))
+    }
+}
+
+impl Cluster {
+    /// Whether the one who asks may do something; what was said within the last half minute holds. An error is no answer.
+    pub(crate) async fn may(&self, access: &Access) -> Option<bool> {
+        let key = (self.own_token(), access.clone());
+        if let Some((allowed, true)) = self.inner.allowed.recall(&key) {
+            return Some(allowed);
+        }
+        let allowed = self.own_connection().ok()?.review_access(access).await.ok()?;
+        self.inner.allowed.remember(key, allowed);
+        Some(allowed)
+    }
+
+    fn own_token(&self) -> Option<Token> {
+        match &self.viewer {
+            Viewer::Person(person) => person.token(self.id()).cloned(),
+            Viewer::Console | Viewer::Nobody => None,
+        }
+    }
+
+    /// What the person may do with an object as it stands; the cluster is asked, for as long as `patience` lasts.
+    pub async fn offers(&self, target: &Target, object: &Object, patience: Duration) -> Vec<Offer> {
+        let all = self.possible(target, object);
+        let asked = join_all(all.iter().map(|(_, access)| self.may(access)));
+        // What was not answered in time is not offered; the page is made anew soon enough.
+        let _late = tokio::time::timeout(patience, asked).await;
+        self.offers_known(target, object)
+    }
+
+    /// The same from what the cluster said before: for a page that is shown already.
+    pub fn offers_known(&self, target: &Target, object: &Object) -> Vec<Offer> {
+        let token = self.own_token();
+        let allowed = |access| self.inner.allowed.recall(&(token.clone(), access)).is_some_and(|(allowed, _)| allowed);
+        let all = self.possible(target, object).into_iter();
+        all.filter_map(|(offer, access)| allowed(access).then_some(offer)).collect()
+    }
+
+    /// Everything that could be done with an object, with the right that it needs.
+    fn possible(&self, target: &Target, object: &Object) -> Vec<(Offer, Access)> {
+        let resource = &target.resource;
+        let mut all = Vec::new();
+        let offer = |id, title, danger| Offer { id, title, danger };
+        if target.is_secret() {
+            all.push((offer("reveal", "Reveal values", Danger::Reversible), access(target, "get", "")));
+        }
+        if object.deleted().is_none() {
+            let actions = self.actions_of(resource, object);
+            all.extend(actions.into_iter().map(|action| {
+                let access = needed(target, &action);
+                (offer(action.id, action.title, action.danger), access)
+            }));
+        }
+        // The values of a Secret are hidden: what would be edited is not the object.
+        if resource.offers("update") && !target.is_secret() {
+            all.push((offer("edit", "Edit", Danger::Disruptive), access(target, "update", "")));
+        }
+        if resource.offers("delete") {
+            all.push((offer("delete", "Delete", Danger::Destructive), access(target, "delete", "")));
+        }
+        all
+    }
+}
+
+fn access(target: &Target, verb: &str, subresource: &str) -> Access {
+    Access {
+        verb: verb.to_owned(),
+        group: target.resource.group.to_string(),
+        resource: target.resource.plural.to_string(),
+        subresource: Some(subresource.to_owned()).filter(|part| !part.is_empty()),
+        namespace: target.namespace.clone(),
+        name: Some(target.name.clone()),
+    }
+}
+
+/// The right that an action needs.
+fn needed(target: &Target, action: &Action) -> Access {
+    let Permission { verb, subresource } = &action.permission;
+    let about = access(target, verb, subresource);
+    match action.request.method {
+        WriteMethod::Create(created) => {
+            Access { group: created.group.to_owned(), resource: created.plural.to_owned(), name: None, ..about }
+        }
+        _ => about,
+    }
+}
