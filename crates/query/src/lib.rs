@@ -52,6 +52,7 @@
 //! A date is a whole day of UTC: `created:2026-11-01` is during it, `>` after it, `<` before it. `age:2h` reads as ages are
 //! shown: from two hours to just below three. A missing or unknown value fulfils no comparison, and so fulfils its negation.
 
+mod complete;
 mod error;
 mod field;
 mod resolve;
@@ -62,6 +63,7 @@ mod value;
 
 use pilothouse_model::{Column, Filter};
 
+pub use complete::{Completion, Item, ItemKind, Values, Wanted, complete, complete_sort};
 pub use error::QueryError;
 pub use field::fields;
 pub use sort::parse_sort;
