@@ -4,6 +4,7 @@ use pilothouse_model::{Cause, Cell, ClusterId, Column, Completeness, Row};
 use serde_json::{Map, Value, json};
 
 use crate::ask::Listing;
+use crate::many::{ManyListing, ManyRow, Part};
 
 /// One row as JSON. Status texts that are empty stay empty strings; a state that the kind does not have is `null`. So is a
 /// cell that the object does not have, and one that cannot be told, whose column stands in `unknown`.
@@ -63,6 +64,45 @@ pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
         "notes": listing.notes,
         "rows": rows,
     })
+}
+
+/// A list over several clusters as the API and the command line write it.
+pub fn many_json(listing: &ManyListing) -> Value {
+    let rows: Vec<_> = listing.rows.iter().map(|row| many_row_json(row, &listing.columns)).collect();
+    json!({
+        "total": listing.total,
+        "unfiltered": listing.unfiltered,
+        "asOf": listing.as_of().map(|moment| moment.to_string()),
+        "complete": listing.is_complete(),
+        "clusters": parts_json(&listing.parts),
+        "rows": rows,
+    })
+}
+
+/// One row of a list over several clusters; `columns` are those of the whole list.
+pub fn many_row_json(row: &ManyRow, columns: &[Column]) -> Value {
+    let mut value = row_json(&row.cluster, &row.row, columns);
+    // The cluster is told beside the cells: it is not the object's.
+    if let Some(cells) = value.get_mut("cells").and_then(Value::as_object_mut) {
+        cells.remove("cluster");
+    }
+    value
+}
+
+/// How each cluster takes part in an answer.
+pub fn parts_json(parts: &[Part]) -> Vec<Value> {
+    let part = |part: &Part| {
+        json!({
+            "name": part.cluster,
+            "state": part.standing().as_str(),
+            "complete": part.completeness.is_complete(),
+            "asOf": part.as_of.map(|moment| moment.to_string()),
+            "total": part.total,
+            "error": part.reason(),
+            "notes": part.notes,
+        })
+    };
+    parts.iter().map(part).collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 pub use cluster::{Cluster, ConnectionState};
 pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
-pub use json::{explanation_json, listing_json, row_json};
+pub use json::{explanation_json, listing_json, many_json, many_row_json, parts_json, row_json};
 pub use live::{LiveObject, LiveWindow, Update};
 pub use logs::{Lines, Log};
 pub use many::{

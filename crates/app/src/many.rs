@@ -118,6 +118,17 @@ pub struct ManyListing {
     pub parts: Vec<Part>,
 }
 
+impl Standing {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Engine {
     /// The clusters of these names together, of all contexts when there are none. None is opened before it is asked.
     pub fn many(&self, names: &[String]) -> Result<Many, AppError> {

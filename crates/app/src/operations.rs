@@ -38,6 +38,12 @@ const LIST: &[Parameter] = &[
     Parameter { name: "limit", summary: "Rows wanted, 1 to 1000; 100 when absent.", kind: "integer" },
 ];
 
+/// The same for lists over several clusters.
+const LIST_ALL: &[Parameter] = &[CLUSTERS, LIST[0], LIST[1], LIST[2], LIST[3], LIST[4], LIST[5]];
+
+const CLUSTERS: Parameter =
+    Parameter { name: "cluster", summary: "Clusters, separated by commas; all when absent.", kind: "string" };
+
 /// Every operation of the API. All of them read, with `GET`.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
@@ -47,6 +53,22 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: &[],
         streams: false,
         answer: "Clusters",
+    },
+    Operation {
+        id: "listAllWorkloads",
+        path: "/workloads",
+        summary: "Everything that runs, in several clusters; a cluster that does not answer keeps no other back.",
+        parameters: LIST_ALL,
+        streams: true,
+        answer: "AllRows",
+    },
+    Operation {
+        id: "listAllObjects",
+        path: "/resources/{group}/{version}/{plural}",
+        summary: "The rows of one resource in several clusters, each at the version that it serves.",
+        parameters: LIST_ALL,
+        streams: true,
+        answer: "AllRows",
     },
     Operation {
         id: "listResources",

@@ -19,6 +19,7 @@ use crate::question::{Pairs, Question};
 use crate::server::Web;
 use crate::visit::Visit;
 
+mod many;
 mod openapi;
 mod rows;
 
@@ -77,6 +78,8 @@ fn unknown(operation: &Operation, pairs: &Pairs) -> Option<AppError> {
 fn handler(id: &str) -> Option<MethodRouter<Web>> {
     Some(match id {
         "listClusters" => get(clusters),
+        "listAllWorkloads" => get(many::workloads),
+        "listAllObjects" => get(many::objects),
         "listResources" => get(resources),
         "listWorkloads" => get(workloads),
         "listObjects" => get(objects),
@@ -171,14 +174,15 @@ async fn list(web: &Web, headers: &HeaderMap, visit: &Visit, (cluster, source): 
         Ok(question) => question,
         Err(error) => return failure::api(&error),
     };
-    let streams = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/event-stream"));
-    if streams {
+    if wants_stream(headers) {
         return rows::stream(web, cluster, source, &question);
     }
     answer(cluster.list_settled(&source, &question.ask(), PATIENCE).await.map(|listing| rows::page(cluster, &listing)))
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
 /// The object of the address.

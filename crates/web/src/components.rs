@@ -7,6 +7,7 @@ pub(crate) mod freshness;
 pub(crate) mod graph;
 pub(crate) mod icon;
 pub(crate) mod listing;
+pub(crate) mod many;
 pub(crate) mod namespaces;
 pub(crate) mod prose;
 pub(crate) mod rows;

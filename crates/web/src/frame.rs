@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 use pilothouse_app::{ClusterView, ConnectionState, ErrorKind, NavigationGroup};
-use pilothouse_model::{Completeness, Level, Manifest, Place};
+use pilothouse_model::{Completeness, Level, Manifest, Place, Resource};
 
 use crate::assets;
 use crate::components::freshness::notice;
@@ -31,6 +31,8 @@ pub(crate) struct Frame {
     pub(crate) clusters: Vec<ClusterView>,
     /// The cluster of this page.
     pub(crate) cluster: Option<ClusterFrame>,
+    /// Resources by group, as the first connected cluster serves them: for pages over several clusters.
+    pub(crate) everywhere: Vec<NavigationGroup>,
     /// The question of this page.
     pub(crate) question: Question,
 }
@@ -100,13 +102,26 @@ impl Frame {
                             div.bar { (self.bar(content)) }
                         }
                         nav.navigation #navigation aria-label="Cluster" { (self.navigation()) }
-                        main #main tabindex="-1" data-live=[cluster.map(urls::live)] { (content.body) }
+                        main #main tabindex="-1" data-live=[self.live()] { (content.body) }
                         (self.palette())
                     }
                     // Outside of what is fetched anew: it tells that fetching does not work.
                     div.lost #lost role="alert" hidden { (icon("warning")) p {} }
                 }
             }
+        }
+    }
+
+    /// Whether the page is over several clusters.
+    fn is_over_all(&self) -> bool {
+        self.path.starts_with("/all/")
+    }
+
+    fn live(&self) -> Option<Url> {
+        if self.is_over_all() {
+            Some(urls::all_live())
+        } else {
+            self.cluster.as_ref().map(|cluster| urls::live(&cluster.name))
         }
     }
 
@@ -145,7 +160,7 @@ impl Frame {
 
     fn navigation(&self) -> Markup {
         let Some(cluster) = &self.cluster else {
-            return html! { section { h2 { "Console" } ul { li { (self.link(&urls::clusters(), "Clusters")) } } } };
+            return self.navigation_over_all();
         };
         let name = cluster.name.as_str();
         let scope = self.question.scope();
@@ -168,20 +183,43 @@ impl Frame {
             (problems(&cluster.problems))
             @match &cluster.navigation {
                 None => p { "Resources show when the cluster answers." },
-                Some(groups) => @for (index, group) in groups.iter().enumerate() { (self.group(name, index, group, &scope)) },
+                Some(groups) => @for (index, group) in groups.iter().enumerate() {
+                    (self.group(|resource| urls::list(name, resource), index, group, &scope))
+                },
             }
         }
     }
 
-    fn group(&self, cluster: &str, index: usize, group: &NavigationGroup, scope: &Question) -> Markup {
+    /// Without a cluster of its own, a page leads to lists over all of them.
+    fn navigation_over_all(&self) -> Markup {
+        let scope = Question { clusters: self.question.clusters.clone(), ..self.question.scope() };
+        html! {
+            section {
+                h2 { "All clusters" }
+                ul {
+                    li { (self.link(&urls::clusters(), "Clusters")) }
+                    li { (self.link(&urls::all_workloads().ask(&scope), "Workloads")) }
+                }
+            }
+            @for (index, group) in self.everywhere.iter().enumerate() { (self.group(urls::all_list, index, group, &scope)) }
+        }
+    }
+
+    fn group(
+        &self,
+        list: impl Fn(&Resource) -> Url,
+        index: usize,
+        group: &NavigationGroup,
+        scope: &Question,
+    ) -> Markup {
         // A person sees the first two groups and the cluster's own, nodes and namespaces among it; the rest opens when asked, or when the page stands in it.
-        let here = group.items.iter().any(|item| self.is_here(&urls::list(cluster, &item.resource)));
+        let here = group.items.iter().any(|item| self.is_here(&list(&item.resource)));
         html! {
             details id={ "group-" (group.title) } open[index < 2 || here || group.title == "Cluster"] {
                 summary { (group.title) (icon("down")) }
                 ul {
                     @for item in &group.items {
-                        li { (self.link(&urls::list(cluster, &item.resource).ask(scope), &item.title)) }
+                        li { (self.link(&list(&item.resource).ask(scope), &item.title)) }
                     }
                 }
             }

@@ -21,6 +21,7 @@ use crate::pages::object;
 use crate::server::Web;
 use crate::visit::{Visit, reaching};
 
+pub(crate) mod many;
 mod target;
 mod window;
 
@@ -59,11 +60,16 @@ pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
             _ => stream::iter([Message { watch: index, ..said("notes", &too_many()) }]).boxed(),
         })
         .collect();
+    sse(&web, streams)
+}
+
+/// All that is followed over one connection, until the console ends.
+fn sse(web: &Web, streams: Vec<Messages>) -> Response {
     // `end` tells the page not to come back: there is nothing more to follow.
     let events = stream::select_all(streams)
         .map(|message| Event::default().event("update").json_data(message))
         .chain(stream::once(async { Ok(Event::default().event("end").data("")) }))
-        .take_until(web.shutdown.cancelled_owned());
+        .take_until(web.shutdown.clone().cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }
 

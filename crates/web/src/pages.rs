@@ -1,5 +1,6 @@
 //! Pages: each a view, a handler and a test in one place.
 
+pub(crate) mod all;
 pub(crate) mod clusters;
 pub(crate) mod list;
 pub(crate) mod missing;

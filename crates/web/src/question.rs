@@ -19,6 +19,8 @@ pub(crate) type Pairs = Vec<(String, String)>;
 /// A question about a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Question {
+    /// Clusters, for lists over several; none means all.
+    pub(crate) clusters: Vec<String>,
     /// Namespaces; none means all.
     pub(crate) namespaces: Vec<String>,
     /// Query text.
@@ -42,7 +44,8 @@ impl Question {
         for (name, value) in pairs {
             let value = value.trim();
             match name.as_str() {
-                "ns" | "namespace" => question.add_namespaces(value),
+                "cluster" => add(&mut question.clusters, value),
+                "ns" | "namespace" => add(&mut question.namespaces, value),
                 "q" => value.clone_into(&mut question.q),
                 "l" | "labelSelector" => value.clone_into(&mut question.labels),
                 "sort" => value.clone_into(&mut question.sort),
@@ -75,14 +78,6 @@ impl Question {
             }
         }
         Self::read(pairs)
-    }
-
-    fn add_namespaces(&mut self, text: &str) {
-        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            if !self.namespaces.iter().any(|known| known == name) {
-                self.namespaces.push(name.to_owned());
-            }
-        }
     }
 
     /// The same as the app room understands it.
@@ -120,7 +115,12 @@ impl Question {
 
     /// Only its namespaces and columns: what is left of a question that cannot be read.
     pub(crate) fn unasked(&self) -> Self {
-        Self { namespaces: self.namespaces.clone(), wide: self.wide, ..Self::default() }
+        Self {
+            clusters: self.clusters.clone(),
+            namespaces: self.namespaces.clone(),
+            wide: self.wide,
+            ..Self::default()
+        }
     }
 
     /// Rows on a page.
@@ -147,6 +147,7 @@ impl Question {
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
         let text = |text: &String| (!text.is_empty()).then(|| text.clone());
         let all = [
+            ("cluster", text(&self.clusters.join(","))),
             ("ns", text(&self.namespaces.join(","))),
             ("q", text(&self.q)),
             ("l", text(&self.labels)),
@@ -175,6 +176,15 @@ pub(crate) fn is_events(resource: &Resource) -> bool {
     *resource.plural == *"events" && matches!(&*resource.group, "" | "events.k8s.io")
 }
 
+/// Adds the names of a list with commas, each once.
+fn add(names: &mut Vec<String>, text: &str) {
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+}
+
 fn number(name: &str, value: &str) -> Result<usize, AppError> {
     if value.is_empty() {
         return Ok(0);
@@ -196,6 +206,7 @@ mod tests {
     #[test]
     fn a_question_survives_its_address() {
         let question = Question {
+            clusters: vec!["prod".into(), "lab".into()],
             namespaces: vec!["team-a".into(), "team-b".into()],
             q: "state:failed gpu:>0 label:app=train & more".into(),
             labels: "app in (a,b)".into(),

@@ -73,11 +73,14 @@ pub fn router(engine: Engine, address: SocketAddr, secret: LaunchSecret, shutdow
 }
 
 /// The routes of all pages and streams for people.
-pub(crate) fn pages() -> [(&'static str, MethodRouter<Web>); 12] {
+pub(crate) fn pages() -> [(&'static str, MethodRouter<Web>); 15] {
     [
         ("/", get(pages::clusters::home)),
         (assets::ROUTE, get(assets::serve)),
         ("/clusters", get(pages::clusters::show)),
+        ("/all/workloads", get(pages::all::workloads)),
+        ("/all/r/{group}/{version}/{plural}", get(pages::all::resource)),
+        ("/all/live", get(live::many::follow)),
         ("/c/{cluster}", get(pages::overview::show)),
         ("/c/{cluster}/workloads", get(pages::list::workloads)),
         ("/c/{cluster}/i/{instrument}", get(pages::place::show)),

@@ -98,6 +98,16 @@ fn object_path(resource: &Resource, namespace: Option<&str>, name: &str) -> Stri
     }
 }
 
+/// The same, from segments of an address of the console.
+pub(crate) fn all_encoded((group, version, plural): (&str, &str, &str)) -> Url {
+    Url(format!("/all/r/{group}/{version}/{plural}"))
+}
+
+/// The list of a resource in several clusters, named by its path.
+pub(crate) fn all_path((group, version, plural): (&str, &str, &str)) -> Url {
+    Url(format!("/all/r/{}/{}/{}", segment(group), segment(version), segment(plural)))
+}
+
 /// The list of a resource.
 pub(crate) fn list(cluster: &str, resource: &Resource) -> Url {
     Url(format!("/c/{}/r/{}", segment(cluster), resource_path(resource)))
@@ -116,6 +126,26 @@ pub(crate) fn live(cluster: &str) -> Url {
 /// The palette's answers.
 pub(crate) fn palette(cluster: &str) -> Url {
     Url(format!("/c/{}/palette", segment(cluster)))
+}
+
+/// Everything that runs in several clusters.
+pub(crate) fn all_workloads() -> Url {
+    Url("/all/workloads".to_owned())
+}
+
+/// The list of a resource in several clusters.
+pub(crate) fn all_list(resource: &Resource) -> Url {
+    Url(format!("/all/r/{}", resource_path(resource)))
+}
+
+/// The stream of a page over several clusters.
+pub(crate) fn all_live() -> Url {
+    Url("/all/live".to_owned())
+}
+
+/// What a stream follows: a window over a resource in several clusters, named by its path.
+pub(crate) fn watch_all((group, version, plural): (&str, &str, &str), question: &Question) -> Url {
+    Url(format!("r/{}/{}/{}", segment(group), segment(version), segment(plural))).ask(question)
 }
 
 /// What a stream follows: a window over workloads.

@@ -10,7 +10,9 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use maud::html;
-use pilothouse_app::{AppError, Ask, Cluster, ConnectionState, Engine, ErrorKind, Source};
+use pilothouse_app::{
+    AppError, Ask, Cluster, ClusterView, ConnectionState, Engine, ErrorKind, NavigationGroup, Source,
+};
 use pilothouse_model::{Completeness, GroupResource, Level, ObjectRef, Resource};
 use std::sync::Arc;
 
@@ -119,9 +121,18 @@ impl Visit {
             theme: self.theme,
             path: self.path.clone(),
             clusters: self.engine.clusters(),
+            everywhere: if cluster.is_none() { self.everywhere() } else { Vec::new() },
             cluster,
             question,
         }
+    }
+
+    /// The resources of the first cluster that is connected.
+    fn everywhere(&self) -> Vec<NavigationGroup> {
+        let connected = |view: &ClusterView| matches!(view.connection, ConnectionState::Connected { .. });
+        let catalog = |view: ClusterView| self.engine.cluster(view.id.as_str()).ok()?.catalog();
+        let first = self.engine.clusters().into_iter().filter(connected).find_map(catalog);
+        first.map(|catalog| catalog.navigation()).unwrap_or_default()
     }
 
     /// The answer: the page in its frame, or why there is none.

@@ -21,6 +21,8 @@ use crate::live::{LiveWindow, Update};
 
 /// The shortest time between two updates, whichever clusters they are of.
 const FOLD: Duration = Duration::from_millis(100);
+/// How long the first update waits for what is at hand: no network is waited for.
+const FIRST: Duration = Duration::from_secs(1);
 /// How soon a cluster is looked at again that does not serve what is listed.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -56,12 +58,16 @@ struct Known {
     part: Part,
     own: Option<Arc<[Column]>>,
     rows: Vec<Arc<Record>>,
+    /// Whether it has told its rows, or why it has none yet.
+    heard: bool,
 }
 
 /// What a part tells.
 enum News {
     /// How it is connected.
     Connection(ConnectionState),
+    /// The same, while nothing else can be said of it.
+    Waiting(ConnectionState),
     /// Why it cannot be asked.
     Error(AppError),
     /// The columns of its own list.
@@ -102,20 +108,32 @@ impl ManyWindow {
         };
         let tasks = ids.iter().enumerate().map(follow).collect();
         let part = |id| Part::without(id, ConnectionState::Connecting, None);
-        let parts = ids.iter().map(|id| Known { part: part(id), own: None, rows: Vec::new() }).collect();
+        let parts = ids.iter().map(|id| Known { part: part(id), own: None, rows: Vec::new(), heard: false }).collect();
         Self { ask: ask.clone(), fixed, parts, columns, told, page: Vec::new(), last: None, tasks }
     }
 
     /// The next update: at once the first time, then when a cluster answers or something changed, and now and then to say that
     /// all is well. `None` when the engine shuts down.
     pub async fn next(&mut self) -> Option<ManyUpdate> {
-        let Some(last) = self.last else { return Some(self.update(true)) };
+        let Some(last) = self.last else {
+            self.begin().await;
+            return Some(self.update(true));
+        };
         let (index, news) = self.told.recv().await?;
         let mut fresh = self.take(index, news);
         while let Ok(Some((index, news))) = timeout_at(last + FOLD, self.told.recv()).await {
             fresh |= self.take(index, news);
         }
         Some(self.update(fresh))
+    }
+
+    /// Lets every part say what it has at hand: none of them waits for its cluster before it says so.
+    async fn begin(&mut self) {
+        let deadline = Instant::now() + FIRST;
+        while self.parts.iter().any(|known| !known.heard) {
+            let Ok(Some((index, news))) = timeout_at(deadline, self.told.recv()).await else { return };
+            self.take(index, news);
+        }
     }
 
     /// How many clusters are followed.
@@ -131,16 +149,13 @@ impl ManyWindow {
     /// Takes in what a part tells; gives whether the page has to be made anew from scratch: the columns are others.
     fn take(&mut self, index: usize, news: News) -> bool {
         let Some(known) = self.parts.get_mut(index) else { return false };
+        known.heard |= !matches!(news, News::Connection(_) | News::Columns(_));
         match news {
-            News::Connection(connection) => {
-                known.part.connection = connection;
-                if known.own.is_none() {
-                    known.part.error = None;
-                }
-            }
+            News::Connection(connection) => known.part.connection = connection,
+            News::Waiting(connection) => known.part = Part::without(&known.part.cluster, connection, None),
             News::Error(error) => {
-                let part = Part::without(&known.part.cluster, known.part.connection.clone(), Some(error));
-                *known = Known { part, own: known.own.take(), rows: Vec::new() };
+                known.part = Part::without(&known.part.cluster, known.part.connection.clone(), Some(error));
+                known.rows.clear();
             }
             News::Columns(columns) => known.own = Some(columns),
             News::Rows(update, rows) => {
@@ -247,8 +262,9 @@ impl Follower {
         let mut last = None;
         loop {
             let now = state.borrow_and_update().clone();
-            self.say(News::Connection(now)).await?;
-            let wait = match cluster.catalog().map(|catalog| self.source.resolve(&catalog)) {
+            let found = cluster.catalog().map(|catalog| self.source.resolve(&catalog));
+            self.say(if found.is_some() { News::Connection(now) } else { News::Waiting(now) }).await?;
+            let wait = match found {
                 Some(Ok(source)) => return Ok(source),
                 Some(Err(error)) => {
                     if last.as_ref() != Some(&error) {

@@ -129,6 +129,14 @@ fn schemas() -> Value {
             &["total", "unfiltered", "asOf", "complete", "notes", "entered", "left", "moved", "changed"],
             with(json!({"entered": list(&placed), "left": texts, "moved": list(&moved), "changed": list(&placed)})),
         ),
+        "AllRows": object(&["total", "unfiltered", "asOf", "complete", "clusters", "rows"], json!({
+            "total": whole, "unfiltered": whole, "asOf": moment, "complete": truth,
+            "clusters": list(&reference("Part")), "rows": list(&reference("Row")),
+        })),
+        "Part": object(&["name", "state", "complete", "asOf", "total", "error", "notes"], json!({
+            "name": text, "state": {"type": "string", "enum": ["connecting", "connected", "failed"]},
+            "complete": truth, "asOf": moment, "total": whole, "error": maybe_text, "notes": texts,
+        })),
         "Row": object(
             &["cluster", "apiVersion", "kind", "namespace", "name", "uid", "state", "level", "reason", "message", "created", "labels", "cells", "unknown"],
             json!({

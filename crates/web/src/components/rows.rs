@@ -26,6 +26,8 @@ pub(crate) struct Shape {
     pub(crate) named: bool,
     /// The columns that the order names: what a table is sorted by shows.
     sorted: Vec<String>,
+    /// Whether rows of several clusters stand together: then the cluster is a part of what tells them apart.
+    clusters: bool,
     /// Whether the name says nothing to people, as that of an event: it stands last and takes little room.
     nameless: bool,
 }
@@ -36,12 +38,30 @@ impl Shape {
         let namespace = namespaced && question.namespaces.len() != 1;
         let sorted = question.sort.split(',').map(|key| key.trim().trim_start_matches('-').to_lowercase()).collect();
         let nameless = columns.iter().any(|column| &*column.id == "last-seen") && columns.iter().any(is_message);
-        Self { columns: columns.to_vec(), namespace, wide: question.wide, named: true, sorted, nameless }
+        Self {
+            columns: columns.to_vec(),
+            namespace,
+            wide: question.wide,
+            named: true,
+            sorted,
+            clusters: false,
+            nameless,
+        }
     }
 
     /// The same inside a page that may show an object in several tables.
     pub(crate) fn inside(self, inside: bool) -> Self {
         Self { named: !inside, ..self }
+    }
+
+    /// The same for rows of several clusters, whose first column tells which.
+    pub(crate) fn across(self) -> Self {
+        Self { clusters: true, ..self }
+    }
+
+    /// What tells a row of this cluster apart on the page.
+    pub(crate) fn key(&self, cluster: &str, row: &RowId) -> String {
+        if self.clusters { format!("{cluster}:{}", key(row)) } else { key(row) }
     }
 
     /// The columns shown, each with its place in a row's cells.
@@ -120,7 +140,7 @@ fn order(id: &str, question: &Question) -> Option<&'static str> {
 pub(crate) fn row(row: &Row, shape: &Shape, scene: &Scene<'_>) -> Markup {
     let namespace = row.namespace.as_deref();
     html! {
-        @let key = key(&RowId::of(row));
+        @let key = shape.key(scene.cluster, &RowId::of(row));
         tr id=[shape.named.then(|| format!("row:{key}"))] data-row=(key) {
             @let page = scene.object(&row.resource, namespace, &row.name);
             @if !shape.nameless {

@@ -15,7 +15,7 @@ impl Frame {
             details.picker #clusters {
                 summary {
                     (icon("cluster"))
-                    span.value { (current.unwrap_or("Clusters")) }
+                    span.value { (current.unwrap_or(if self.is_over_all() { "All clusters" } else { "Clusters" })) }
                     (icon("down"))
                 }
                 div.menu {
@@ -29,9 +29,23 @@ impl Frame {
                             }
                         }
                     }
-                    div.actions { a href=(urls::clusters()) { "All clusters" } }
+                    div.actions {
+                        @if self.clusters.len() > 1 { a href=(self.over_all()) { "All clusters" } }
+                        a href=(urls::clusters()) { "How they are connected" }
+                    }
                 }
             }
+        }
+    }
+
+    /// The same list over all clusters where this page is a list, else everything that runs in them.
+    fn over_all(&self) -> Url {
+        let segments: Vec<&str> = self.path.split('/').collect();
+        match segments.as_slice() {
+            ["", "c", _, "r", group, version, plural] => {
+                urls::all_encoded((group, version, plural)).ask(&self.question.scope())
+            }
+            _ => urls::all_workloads().ask(&self.question.scope()),
         }
     }
 
@@ -96,6 +110,7 @@ mod tests {
             path: "/c/prod".into(),
             clusters: Vec::new(),
             cluster: None,
+            everywhere: Vec::new(),
             question: Question::default(),
         };
         let cluster = ClusterFrame {

@@ -109,7 +109,7 @@ async fn resource(cluster: &Cluster, path: &[&str]) -> Result<Arc<Resource>, App
 }
 
 /// Decoded path segments, when each can be a name.
-fn segments(path: &str) -> Option<Vec<String>> {
+pub(super) fn segments(path: &str) -> Option<Vec<String>> {
     path.trim_start_matches('/')
         .split('/')
         .map(|segment| {

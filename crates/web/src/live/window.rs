@@ -20,23 +20,23 @@ use crate::visit::scene;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Rows {
     /// Whether `put` is the whole page, in order.
-    whole: bool,
+    pub(super) whole: bool,
     /// Rows that are no longer on the page.
-    left: Vec<String>,
+    pub(super) left: Vec<String>,
     /// Rows that entered or moved, by ascending index on the new page.
-    put: Vec<Placed>,
+    pub(super) put: Vec<Placed>,
     /// Rows that look different now.
-    changed: Vec<Placed>,
+    pub(super) changed: Vec<Placed>,
 }
 
 /// One row and where it stands.
 #[derive(Debug, Serialize)]
-struct Placed {
-    id: String,
-    index: usize,
+pub(super) struct Placed {
+    pub(super) id: String,
+    pub(super) index: usize,
     /// The row as HTML; absent when it only moved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    html: Option<String>,
+    pub(super) html: Option<String>,
 }
 
 struct Follower {

@@ -71,11 +71,13 @@ pub(crate) fn title_of(catalog: &Catalog, resource: &Resource) -> String {
 }
 
 /// What a list is about.
-struct About {
-    title: String,
-    note: String,
+pub(super) struct About {
+    /// Heading.
+    pub(super) title: String,
+    /// A sentence below it.
+    pub(super) note: String,
     /// What the search field suggests.
-    example: &'static str,
+    pub(super) example: &'static str,
 }
 
 async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, About)) -> Result<Content, AppError> {
@@ -127,7 +129,7 @@ fn view(
 }
 
 /// Says when a page shows another number of rows than its address asks for.
-fn clamped(asked: Option<&str>, shown: usize) -> Markup {
+pub(super) fn clamped(asked: Option<&str>, shown: usize) -> Markup {
     let other = asked.map(str::trim).filter(|asked| !asked.is_empty() && asked.parse() != Ok(shown));
     html! {
         @if let Some(asked) = other {
@@ -136,7 +138,7 @@ fn clamped(asked: Option<&str>, shown: usize) -> Markup {
     }
 }
 
-fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
+pub(super) fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
     let Some(here) = &listed.here else { return html! {} };
     let question = listed.question;
     let kept = Question { q: String::new(), offset: 0, ..question.clone() };
@@ -160,7 +162,7 @@ fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
 }
 
 /// What is wrong with the question, where, and what was likely meant.
-fn question_error(error: &AppError, listed: &Listed<'_>) -> Markup {
+pub(super) fn question_error(error: &AppError, listed: &Listed<'_>) -> Markup {
     let (text, span) = error.span.clone().unwrap_or_default();
     let parts = (text.get(..span.start), text.get(span.clone()), text.get(span.end..));
     html! {

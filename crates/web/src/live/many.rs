@@ -1,0 +1,147 @@
+//! The stream of a page over several clusters: `/all/live?watch=..`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::{Query, State};
+use axum::http::Uri;
+use axum::response::Response;
+use futures::StreamExt;
+use futures::stream;
+use pilothouse_app::{AppError, Engine, ErrorKind, Many, ManyDelta, ManyId, ManySource, ManyUpdate, ManyWindow};
+use pilothouse_model::ObjectRef;
+
+use super::target::segments;
+use super::window::{Placed, Rows};
+use super::{MOST, Message, Messages, said, sse, too_many};
+use crate::components::many::{ListedInAll, Told, parts, row};
+use crate::components::rows::Shape;
+use crate::components::scene::Scene;
+use crate::pages::all::{addresses, namespaced};
+use crate::pages::object::lost;
+use crate::question::{Pairs, Question};
+use crate::server::Web;
+use crate::visit::Visit;
+
+/// `/all/live?watch=..`
+pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
+    let watches = visit.pairs.iter().filter(|(name, _)| name == "watch").enumerate();
+    let streams = watches
+        .map(|(index, (_, watch))| {
+            let messages = match index {
+                ..MOST => messages(&visit.engine, watch),
+                _ => stream::iter([said("notes", &too_many())]).boxed(),
+            };
+            messages.map(move |message| Message { watch: index, ..message }).boxed()
+        })
+        .collect();
+    sse(&web, streams)
+}
+
+fn messages(engine: &Engine, watch: &str) -> Messages {
+    match Follower::read(engine, watch) {
+        Ok(follower) => stream::unfold(follower, |mut follower| async move {
+            let update = follower.live.next().await?;
+            Some((follower.message(&update), follower))
+        })
+        .boxed(),
+        Err(error) => stream::iter([said("notes", &lost(&error))]).boxed(),
+    }
+}
+
+struct Follower {
+    engine: Engine,
+    many: Many,
+    source: ManySource,
+    question: Question,
+    /// The columns that the page was made with.
+    columns: String,
+    /// What the page says when there are no rows.
+    empty: String,
+    live: ManyWindow,
+    /// The rows on the page, by id; `None` before the first update.
+    page: Option<BTreeSet<String>>,
+    sent: BTreeMap<&'static str, String>,
+}
+
+impl Follower {
+    /// Reads one `watch` parameter.
+    fn read(engine: &Engine, watch: &str) -> Result<Self, AppError> {
+        let unknown =
+            || AppError::new(ErrorKind::NotFound, "this page follows something that the console does not know");
+        let uri: Uri = format!("/{watch}").parse().map_err(|_| unknown())?;
+        let Query(pairs) = Query::<Pairs>::try_from_uri(&uri).map_err(|_| unknown())?;
+        let text = |name: &str| {
+            let found = pairs.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let segments = segments(uri.path()).ok_or_else(unknown)?;
+        let source = match segments.as_slice() {
+            [only] if only == "workloads" => ManySource::Workloads,
+            [first, group, version, plural] if first == "r" => {
+                ManySource::Resource { group: group.clone(), version: version.clone(), plural: plural.clone() }
+            }
+            _ => return Err(unknown()),
+        };
+        let question = Question::read(&pairs)?;
+        let many = engine.many(&question.clusters)?;
+        let live = many.window(&source, &question.ask())?;
+        Ok(Self {
+            engine: engine.clone(),
+            many,
+            source,
+            columns: text("columns"),
+            empty: text("empty"),
+            question,
+            live,
+            page: None,
+            sent: BTreeMap::new(),
+        })
+    }
+
+    fn message(&mut self, update: &ManyUpdate) -> Message {
+        let (here, watch) = addresses(&self.source, &self.question);
+        let namespaced = namespaced(&self.many, &self.source);
+        let listed = ListedInAll { question: &self.question, here, watch, namespaced, label: "", empty: &self.empty };
+        let shape = listed.shape(&update.columns);
+        if shape.print() != self.columns {
+            return Message { reload: true, ..Message::default() };
+        }
+        let resolve = |_: &ObjectRef| None;
+        let scene = Scene { cluster: "", now: self.engine.now(), scope: self.question.scope(), resolve: &resolve };
+        let rows = update.delta.as_ref().map(|delta| changes(delta, &mut self.page, &shape, &scene));
+        let told = Told { total: update.total, unfiltered: update.unfiltered, parts: &update.parts };
+        let mut fresh = BTreeMap::new();
+        for (name, html) in parts(&listed, &told, &scene) {
+            if self.sent.get(name) != Some(&html.0) {
+                self.sent.insert(name, html.0.clone());
+                fresh.insert(name, html.0);
+            }
+        }
+        Message { parts: fresh, rows, ..Message::default() }
+    }
+}
+
+/// A change set as the page applies it; keeps `page`, the ids that are there.
+fn changes(delta: &ManyDelta, page: &mut Option<BTreeSet<String>>, shape: &Shape, scene: &Scene<'_>) -> Rows {
+    let id = |id: &ManyId| shape.key(id.cluster.as_str(), &id.row);
+    let whole = page.is_none();
+    let mut put: Vec<Placed> = delta
+        .entered
+        .iter()
+        .map(|(index, one)| Placed { id: id(&one.id()), index: *index, html: Some(row(one, shape, scene).0) })
+        .collect();
+    put.extend(delta.moved.iter().map(|(index, moved)| Placed { id: id(moved), index: *index, html: None }));
+    put.sort_by_key(|placed| placed.index);
+    let left: Vec<_> = delta.left.iter().map(id).collect();
+    let page = page.get_or_insert_default();
+    for id in &left {
+        page.remove(id);
+    }
+    page.extend(put.iter().map(|placed| placed.id.clone()));
+    let changed = delta
+        .changed
+        .iter()
+        .map(|(index, one, _)| Placed { id: id(&one.id()), index: *index, html: Some(row(one, shape, scene).0) })
+        .collect();
+    Rows { whole, left, put, changed }
+}
