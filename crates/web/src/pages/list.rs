@@ -138,7 +138,7 @@ pub(super) fn clamped(asked: Option<&str>, shown: usize) -> Markup {
     }
 }
 
-pub(super) fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
+fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
     let Some(here) = &listed.here else { return html! {} };
     let question = listed.question;
     let kept = Question { q: String::new(), offset: 0, ..question.clone() };
