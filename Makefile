@@ -1,6 +1,6 @@
 # What one does with this repository; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo build test fmt bench screenshots
+.PHONY: help demo build test fmt bench fuzz screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,3 +24,6 @@ bench: ## measure query and store
 
 screenshots: ## make the pictures of the documentation again
 	@scripts/screenshots
+
+fuzz: ## look for input that breaks a promise, for a bounded time (SECONDS=60 for each target)
+	@scripts/fuzz $(or $(SECONDS),60)

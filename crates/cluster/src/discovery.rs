@@ -119,3 +119,15 @@ fn mark_preferred(resources: &mut [Resource]) {
         resource.preferred = seen.insert((resource.group.clone(), resource.plural.clone()));
     }
 }
+
+/// Reads bytes as every document of discovery (see [`crate::fuzzing`]).
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let mut findings = Findings::default();
+    if let Ok(list) = serde_json::from_slice(bytes) {
+        aggregated::read(list, &mut findings);
+    }
+    groups::fuzz(bytes, &mut findings);
+    definitions::join(definitions::fuzz(bytes), &mut findings.resources);
+    mark_preferred(&mut findings.resources);
+}

@@ -14,6 +14,8 @@ mod discovery;
 mod error;
 mod follow;
 mod frames;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod list;
 mod logs;
 mod path;

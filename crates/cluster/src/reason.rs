@@ -204,3 +204,13 @@ fn kind_of(error: &io::Error) -> io::ErrorKind {
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
+
+/// Reads bytes as the body of an answer that says no (see [`crate::fuzzing`]).
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(body: &[u8]) {
+    for code in [400, 401, 403, 404, 409, 410, 429, 500, 503] {
+        let Ok(answer) = http::Response::builder().status(code).body(()) else { continue };
+        let error = from_answer("https://server", "GET /api", &answer.into_parts().0, body);
+        assert!(!error.to_string().is_empty());
+    }
+}

@@ -72,20 +72,33 @@ pub(super) async fn read(connection: &Connection) -> Result<Columns, ClusterErro
     }
 }
 
+fn collect(items: Vec<Definition>, columns: &mut Columns) {
+    for Definition { spec } in items {
+        for Version { name, additional_printer_columns } in spec.versions {
+            columns.insert((spec.group.clone(), spec.names.plural.clone(), name), additional_printer_columns);
+        }
+    }
+}
+
 async fn read_pages(connection: &Connection) -> Result<Columns, ClusterError> {
     let mut columns = Columns::new();
     let mut path = format!("{PATH}?limit={PAGE}");
     loop {
         let Page { metadata, items } = connection.read_json(&path).await?;
-        for Definition { spec } in items {
-            for Version { name, additional_printer_columns } in spec.versions {
-                let key = (spec.group.clone(), spec.names.plural.clone(), name);
-                columns.insert(key, additional_printer_columns);
-            }
-        }
+        collect(items, &mut columns);
         if metadata.next.is_empty() {
             return Ok(columns);
         }
         path = format!("{PATH}?limit={PAGE}&continue={}", escape(&metadata.next));
     }
+}
+
+/// Reads bytes as a page of definitions (see [`crate::fuzzing`]).
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8]) -> Columns {
+    let mut columns = Columns::new();
+    if let Ok(Page { items, .. }) = serde_json::from_slice(bytes) {
+        collect(items, &mut columns);
+    }
+    columns
 }

@@ -137,3 +137,14 @@ fn resource(group: &Str, version: &Str, entry: Entry) -> Option<Resource> {
         printer_columns: None,
     })
 }
+
+/// Reads bytes as each of the documents above (see [`crate::fuzzing`]).
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8], findings: &mut Findings) {
+    let found = [serde_json::from_slice(bytes).map(core), serde_json::from_slice(bytes).map(named)];
+    for group in found.into_iter().flatten().flatten() {
+        let list = serde_json::from_slice::<Resources>(bytes).into_iter().flat_map(|list| list.resources);
+        let version = group.versions.first().cloned().unwrap_or_default();
+        findings.resources.extend(list.filter_map(|entry| resource(&group.name, &version, entry)));
+    }
+}
