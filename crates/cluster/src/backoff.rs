@@ -42,6 +42,9 @@ impl Default for Pace {
     }
 }
 
+/// The longest that a server may ask for: what it asks for may be nonsense, and it may be well again long before.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+
 /// Jittered, exponential waits.
 pub(crate) struct Backoff {
     pace: Pace,
@@ -74,7 +77,7 @@ impl Backoff {
         };
         // Waiting exactly as long as asked would bring everyone back at once.
         match error.retry_after() {
-            Some(asked) => wait.max(jitter(asked)),
+            Some(asked) => wait.max(jitter(asked.min(LONGEST_ASKED))),
             None => wait,
         }
     }
@@ -136,5 +139,7 @@ mod tests {
         for error in [busy, down] {
             assert!(Backoff::new(Pace::default()).after(&error) >= asked, "{error:?}");
         }
+        let nonsense = ClusterError::TooMany { retry_after: Some(Duration::MAX), message: String::new() };
+        assert!(Backoff::new(Pace::default()).after(&nonsense) <= 2 * LONGEST_ASKED);
     }
 }

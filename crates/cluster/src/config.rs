@@ -170,6 +170,13 @@ impl Contexts {
     }
 
     /// The URL of a context's API server, as it may be shown: without a name and password that it may hold.
+    /// The namespaces that contexts name which lead to the same server as this one: somebody may be at home there.
+    pub fn namespaces(&self, name: &str) -> Vec<&str> {
+        let Ok(server) = self.server(name) else { return Vec::new() };
+        let same = self.names().into_iter().filter(|other| self.server(other).is_ok_and(|other| other == server));
+        same.map(|other| self.default_namespace(other)).collect()
+    }
+
     pub(crate) fn server(&self, name: &str) -> Result<String, ConfigError> {
         let config = self.client_config(name)?;
         Ok(without_userinfo(config.cluster_url.to_string().trim_end_matches('/')))

@@ -143,7 +143,17 @@ impl Connection {
     /// Lists a resource (in one namespace or in all) and follows it until the receiver is dropped. Must be called within a
     /// tokio runtime. See [`Signal`] for what comes.
     pub fn watch(&self, resource: Arc<Resource>, namespace: Option<String>) -> mpsc::Receiver<Signal> {
-        watch::start(self.clone(), resource, namespace, Pace::default())
+        watch::start(self.clone(), resource, (namespace, None), Pace::default())
+    }
+
+    /// The same for the one object of this name: all that may be listed by who may list it by name only.
+    pub fn watch_named(
+        &self,
+        resource: Arc<Resource>,
+        namespace: Option<String>,
+        name: String,
+    ) -> mpsc::Receiver<Signal> {
+        watch::start(self.clone(), resource, (namespace, Some(name)), Pace::default())
     }
 
     /// The JSON at `path`, decoded.

@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use tokio::sync::mpsc::Sender;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::backoff::{Pace, jitter};
 use crate::connection::{Call, Connection, malformed, too_large};
@@ -19,6 +19,13 @@ use crate::signal::Signal;
 
 /// How much longer than agreed a watch may last before it counts as dead.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// A watch that was just opened first tells what was missed. When nothing has come for this long, all of that was told...
+const QUIET: Duration = Duration::from_millis(100);
+/// ...and where something comes all the time, after this long.
+const CAUGHT_UP: Duration = Duration::from_millis(800);
+/// How often a stream of changes says that it is current.
+const TOLD_OFTEN: Duration = Duration::from_millis(100);
 
 /// How a watch ended.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub(crate) struct Follow<'a> {
     pub(crate) frames: usize,
     /// Whether this server sends bookmarks, so that silence means something.
     pub(crate) bookmarks: &'a mut bool,
+    /// Whether what was missed before it was opened has been told.
+    pub(crate) caught_up: bool,
 }
 
 impl Follow<'_> {
@@ -68,30 +77,40 @@ impl Follow<'_> {
             Err(ClusterError::Gone { .. }) => return End::Gone,
             Err(error) => return End::Failed(error),
         };
-        if self.sender.send(Signal::Fresh).await.is_err() {
-            return End::Over;
-        }
         self.read(response.into_body(), &path, Instant::now() + span + GRACE).await
     }
 
     async fn read(&mut self, mut body: Body, path: &str, deadline: Instant) -> End {
         let mut lines = Lines::default();
+        let opened = Instant::now();
+        let (mut heard, mut told) = (opened, opened);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let patience = if *self.bookmarks { left.min(self.pace.silence) } else { left };
-            let frame = match timeout(patience, body.frame()).await {
+            let end = if *self.bookmarks { deadline.min(heard + self.pace.silence) } else { deadline };
+            let patience = if self.caught_up { end } else { end.min(Instant::now() + QUIET) };
+            let frame = match timeout_at(patience, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return End::Over,
                 Ok(Some(Err(error))) => {
                     tracing::debug!(%error, path, "a watch was cut");
                     return End::Over;
                 }
-                Err(_) => {
+                Err(_) if Instant::now() >= end => {
                     tracing::debug!(path, "a watch went silent");
                     return End::Over;
                 }
+                // Half a frame means that more is to come.
+                Err(_) if !lines.is_empty() => continue,
+                Err(_) => {
+                    self.caught_up = true;
+                    told = Instant::now();
+                    if self.sender.send(Signal::Fresh).await.is_err() {
+                        return End::Over;
+                    }
+                    continue;
+                }
             };
             let Ok(data) = frame.into_data() else { continue };
+            heard = Instant::now();
             lines.push(&data);
             while let Some(line) = lines.next() {
                 if let Some(end) = self.take(&line, path).await {
@@ -100,6 +119,13 @@ impl Follow<'_> {
             }
             if lines.is_overlong() {
                 return End::Broken(too_large(&format!("GET {path}"), frames::LONGEST));
+            }
+            self.caught_up |= opened.elapsed() >= CAUGHT_UP && lines.is_empty();
+            if self.caught_up && told.elapsed() >= TOLD_OFTEN {
+                told = Instant::now();
+                if self.sender.send(Signal::Fresh).await.is_err() {
+                    return End::Over;
+                }
             }
         }
     }
@@ -121,6 +147,7 @@ impl Follow<'_> {
             }
             Frame::Bookmark(version) => {
                 *self.bookmarks = true;
+                self.caught_up = true;
                 (Signal::Fresh, Some(version))
             }
             Frame::Malformed(malformed, version) => (Signal::Malformed(malformed), version),

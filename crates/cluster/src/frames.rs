@@ -26,6 +26,11 @@ impl Lines {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether nothing has come that has no end yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// Whether what has no end yet is longer than any frame may be.
     pub(crate) fn is_overlong(&self) -> bool {
         self.buffer.len() > LONGEST

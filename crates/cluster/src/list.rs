@@ -27,13 +27,19 @@ fn next_limit(limit: usize, bytes: usize) -> usize {
 pub(crate) struct Scope {
     pub(crate) resource: Arc<Resource>,
     pub(crate) namespace: Option<String>,
+    /// Only the object of this name.
+    pub(crate) name: Option<String>,
     pub(crate) page: usize,
 }
 
 impl Scope {
     /// The path of the list with these query parameters.
     pub(crate) fn path(&self, query: &str) -> Result<String, ClusterError> {
-        Ok(format!("{}?{query}", path::collection(&self.resource, self.namespace.as_deref())?))
+        let path = format!("{}?{query}", path::collection(&self.resource, self.namespace.as_deref())?);
+        Ok(match &self.name {
+            Some(name) => format!("{path}&fieldSelector=metadata.name%3D{}", path::escape(name)),
+            None => path,
+        })
     }
 }
 

@@ -34,7 +34,8 @@ pub enum Signal {
     Deleted(Object),
     /// A change came that could not be read as an object. What was known of it is out of date.
     Malformed(Malformed),
-    /// Proof of life: all is as told so far.
+    /// Proof of life: all is as told so far. Changes are none: those that come first after a watch was opened again may be
+    /// old.
     Fresh,
     /// It does not work at the moment. What was known stays, and grows old.
     Trouble {

@@ -1,6 +1,7 @@
 //! The life of a watch: list, follow, and begin again when something breaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pilothouse_model::Resource;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -23,11 +24,11 @@ const REFUSALS: usize = 4;
 pub(crate) fn start(
     connection: Connection,
     resource: Arc<Resource>,
-    namespace: Option<String>,
+    (namespace, name): (Option<String>, Option<String>),
     pace: Pace,
 ) -> Receiver<Signal> {
     let (sender, receiver) = mpsc::channel(CAPACITY);
-    let scope = Scope { resource, namespace, page: pace.page };
+    let scope = Scope { resource, namespace, name, page: pace.page };
     tokio::spawn(live(connection, scope, pace, sender));
     receiver
 }
@@ -101,9 +102,10 @@ impl Life {
                 version: &mut version,
                 frames: 0,
                 bookmarks: &mut self.bookmarks,
+                caught_up: false,
             };
             let end = follow.run().await;
-            let lived = follow.frames > 0 || begun.elapsed() >= self.pace.settled;
+            let lived = follow.frames > 0 || follow.caught_up || begun.elapsed() >= self.pace.settled;
             if lived && !matches!(end, End::Failed(_) | End::Broken(_)) {
                 self.backoff.reset();
             }
@@ -113,7 +115,7 @@ impl Life {
             match end {
                 End::Over => {
                     refused = 0;
-                    self.pause().await;
+                    self.pause(self.pace.settled).await;
                 }
                 // What is absent may come back with other objects; what may be listed but not watched is polled.
                 End::Failed(error @ (ClusterError::NotFound { .. } | ClusterError::Forbidden { .. })) => {
@@ -127,16 +129,16 @@ impl Life {
                         return;
                     }
                 }
-                End::Gone => return self.pause().await,
+                End::Gone => return self.pause(self.pace.longest).await,
                 End::Broken(error) => return self.rest(error).await,
             }
         }
     }
 
     /// After an end without an error: go on at once, but not in circles.
-    async fn pause(&mut self) {
+    async fn pause(&mut self, longest: Duration) {
         let first = self.backoff.is_fresh();
-        let wait = self.backoff.next();
+        let wait = self.backoff.next().min(longest);
         if !first {
             sleep(wait).await;
         }

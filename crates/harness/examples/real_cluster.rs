@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, stdin};
 #[tokio::main]
 async fn main() {
     let controllers = vec!["garbagecollector", "namespace"];
-    let plane = RealControlPlane::start(Options { controllers, scheduler: false }).await;
+    let plane = RealControlPlane::start(Options { controllers, ..Options::default() }).await;
     crds::install(plane.admin(), &crds::kubeflow()).await;
     samples::create(plane.admin(), &samples::all()).await;
     let credential = plane.admin().credential();

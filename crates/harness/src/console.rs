@@ -45,6 +45,11 @@ impl Console {
         &self.url
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it printed so far.
     pub fn printed(&self) -> String {
         self.process.printed()

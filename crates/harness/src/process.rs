@@ -1,6 +1,7 @@
 //! A program that runs as long as its value lives.
 
-use std::fs::File;
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 #[derive(Debug)]
 pub struct Process {
     name: String,
+    command: (OsString, Vec<OsString>),
     child: Child,
     log: PathBuf,
 }
@@ -17,14 +19,26 @@ impl Process {
     /// Starts `command`; both its outputs go to `<name>.log` in `folder`.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let file = File::create(&log).expect("the log file can be created");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().expect("the log file can be shared"))
-            .stderr(file)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        Self { name: name.to_owned(), child, log }
+        let again = (command.get_program().to_owned(), command.get_args().map(OsStr::to_owned).collect());
+        let child = spawn(name, command, &log);
+        Self { name: name.to_owned(), command: again, child, log }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn crash(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a killed child ends");
+    }
+
+    /// Starts it again with the same arguments after a crash.
+    pub fn restart(&mut self) {
+        let (program, arguments) = &self.command;
+        self.child = spawn(&self.name, Command::new(program).args(arguments), &self.log);
     }
 
     /// What it printed so far.
@@ -46,6 +60,12 @@ impl Process {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
+    /// Stops it where it stands (`STOP`) or lets it go on (`CONT`).
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([format!("-{signal}"), self.id().to_string()]).status();
+        assert!(status.expect("kill starts").success(), "{} got no {signal}", self.name);
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -59,6 +79,17 @@ impl Drop for Process {
             drop(self.child.wait());
         }
     }
+}
+
+/// Starts a program whose outputs go to the end of a file.
+fn spawn(name: &str, command: &mut Command, log: &Path) -> Child {
+    let file = OpenOptions::new().create(true).append(true).open(log).expect("the log file can be written");
+    command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().expect("the log file can be shared"))
+        .stderr(file)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{name} does not start: {error}"))
 }
 
 /// A port of the loopback that nobody listens on.

@@ -18,6 +18,12 @@ pub struct Options {
     pub controllers: Vec<&'static str>,
     /// Whether the scheduler runs.
     pub scheduler: bool,
+    /// Where etcd keeps its data, so that another control plane can begin with it; none means a folder that ends with this one.
+    pub data: Option<PathBuf>,
+    /// How many more users there are, besides [`USERS`]: `person-0`, `person-1`, …, all in the group `people`.
+    pub people: usize,
+    /// More flags of the API server.
+    pub flags: Vec<String>,
 }
 
 /// The users every real control plane knows, with their group.
@@ -39,8 +45,9 @@ impl RealControlPlane {
         let folder = tempfile::Builder::new().prefix("pilothouse-real-").tempdir().expect("a temporary folder");
         let binaries = places::control_plane();
         let authority = write_certificates(folder.path());
-        let tokens = write_tokens(folder.path());
-        let (etcd, etcd_url) = start_etcd(&binaries, folder.path());
+        let tokens = write_tokens(folder.path(), options.people);
+        let data = options.data.clone().unwrap_or_else(|| folder.path().join("etcd"));
+        let (etcd, etcd_url) = start_etcd(&binaries, folder.path(), &data);
         let port = free_port();
         let server = start_server(&binaries, folder.path(), (port, &etcd_url), &options);
         let server_url = format!("https://127.0.0.1:{port}");
@@ -100,6 +107,27 @@ impl RealControlPlane {
         }
     }
 
+    /// Ends the API server at once, as a crash would.
+    pub fn crash_server(&mut self) {
+        self.program("kube-apiserver").crash();
+    }
+
+    /// Starts the API server again, on the same port and the same etcd, and waits until it answers.
+    pub async fn restart_server(&mut self) {
+        self.program("kube-apiserver").restart();
+        self.wait_until_ready().await;
+    }
+
+    /// Sends etcd a signal: `STOP` to let it hang, `CONT` to let it go on.
+    pub fn signal_etcd(&mut self, signal: &str) {
+        self.program("etcd").signal(signal);
+    }
+
+    fn program(&mut self, name: &str) -> &mut Process {
+        let found = self.programs.iter_mut().find(|program| program.name() == name);
+        found.unwrap_or_else(|| panic!("{name} does not run"))
+    }
+
     /// A client of the administrator.
     pub fn admin(&self) -> &Api {
         &self.admin
@@ -111,9 +139,14 @@ impl RealControlPlane {
         Api::new(Credential::read(&text))
     }
 
-    /// The kubeconfig of `user`, one of [`USERS`].
+    /// The kubeconfig of `user`, one of [`USERS`] or of the people in the options.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         self.kubeconfigs.get(user).unwrap_or_else(|| panic!("nobody is called {user}")).clone()
+    }
+
+    /// Its programs: name and process id.
+    pub fn programs(&self) -> Vec<(String, u32)> {
+        self.programs.iter().map(|program| (program.name().to_owned(), program.id())).collect()
     }
 
     /// A folder that lives as long as the control plane.
@@ -155,26 +188,28 @@ fn write_certificates(folder: &Path) -> String {
 }
 
 /// Writes the token file; gives the tokens by user.
-fn write_tokens(folder: &Path) -> Vec<(String, String)> {
+fn write_tokens(folder: &Path, people: usize) -> Vec<(String, String)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let run = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let mut lines = String::new();
     let mut tokens = Vec::new();
-    for (user, group) in USERS {
+    let known = USERS.iter().map(|(user, group)| ((*user).to_owned(), *group));
+    let people = (0..people).map(|number| (format!("person-{number}"), "people"));
+    for (user, group) in known.chain(people) {
         let token = format!("{user}-{run}");
         lines.push_str(&format!("{token},{user},{user},\"{group}\"\n"));
-        tokens.push((user.to_owned(), token));
+        tokens.push((user, token));
     }
     std::fs::write(folder.join("tokens.csv"), lines).expect("the folder is writable");
     tokens
 }
 
-fn start_etcd(binaries: &Path, folder: &Path) -> (Process, String) {
+fn start_etcd(binaries: &Path, folder: &Path, data: &Path) -> (Process, String) {
     let url = format!("http://127.0.0.1:{}", free_port());
     let peers = format!("http://127.0.0.1:{}", free_port());
     let mut command = Command::new(binaries.join("etcd"));
     command
-        .arg(flag("data-dir", folder.join("etcd")))
+        .arg(flag("data-dir", data))
         .arg(format!("--listen-client-urls={url}"))
         .arg(format!("--advertise-client-urls={url}"))
         .arg(format!("--listen-peer-urls={peers}"))
@@ -196,7 +231,8 @@ fn start_server(binaries: &Path, folder: &Path, (port, etcd): (u16, &str), optio
         .arg(flag("service-account-signing-key-file", folder.join("accounts.key")))
         .args(["--service-account-issuer=https://pilothouse.test", "--authorization-mode=RBAC"])
         .args(["--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged", "--endpoint-reconciler-type=none"])
-        .args(["--max-requests-inflight=3000", "--max-mutating-requests-inflight=1000"]);
+        .args(["--max-requests-inflight=3000", "--max-mutating-requests-inflight=1000"])
+        .args(&options.flags);
     if !options.controllers.iter().any(|name| *name == "*" || name.starts_with("serviceaccount")) {
         command.arg("--disable-admission-plugins=ServiceAccount");
     }

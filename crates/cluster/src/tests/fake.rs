@@ -101,7 +101,7 @@ impl Fake {
     }
 
     pub(super) fn watch_at(&self, resource: Resource, pace: Pace) -> Receiver<Signal> {
-        crate::watch::start(self.connect(), Arc::new(resource), None, pace)
+        crate::watch::start(self.connect(), Arc::new(resource), (None, None), pace)
     }
 }
 
@@ -195,6 +195,16 @@ pub(super) fn streamed(chunks: &[String], ending: Ending) -> Response {
         }
     };
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A watch that answers one piece, and another after a while.
+pub(super) fn slowly(first: String, second: String, after: Duration) -> Response {
+    let second = stream::once(async move {
+        tokio::time::sleep(after).await;
+        Ok::<_, Infallible>(Bytes::from(second))
+    });
+    let body = stream::once(async move { Ok(Bytes::from(first)) }).chain(second).chain(stream::pending());
+    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(body)).into_response()
 }
 
 /// The next signal; fails the test when none comes.

@@ -19,7 +19,7 @@ type Records = Vec<(String, Value)>;
 
 async fn real() -> Records {
     let controllers = vec!["garbagecollector", "namespace", "root-ca-cert-publisher"];
-    let plane = RealControlPlane::start(Options { controllers, scheduler: false }).await;
+    let plane = RealControlPlane::start(Options { controllers, ..Options::default() }).await;
     record(plane.admin().clone(), plane.api(VISITOR)).await
 }
 

@@ -11,7 +11,7 @@ use shell::Shell;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_server() {
     let controllers = vec!["garbagecollector", "namespace"];
-    let plane = RealControlPlane::start(Options { controllers, scheduler: false }).await;
+    let plane = RealControlPlane::start(Options { controllers, ..Options::default() }).await;
     for kubectl in places::kubectls() {
         let shell = Shell::new(&kubectl, &plane.kubeconfig("admin"), &plane.kubeconfig("ben"));
         commands::run(&shell);

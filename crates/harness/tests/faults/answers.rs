@@ -1,0 +1,1 @@
+//! What a busy, slow or broken server answers.
