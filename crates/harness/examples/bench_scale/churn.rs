@@ -1,0 +1,245 @@
+//! Changes: a paced writer of new states, and how long they take to the open windows.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::beside::KubeRs;
+use crate::dice::Dice;
+use crate::load::{self, Writer};
+use crate::options::Options;
+use crate::outcome::Outcome;
+use crate::population::Population;
+use crate::probe::Clock;
+use crate::report::{Report, Spread};
+use crate::windows::{STAMPS, Seen, Window, pages};
+use crate::world::World;
+
+/// One change in so many is of a row that a window shows: people look at what changes.
+const LOOKED_AT: u64 = 50;
+/// Changes under way at once.
+const UNDER_WAY: usize = 96;
+/// How long the last changes have to arrive.
+const TAIL: Duration = Duration::from_secs(3);
+
+/// When a change was sent, and when the API server had it.
+#[derive(Clone, Copy)]
+struct Sent {
+    sent: Instant,
+    done: Option<Instant>,
+}
+
+type Log = Arc<Mutex<HashMap<u64, Sent>>>;
+
+/// What a writer did.
+pub(crate) struct Written {
+    log: HashMap<u64, Sent>,
+    pub(crate) failed: u64,
+    pub(crate) seconds: f64,
+}
+
+impl Written {
+    /// Changes a second that the API server took.
+    pub(crate) fn rate(&self) -> f64 {
+        self.log.values().filter(|sent| sent.done.is_some()).count() as f64 / self.seconds
+    }
+}
+
+/// Writes `rate` changes a second for `seconds`. `looked` are numbers of pods that somebody looks at.
+pub(crate) async fn write(world: &World, (rate, seconds): (u64, u64), looked: &[u64]) -> Outcome<Written> {
+    let (writer, log, failed) = (Writer::new(world.admin()), Log::default(), Arc::new(Mutex::new(0_u64)));
+    let slots = Arc::new(Semaphore::new(UNDER_WAY));
+    let dice =
+        &mut Dice::new(world.population.seed, 14, SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64);
+    let first = STAMPS + dice.below(1_000_000_000);
+    let started = Instant::now();
+    let mut number = 0;
+    while started.elapsed() < Duration::from_secs(seconds) {
+        let due = started + Duration::from_secs_f64(number as f64 / rate as f64);
+        tokio::time::sleep_until(due.into()).await;
+        let slot = Arc::clone(&slots).acquire_owned().await?;
+        let pod = target(&world.population, dice, looked, number);
+        let (api, stamp, log, failed) =
+            (writer.connection(number).clone(), first + number, Arc::clone(&log), Arc::clone(&failed));
+        let population = world.population.clone();
+        tokio::spawn(async move {
+            let write = load::pod_status(&population, pod, Some(stamp));
+            let sent = Instant::now();
+            if let Ok(mut log) = log.lock() {
+                log.insert(stamp, Sent { sent, done: None });
+            }
+            let done = load::send(&api, &write).await.map(|_| Instant::now());
+            drop(slot);
+            match (done, log.lock(), failed.lock()) {
+                (Ok(done), Ok(mut log), _) => drop(log.insert(stamp, Sent { sent, done: Some(done) })),
+                (Err(_), _, Ok(mut failed)) => *failed += 1,
+                _ => {}
+            }
+        });
+        number += 1;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    drop(slots.acquire_many(UNDER_WAY as u32).await?);
+    let log = std::mem::take(&mut *log.lock().map_err(|_| "a writer failed")?);
+    let failed = *failed.lock().map_err(|_| "a writer failed")?;
+    Ok(Written { log, failed, seconds })
+}
+
+/// The pod to change next: one whose containers run.
+fn target(population: &Population, dice: &mut Dice, looked: &[u64], number: u64) -> u64 {
+    if number.is_multiple_of(LOOKED_AT) && !looked.is_empty() {
+        return looked[dice.below(looked.len() as u64) as usize];
+    }
+    loop {
+        let pod = dice.below(population.pods);
+        if population.fate(pod).runs() {
+            return pod;
+        }
+    }
+}
+
+/// The pods among these rows.
+pub(crate) fn numbers(population: &Population, rows: &[String]) -> Vec<u64> {
+    let names: HashMap<String, u64> =
+        (0..population.pods).map(|number| (population.pod_name(number), number)).collect();
+    let name = |row: &String| row.rsplit('/').next().and_then(|name| names.get(name)).copied();
+    rows.iter().filter_map(name).filter(|number| population.fate(*number).runs()).collect()
+}
+
+/// The phase.
+pub(crate) async fn run(
+    world: &World,
+    (console, kubeconfig): (&crate::console::Open, &Path),
+    options: &Options,
+    report: &mut Report,
+) -> Outcome<()> {
+    let mut bare = KubeRs::start("watch", kubeconfig).await?;
+    let mut windows = Vec::new();
+    for page in pages() {
+        windows.push(Window::open(console.door(), &page).await?);
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut looked = Vec::new();
+    for window in &windows {
+        looked.extend(window.take()?.rows);
+    }
+    let looked = numbers(&world.population, &looked);
+    println!("  {} windows show {} rows of running pods", windows.len(), looked.len());
+    let watched = Arc::new(Mutex::new(HashMap::new()));
+    let id = bare.id()?;
+    let reader = {
+        let watched = Arc::clone(&watched);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = bare.lines.next_line().await {
+                let (Ok(line), Ok(mut watched)) = (serde_json::from_str::<Value>(&line), watched.lock()) else {
+                    continue;
+                };
+                if let (Some(stamp), Some(micros)) = (line["stamp"].as_u64(), line["micros"].as_u64()) {
+                    watched.insert(stamp, micros);
+                }
+            }
+        })
+    };
+    let (began, epoch) = (Instant::now(), SystemTime::now());
+    let (ours, theirs) = (Clock::start(console.id())?, Clock::start(id)?);
+    let servers = clocks(world)?;
+    let written = write(world, (options.rate, options.seconds), &looked).await?;
+    for (name, clock) in servers {
+        println!("  meanwhile {name} took {:.2} cores", clock.cores()?);
+    }
+    let (ours, theirs) = (ours.cores()?, theirs.cores()?);
+    let elapsed = began.elapsed().as_secs_f64();
+    tokio::time::sleep(TAIL).await;
+    reader.abort();
+    let seen = windows.iter().map(|window| Ok((window.page.clone(), window.take()?))).collect::<Outcome<Vec<_>>>()?;
+    tell_latency(report, options, &written, &seen);
+    if let Ok(watched) = watched.lock() {
+        tell_bare(report, &written, &watched, (began, epoch));
+    }
+    tell_traffic(report, &seen, elapsed);
+    let more =
+        format!("the console {ours:.2}, kube-rs' bare watcher that decodes and drops the same changes {theirs:.2}");
+    report.at_most("the console's processor above decoding the watch", (ours - theirs, 0.5, "cores"), &more);
+    Ok(())
+}
+
+fn clocks(world: &World) -> Outcome<Vec<(String, Clock)>> {
+    let mut programs = world.programs();
+    if programs.iter().all(|(_, id)| *id != std::process::id()) {
+        programs.push(("this program, which writes and reads the windows,".to_owned(), std::process::id()));
+    }
+    programs.into_iter().map(|(name, id)| Ok((name, Clock::start(id)?))).collect()
+}
+
+fn tell_latency(report: &mut Report, options: &Options, written: &Written, seen: &[(String, Seen)]) {
+    let rate = written.rate();
+    let reached = rate >= options.rate as f64 * 0.95;
+    let failures = if written.failed > 0 { format!("; {} were refused", written.failed) } else { String::new() };
+    report.add(
+        "changes a second that the API server took",
+        &format!("{}", options.rate),
+        format!("{rate:.0}{failures}"),
+        Some(reached),
+    );
+    let (mut from_sent, mut from_done) = (Vec::new(), Vec::new());
+    for (stamp, seen) in seen.iter().flat_map(|(_, seen)| &seen.stamps) {
+        if let Some(sent) = written.log.get(stamp) {
+            from_sent.push(seen.saturating_duration_since(sent.sent).as_secs_f64() * 1e3);
+            if let Some(done) = sent.done {
+                from_done.push(seen.saturating_duration_since(done).as_secs_f64() * 1e3);
+            }
+        }
+    }
+    match (Spread::of(from_sent), Spread::of(from_done)) {
+        (Some(sent), Some(done)) => {
+            let more = format!("from sending the change: {sent}; from the API server's answer: {done}");
+            report.at_most("change -> browser, p99", (sent.p99, 250.0, "ms"), &more);
+        }
+        _ => report.note("no change arrived in any window".to_owned()),
+    }
+}
+
+/// How long the same changes took to a watcher that does nothing with them.
+fn tell_bare(
+    report: &mut Report,
+    written: &Written,
+    watched: &HashMap<u64, u64>,
+    (began, epoch): (Instant, SystemTime),
+) {
+    let times = watched.iter().filter_map(|(stamp, micros)| {
+        let sent = written.log.get(stamp)?.sent;
+        let seen = UNIX_EPOCH + Duration::from_micros(*micros);
+        let seen = began + seen.duration_since(epoch).ok()?;
+        Some(seen.saturating_duration_since(sent).as_secs_f64() * 1e3)
+    });
+    match Spread::of(times.collect()) {
+        Some(spread) => report.beside("the same changes at kube-rs' bare watcher", spread.to_string()),
+        None => report.note("kube-rs' watcher saw no change".to_owned()),
+    }
+}
+
+fn tell_traffic(report: &mut Report, seen: &[(String, Seen)], elapsed: f64) {
+    let rate = |seen: &Seen| seen.bytes as f64 / elapsed / 1e3;
+    for (page, seen) in seen {
+        println!(
+            "  {page}: {:.1} KB/s, {:.1} messages/s, {} stamps",
+            rate(seen),
+            seen.messages as f64 / elapsed,
+            seen.stamps.len()
+        );
+        if seen.reloads > 0 {
+            report.note(format!("{page} was told {} times to load itself again", seen.reloads));
+        }
+        if let Some(error) = &seen.error {
+            report.note(format!("{page}: {error}"));
+        }
+    }
+    if let Some((page, most)) = seen.iter().max_by(|(_, one), (_, other)| one.bytes.cmp(&other.bytes)) {
+        let mean = seen.iter().map(|(_, seen)| rate(seen)).sum::<f64>() / seen.len() as f64;
+        report.at_most("traffic of a window", (rate(most), 20.0, "KB/s"), &format!("the most, {page}; mean {mean:.1}"));
+    }
+}
