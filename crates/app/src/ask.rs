@@ -78,7 +78,7 @@ impl Ask {
         let mut order =
             pilothouse_query::parse_sort(&self.sort, asked).map_err(|error| AppError::question(&self.sort, &error))?;
         if let Some(among) = &self.among {
-            (question, order) = (among.filter(question, columns), among.order(order, columns));
+            (question, order) = (among.filter(question, columns), among.order(&order, columns));
         }
         if question != Filter::All {
             filters.push(question);

@@ -29,7 +29,7 @@ pub(crate) struct ClusterArguments {
     /// Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig to use
+    /// Context of the kubeconfig to use; `get` and `search` take several, separated by commas
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
     pub(crate) context: Option<String>,
 }
@@ -86,7 +86,8 @@ pub(crate) struct DemoArguments {
   pilothouse get pods -n team-a
   pilothouse get workloads -A -q 'is:active gpu:>0' --sort=-gpu
   pilothouse get trainjobs,notebooks -A -o wide
-  pilothouse get pod/web-0 -o yaml")]
+  pilothouse get pod/web-0 -o yaml
+  pilothouse get pods -A --context prod,staging")]
 pub(crate) struct GetArguments {
     /// Resource as kubectl names it (pods, po, deployments.apps, pod/NAME), several separated by commas, or `workloads`
     #[arg(value_name = "RESOURCE", required = true)]
@@ -100,6 +101,9 @@ pub(crate) struct GetArguments {
     /// All namespaces
     #[arg(short = 'A', long)]
     pub(crate) all_namespaces: bool,
+    /// The clusters of all contexts together
+    #[arg(long)]
+    pub(crate) all_contexts: bool,
     /// Label selector: app=train,tier!=cache,env in (dev,prod)
     #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     pub(crate) selector: String,

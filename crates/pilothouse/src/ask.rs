@@ -18,6 +18,29 @@ pub(crate) fn cluster(arguments: &ClusterArguments) -> Result<Cluster, Failure> 
     Ok(engine.cluster(current.as_str())?)
 }
 
+/// The contexts that are meant when several are; none of them named means all.
+pub(crate) fn several(arguments: &ClusterArguments, all: bool) -> Result<Option<Vec<String>>, Failure> {
+    match &arguments.context {
+        Some(_) if all => {
+            Err(Failure::Other("--context names some contexts and --all-contexts means all: leave one out".to_owned()))
+        }
+        None => Ok(all.then(Vec::new)),
+        Some(text) if text.contains(',') => {
+            let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+            if names.iter().any(String::is_empty) {
+                return Err(Failure::Other(format!("`{text}` names a context without a name")));
+            }
+            Ok(Some(names))
+        }
+        Some(_) => Ok(None),
+    }
+}
+
+/// The engine over several contexts, none of which is connected yet.
+pub(crate) fn engine(arguments: &ClusterArguments, contexts: &[String]) -> Result<Engine, Failure> {
+    Ok(Engine::new(Contexts::load(arguments.kubeconfig.clone(), contexts.first().cloned())?))
+}
+
 /// Whether what is asked for is all that runs, of whatever kind.
 pub(crate) fn is_workloads(text: &str) -> bool {
     matches!(text.to_lowercase().as_str(), "workloads" | "workload")

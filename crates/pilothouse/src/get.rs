@@ -1,5 +1,6 @@
 //! `pilothouse get`: lists, as kubectl prints them.
 
+mod many;
 mod print;
 mod watch;
 
@@ -9,7 +10,7 @@ use pilothouse_app::{AppError, Ask, Catalog, Cluster, ErrorKind, Listing, Source
 use pilothouse_model::{Completeness, Resource};
 
 use crate::arguments::{ClusterArguments, Format, GetArguments};
-use crate::ask::{PATIENCE, cluster, is_workloads, kind_and_name};
+use crate::ask::{PATIENCE, cluster, is_workloads, kind_and_name, several};
 use crate::failure::Failure;
 use crate::output;
 use crate::plain::say;
@@ -24,6 +25,9 @@ pub(crate) struct Wanted {
 
 /// Lists what the command line asks for.
 pub(crate) async fn run(arguments: &ClusterArguments, options: &GetArguments) -> Result<(), Failure> {
+    if let Some(contexts) = several(arguments, options.all_contexts)? {
+        return many::run(arguments, options, &contexts).await;
+    }
     let cluster = cluster(arguments)?;
     let catalog = cluster.wait_catalog(PATIENCE).await?;
     let wanted = wanted(&catalog, options)?;

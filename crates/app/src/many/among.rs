@@ -86,8 +86,8 @@ impl Among {
     }
 
     /// An order of the whole list as this cluster orders its own rows: they are all of one cluster.
-    pub(crate) fn order(&self, order: Vec<Sort>, own: &[Column]) -> Vec<Sort> {
-        self.keys(&order, own)
+    pub(crate) fn order(&self, order: &[Sort], own: &[Column]) -> Vec<Sort> {
+        self.keys(order, own)
             .into_iter()
             .filter_map(|(key, descending)| match key {
                 Key::Cluster => None,

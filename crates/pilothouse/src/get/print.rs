@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pilothouse_app::{Cluster, Listing, Record, Single, listing_json, row_json};
+use pilothouse_app::{Cluster, Listing, ManyListing, Record, Single, listing_json, many_json, many_row_json, row_json};
 use pilothouse_columns::table::{is_default_class, is_events};
 use pilothouse_model::{Cell, ClusterId, Column, ColumnKind, Object, Row, time};
 use serde_json::{Value, json};
@@ -28,6 +28,8 @@ pub(crate) struct Answer {
 enum Shape {
     /// Rows that have no object of their own.
     Workloads(Listing),
+    /// Rows of several clusters.
+    Across(ManyListing),
     /// Objects of a list, or several by name.
     Objects,
     /// One object by name.
@@ -44,6 +46,13 @@ impl Answer {
         let rows = listing.rows.iter().map(|record| (record.row.clone(), Body::Stored(Arc::clone(record)))).collect();
         let columns = Arc::clone(&listing.columns);
         Self { columns, rows, shape: if workloads { Shape::Workloads(listing) } else { Shape::Objects } }
+    }
+
+    /// Rows of several clusters: each with its cluster in the first cell.
+    pub(crate) fn across(listing: ManyListing) -> Self {
+        let rows = &listing.rows;
+        let rows = rows.iter().map(|one| (Row::clone(&one.row), Body::Stored(Arc::clone(&one.record)))).collect();
+        Self { columns: Arc::clone(&listing.columns), rows, shape: Shape::Across(listing) }
     }
 
     /// Those objects that there are of `asked` names.
@@ -64,6 +73,9 @@ impl Answer {
 
     /// Its rows as parts of a list.
     fn items(&self, cluster: &ClusterId) -> Result<Vec<Value>, Failure> {
+        if let Shape::Across(listing) = &self.shape {
+            return Ok(listing.rows.iter().map(|row| many_row_json(row, &listing.columns)).collect());
+        }
         let item = |(row, body): &(Row, Body)| {
             if self.is_derived() { Ok(row_json(cluster, row, &self.columns)) } else { body.value() }
         };
@@ -74,6 +86,7 @@ impl Answer {
     fn alone(&self, cluster: &ClusterId) -> Result<Option<Value>, Failure> {
         Ok(match (&self.shape, self.rows.as_slice()) {
             (Shape::Workloads(listing), _) => Some(listing_json(cluster, listing)),
+            (Shape::Across(listing), _) => Some(many_json(listing)),
             (Shape::Object, rows) => rows.first().map(|(_, body)| body.value()).transpose()?,
             (Shape::Objects, _) => Some(list(&self.items(cluster)?)),
         })
@@ -123,6 +136,8 @@ pub(crate) struct Printer {
     namespaces: bool,
     widths: Vec<usize>,
     derived: bool,
+    /// Whether rows are of several clusters, which their first cells tell.
+    across: bool,
 }
 
 impl Printer {
@@ -137,6 +152,23 @@ impl Printer {
             namespaces,
             widths: Vec::new(),
             derived: false,
+            across: false,
+        }
+    }
+
+    /// The same for rows of several clusters.
+    pub(crate) fn across(options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
+        Self {
+            cluster: ClusterId::new(""),
+            format: options.output,
+            cuts: options.output == Format::Table && std::io::stdout().is_terminal(),
+            headings: !options.no_headers,
+            show_labels: options.show_labels,
+            prefixed,
+            namespaces,
+            widths: Vec::new(),
+            derived: false,
+            across: true,
         }
     }
 
@@ -207,12 +239,18 @@ impl Printer {
 
     fn lines(&mut self, columns: &[Column], rows: &[(&Row, &Body)], headings: bool) -> String {
         if self.format == Format::Name {
-            return rows.iter().map(|(row, _)| format!("{}\n", plain(&qualified(row)))).collect();
+            let name = |row: &Row| match row.cells.first() {
+                Some(Cell::Text(cluster)) if self.across => format!("{cluster}\t{}", qualified(row)),
+                _ => qualified(row),
+            };
+            let line = |row: &Row| name(row).split('\t').map(plain).collect::<Vec<_>>().join("\t") + "\n";
+            return rows.iter().map(|(row, _)| line(row)).collect();
         }
         let layout = Layout {
             shown: columns
                 .iter()
                 .enumerate()
+                .skip(usize::from(self.across))
                 .filter(|(_, column)| self.format == Format::Wide || !column.wide)
                 .collect(),
             namespace: self.namespaces && (self.derived || rows.iter().any(|(row, _)| row.resource.namespaced)),
@@ -225,13 +263,16 @@ impl Printer {
         };
         let headings = headings.then(|| {
             let cells = layout.shown.iter().map(|(_, column)| column.title.to_uppercase());
-            layout.line("NAMESPACE".to_owned(), "NAME".to_owned(), cells, "LABELS".to_owned())
+            let line = layout.line("NAMESPACE".to_owned(), "NAME".to_owned(), cells, "LABELS".to_owned());
+            self.across.then(|| "CLUSTER".to_owned()).into_iter().chain(line).collect::<Vec<_>>()
         });
         let now = Timestamp::now();
         let line = |(row, body): &(&Row, &Body)| {
             let cells = layout.shown.iter().map(|(index, column)| self.cell(column, row.cells.get(*index), body, now));
             let name = self.name(row, body);
-            layout.line(row.namespace.as_deref().unwrap_or_default().to_owned(), name, cells, labels(row))
+            let cluster = row.cells.first().filter(|_| self.across).map(|cell| cell.show(ColumnKind::Text, now));
+            let line = layout.line(row.namespace.as_deref().unwrap_or_default().to_owned(), name, cells, labels(row));
+            cluster.into_iter().chain(line).collect::<Vec<_>>()
         };
         let rows: Vec<_> = rows.iter().map(line).collect();
         output::table(headings.as_deref(), &rows, &mut self.widths)
@@ -305,6 +346,7 @@ mod tests {
             namespaces: false,
             widths: Vec::new(),
             derived: false,
+            across: false,
         };
         let text = printer.lines(&columns, &[(&row, &Body::Read(object))], true);
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()

@@ -31,7 +31,7 @@ fn shares(clusters: &[Vec<(u8, u8)>], order: &[Sort]) -> Vec<Share> {
             let among = Among::new(cluster.as_str(), Arc::clone(&all));
             let mut rows: Vec<_> = rows.iter().map(|(name, size)| record(*name, *size)).collect();
             let own = pilothouse_model::Plan {
-                order: among.order(order.to_vec(), &columns()),
+                order: among.order(order, &columns()),
                 ..pilothouse_model::Plan::everything()
             };
             rows.sort_by(|left, right| own.compare(&left.row, &right.row));
