@@ -36,6 +36,7 @@ pub struct RealControlPlane {
     programs: Vec<Process>,
     kubeconfigs: BTreeMap<String, PathBuf>,
     admin: Api,
+    etcd: String,
     folder: tempfile::TempDir,
 }
 
@@ -61,7 +62,7 @@ impl RealControlPlane {
             }
         }
         let admin = admin.expect("the administrator is one of the users");
-        let mut plane = Self { programs: vec![server, etcd], kubeconfigs, admin, folder };
+        let mut plane = Self { programs: vec![server, etcd], kubeconfigs, admin, etcd: etcd_url, folder };
         plane.wait_until_ready().await;
         plane.start_companions(&binaries, &options);
         plane
@@ -142,6 +143,11 @@ impl RealControlPlane {
     /// The kubeconfig of `user`, one of [`USERS`] or of the people in the options.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         self.kubeconfigs.get(user).unwrap_or_else(|| panic!("nobody is called {user}")).clone()
+    }
+
+    /// Where etcd answers.
+    pub fn etcd(&self) -> &str {
+        &self.etcd
     }
 
     /// Its programs: name and process id.

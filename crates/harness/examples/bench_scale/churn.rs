@@ -6,101 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::beside::KubeRs;
-use crate::dice::Dice;
-use crate::load::{self, Writer};
 use crate::options::Options;
 use crate::outcome::Outcome;
 use crate::population::Population;
 use crate::probe::Clock;
 use crate::report::{Report, Spread};
-use crate::windows::{STAMPS, Seen, Window, pages};
+use crate::windows::{Seen, Window, pages};
 use crate::world::World;
+use crate::writing::{Changes, Written};
 
-/// One change in so many is of a row that a window shows: people look at what changes.
-const LOOKED_AT: u64 = 50;
-/// Changes under way at once.
-const UNDER_WAY: usize = 96;
 /// How long the last changes have to arrive.
 const TAIL: Duration = Duration::from_secs(3);
-
-/// When a change was sent, and when the API server had it.
-#[derive(Clone, Copy)]
-struct Sent {
-    sent: Instant,
-    done: Option<Instant>,
-}
-
-type Log = Arc<Mutex<HashMap<u64, Sent>>>;
-
-/// What a writer did.
-pub(crate) struct Written {
-    log: HashMap<u64, Sent>,
-    pub(crate) failed: u64,
-    pub(crate) seconds: f64,
-}
-
-impl Written {
-    /// Changes a second that the API server took.
-    pub(crate) fn rate(&self) -> f64 {
-        self.log.values().filter(|sent| sent.done.is_some()).count() as f64 / self.seconds
-    }
-}
-
-/// Writes `rate` changes a second for `seconds`. `looked` are numbers of pods that somebody looks at.
-pub(crate) async fn write(world: &World, (rate, seconds): (u64, u64), looked: &[u64]) -> Outcome<Written> {
-    let (writer, log, failed) = (Writer::new(world.admin()), Log::default(), Arc::new(Mutex::new(0_u64)));
-    let slots = Arc::new(Semaphore::new(UNDER_WAY));
-    let dice =
-        &mut Dice::new(world.population.seed, 14, SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64);
-    let first = STAMPS + dice.below(1_000_000_000);
-    let started = Instant::now();
-    let mut number = 0;
-    while started.elapsed() < Duration::from_secs(seconds) {
-        let due = started + Duration::from_secs_f64(number as f64 / rate as f64);
-        tokio::time::sleep_until(due.into()).await;
-        let slot = Arc::clone(&slots).acquire_owned().await?;
-        let pod = target(&world.population, dice, looked, number);
-        let (api, stamp, log, failed) =
-            (writer.connection(number).clone(), first + number, Arc::clone(&log), Arc::clone(&failed));
-        let population = world.population.clone();
-        tokio::spawn(async move {
-            let write = load::pod_status(&population, pod, Some(stamp));
-            let sent = Instant::now();
-            if let Ok(mut log) = log.lock() {
-                log.insert(stamp, Sent { sent, done: None });
-            }
-            let done = load::send(&api, &write).await.map(|_| Instant::now());
-            drop(slot);
-            match (done, log.lock(), failed.lock()) {
-                (Ok(done), Ok(mut log), _) => drop(log.insert(stamp, Sent { sent, done: Some(done) })),
-                (Err(_), _, Ok(mut failed)) => *failed += 1,
-                _ => {}
-            }
-        });
-        number += 1;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    drop(slots.acquire_many(UNDER_WAY as u32).await?);
-    let log = std::mem::take(&mut *log.lock().map_err(|_| "a writer failed")?);
-    let failed = *failed.lock().map_err(|_| "a writer failed")?;
-    Ok(Written { log, failed, seconds })
-}
-
-/// The pod to change next: one whose containers run.
-fn target(population: &Population, dice: &mut Dice, looked: &[u64], number: u64) -> u64 {
-    if number.is_multiple_of(LOOKED_AT) && !looked.is_empty() {
-        return looked[dice.below(looked.len() as u64) as usize];
-    }
-    loop {
-        let pod = dice.below(population.pods);
-        if population.fate(pod).runs() {
-            return pod;
-        }
-    }
-}
 
 /// The pods among these rows.
 pub(crate) fn numbers(population: &Population, rows: &[String]) -> Vec<u64> {
@@ -129,6 +47,7 @@ pub(crate) async fn run(
     }
     let looked = numbers(&world.population, &looked);
     println!("  {} windows show {} rows of running pods", windows.len(), looked.len());
+    let mut changes = Changes::prepare(world, options.through_etcd, looked).await?;
     let watched = Arc::new(Mutex::new(HashMap::new()));
     let id = bare.id()?;
     let reader = {
@@ -147,7 +66,7 @@ pub(crate) async fn run(
     let (began, epoch) = (Instant::now(), SystemTime::now());
     let (ours, theirs) = (Clock::start(console.id())?, Clock::start(id)?);
     let servers = clocks(world)?;
-    let written = write(world, (options.rate, options.seconds), &looked).await?;
+    let written = changes.write(options.rate, options.seconds).await?;
     for (name, clock) in servers {
         println!("  meanwhile {name} took {:.2} cores", clock.cores()?);
     }
@@ -156,7 +75,7 @@ pub(crate) async fn run(
     tokio::time::sleep(TAIL).await;
     reader.abort();
     let seen = windows.iter().map(|window| Ok((window.page.clone(), window.take()?))).collect::<Outcome<Vec<_>>>()?;
-    tell_latency(report, options, &written, &seen);
+    tell_latency(report, (options, world.etcd().is_some() && options.through_etcd), &written, &seen);
     if let Ok(watched) = watched.lock() {
         tell_bare(report, &written, &watched, (began, epoch));
     }
@@ -175,12 +94,17 @@ fn clocks(world: &World) -> Outcome<Vec<(String, Clock)>> {
     programs.into_iter().map(|(name, id)| Ok((name, Clock::start(id)?))).collect()
 }
 
-fn tell_latency(report: &mut Report, options: &Options, written: &Written, seen: &[(String, Seen)]) {
+fn tell_latency(
+    report: &mut Report,
+    (options, through_etcd): (&Options, bool),
+    written: &Written,
+    seen: &[(String, Seen)],
+) {
     let rate = written.rate();
     let reached = rate >= options.rate as f64 * 0.95;
     let failures = if written.failed > 0 { format!("; {} were refused", written.failed) } else { String::new() };
     report.add(
-        "changes a second that the API server took",
+        &format!("changes a second, written through {}", if through_etcd { "etcd" } else { "the API server" }),
         &format!("{}", options.rate),
         format!("{rate:.0}{failures}"),
         Some(reached),

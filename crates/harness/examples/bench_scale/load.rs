@@ -229,10 +229,5 @@ async fn below(writer: &Writer, all: &Population, tops: Vec<String>) -> Outcome<
 pub(crate) fn pod_status(population: &Population, number: u64, restarts: Option<u64>) -> Write {
     let namespace = population.pod_workload(number).namespace;
     let path = format!("/api/v1/namespaces/{namespace}/pods/{}/status", population.pod_name(number));
-    let status = population.pod_status(number, restarts);
-    if std::env::var_os("PUT").is_some() {
-        let body = json!({"apiVersion": "v1", "kind": "Pod", "metadata": population.pod_metadata(number, ""), "status": status});
-        return Write { method: Method::PUT, path, body, agent: KUBELET };
-    }
-    Write { agent: KUBELET, ..Write::status(path, &status) }
+    Write { agent: KUBELET, ..Write::status(path, &population.pod_status(number, restarts)) }
 }

@@ -6,6 +6,7 @@ mod beside;
 mod churn;
 mod console;
 mod dice;
+mod etcd;
 mod first;
 mod load;
 mod options;
@@ -19,6 +20,7 @@ mod raw;
 mod report;
 mod windows;
 mod world;
+mod writing;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};

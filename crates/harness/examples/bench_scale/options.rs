@@ -10,6 +10,7 @@ pub(crate) const PHASES: [&str; 8] = ["reflector", "kubectl", "list", "memory", 
 pub(crate) const USAGE: &str =
     "usage: bench_scale [--pods N] [--embedded] [--keep DIR] [--json FILE] [--only PHASE,..] [--skip PHASE,..]
                    [--rate CHANGES] [--seconds N] [--people N] [--seed N] [--load-only]
+                   [--changes-through-api]
 phases: reflector kubectl list memory query churn people idle";
 
 /// The arguments.
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) seconds: u64,
     pub(crate) people: usize,
     pub(crate) load_only: bool,
+    /// Whether changes are written past the API server.
+    pub(crate) through_etcd: bool,
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
             seconds: 30,
             people: 200,
             load_only: false,
+            through_etcd: true,
         };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
@@ -58,6 +62,7 @@ impl Options {
                 "--only" => options.phases = phases(&value()?, true)?,
                 "--skip" => options.phases = phases(&value()?, false)?,
                 "--embedded" => options.embedded = true,
+                "--changes-through-api" => options.through_etcd = false,
                 "--load-only" => options.load_only = true,
                 _ => return Err(format!("what is {argument}?\n{USAGE}").into()),
             }

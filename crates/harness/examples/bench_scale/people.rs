@@ -9,11 +9,12 @@ use crate::dice::Dice;
 use crate::first::Ready;
 use crate::options::Options;
 use crate::outcome::Outcome;
+use crate::population;
 use crate::probe::{self, Clock};
 use crate::report::{Report, Spread};
 use crate::windows::{Window, pages};
 use crate::world::World;
-use crate::{churn, population};
+use crate::writing::Changes;
 
 /// How long each person looks around, and how often, in seconds.
 const STAY: Duration = Duration::from_secs(40);
@@ -24,6 +25,7 @@ pub(crate) async fn run(world: &World, ready: &Ready, options: &Options, report:
     let before = probe::memory(ready.console.id())?;
     probe::forget_peak(ready.console.id());
     let clock = Clock::start(ready.console.id())?;
+    let mut changes = Changes::prepare(world, options.through_etcd, Vec::new()).await?;
     let mut people = JoinSet::new();
     for number in 0..options.people {
         people.spawn(person(ready.console.door().another()?, number as u64));
@@ -33,7 +35,7 @@ pub(crate) async fn run(world: &World, ready: &Ready, options: &Options, report:
         probe::memory(ready.console.id())
     };
     let rate = options.rate / 10;
-    let (written, during) = tokio::join!(churn::write(world, (rate, STAY.as_secs()), &[]), middle);
+    let (written, during) = tokio::join!(changes.write(rate, STAY.as_secs()), middle);
     let (written, during) = (written?, during?);
     let (mut times, mut errors) = (Vec::new(), Vec::new());
     while let Some(person) = people.join_next().await {

@@ -74,6 +74,14 @@ impl World {
         }
     }
 
+    /// Where etcd answers, if there is one.
+    pub(crate) fn etcd(&self) -> Option<&str> {
+        match &self.plane {
+            Control::Real(plane) => Some(plane.etcd()),
+            Control::Embedded(_) => None,
+        }
+    }
+
     /// The programs that serve the cluster; the embedded one runs in this program.
     pub(crate) fn programs(&self) -> Vec<(String, u32)> {
         match &self.plane {
