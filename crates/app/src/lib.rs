@@ -41,7 +41,7 @@ pub use many::{
 };
 pub use object::yaml;
 pub use object::{Dependent, Gap, ObjectView, Relative, Single};
-pub use operations::{OPERATIONS, Operation, Parameter};
+pub use operations::{Method, OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
 pub use pilothouse_cluster::{ConfigError, Contexts, LogOptions, Problem, Token};
 pub use pilothouse_query::QueryError;

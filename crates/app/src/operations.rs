@@ -6,6 +6,8 @@
 pub struct Operation {
     /// Stable name.
     pub id: &'static str,
+    /// How it is asked.
+    pub method: Method,
     /// Path under `/api/v1`, with parameters in braces.
     pub path: &'static str,
     /// One sentence.
@@ -16,6 +18,31 @@ pub struct Operation {
     pub streams: bool,
     /// Name of the answer's schema.
     pub answer: &'static str,
+}
+
+/// The method of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Does something, each time anew.
+    Post,
+    /// Puts something in the place of what is there.
+    Put,
+    /// Takes something away.
+    Delete,
+}
+
+impl Method {
+    /// In lower case, as OpenAPI writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// A query parameter.
@@ -44,10 +71,47 @@ const LIST_ALL: &[Parameter] = &[CLUSTERS, LIST[0], LIST[1], LIST[2], LIST[3], L
 const CLUSTERS: Parameter =
     Parameter { name: "cluster", summary: "Clusters, separated by commas; all when absent.", kind: "string" };
 
-/// Every operation of the API. All of them read, with `GET`.
+const DRY_RUN: Parameter =
+    Parameter { name: "dryRun", summary: "Only try it: everything is checked and nothing changed.", kind: "boolean" };
+const UID: Parameter = Parameter {
+    name: "uid",
+    summary: "Unique id of the object that is meant; another one is a conflict.",
+    kind: "string",
+};
+const VERSION: Parameter = Parameter {
+    name: "resourceVersion",
+    summary: "Version of the object that was seen; a later one is a conflict.",
+    kind: "string",
+};
+const ACT: &[Parameter] = &[
+    Parameter { name: "number", summary: "The number that the action asks for, as `scale` does.", kind: "integer" },
+    UID,
+    VERSION,
+    DRY_RUN,
+];
+const DELETE: &[Parameter] = &[
+    Parameter { name: "propagationPolicy", summary: "Background, Foreground or Orphan.", kind: "string" },
+    Parameter { name: "gracePeriodSeconds", summary: "Seconds that it has to end in peace.", kind: "integer" },
+    UID,
+    VERSION,
+    DRY_RUN,
+];
+const REPLACE: &[Parameter] = &[DRY_RUN];
+const LOG: &[Parameter] = &[
+    Parameter { name: "container", summary: "Container; may be left out where there is only one.", kind: "string" },
+    Parameter { name: "follow", summary: "Go on with what comes later.", kind: "boolean" },
+    Parameter { name: "previous", summary: "The container's run before this one.", kind: "boolean" },
+    Parameter { name: "tailLines", summary: "Only so many lines from the end.", kind: "integer" },
+    Parameter { name: "sinceSeconds", summary: "Only what is this young.", kind: "integer" },
+    Parameter { name: "limitBytes", summary: "No more than about this much.", kind: "integer" },
+    Parameter { name: "timestamps", summary: "Begin each line with its time.", kind: "boolean" },
+];
+
+/// Every operation of the API.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         id: "listClusters",
+        method: Method::Get,
         path: "/clusters",
         summary: "The clusters of the kubeconfig and how each is connected.",
         parameters: &[],
@@ -56,6 +120,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listAllWorkloads",
+        method: Method::Get,
         path: "/workloads",
         summary: "Everything that runs, in several clusters; a cluster that does not answer keeps no other back.",
         parameters: LIST_ALL,
@@ -64,6 +129,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listAllObjects",
+        method: Method::Get,
         path: "/resources/{group}/{version}/{plural}",
         summary: "The rows of one resource in several clusters, each at the version that it serves.",
         parameters: LIST_ALL,
@@ -72,6 +138,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listResources",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources",
         summary: "The resources that a cluster serves.",
         parameters: &[],
@@ -80,6 +147,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listWorkloads",
+        method: Method::Get,
         path: "/clusters/{cluster}/workloads",
         summary: "Everything that runs, of all instruments, in one shape.",
         parameters: LIST,
@@ -88,6 +156,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listObjects",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}",
         summary: "The rows of one resource; the core group is written `core`.",
         parameters: LIST,
@@ -96,6 +165,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "getNamespacedObject",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}",
         summary: "One object of a namespaced resource, without managed fields and Secret values.",
         parameters: &[],
@@ -104,6 +174,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "explainNamespacedObject",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}/explanation",
         summary: "Why an object is as it is: ranked causes with their evidence.",
         parameters: &[],
@@ -112,6 +183,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listNamespacedObjectEvents",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}/events",
         summary: "The events of an object and of what it owns, newest first.",
         parameters: &[],
@@ -120,6 +192,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "getObject",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}",
         summary: "One object of a cluster-scoped resource.",
         parameters: &[],
@@ -128,6 +201,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "explainObject",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}/explanation",
         summary: "Why a cluster-scoped object is as it is.",
         parameters: &[],
@@ -136,10 +210,101 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "listObjectEvents",
+        method: Method::Get,
         path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}/events",
         summary: "The events of a cluster-scoped object.",
         parameters: &[],
         streams: false,
         answer: "Events",
+    },
+    Operation {
+        id: "replaceNamespacedObject",
+        method: Method::Put,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}",
+        summary: "Puts an object in the place of the one that is there, as you.",
+        parameters: REPLACE,
+        streams: false,
+        answer: "Done",
+    },
+    Operation {
+        id: "deleteNamespacedObject",
+        method: Method::Delete,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}",
+        summary: "Deletes an object, as you.",
+        parameters: DELETE,
+        streams: false,
+        answer: "Done",
+    },
+    Operation {
+        id: "listNamespacedObjectActions",
+        method: Method::Get,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}/actions",
+        summary: "What you may do with an object as it stands.",
+        parameters: &[],
+        streams: false,
+        answer: "Actions",
+    },
+    Operation {
+        id: "actOnNamespacedObject",
+        method: Method::Post,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}/actions/{action}",
+        summary: "Does something with an object, as you: one of its actions.",
+        parameters: ACT,
+        streams: false,
+        answer: "Done",
+    },
+    Operation {
+        id: "revealNamespacedObject",
+        method: Method::Post,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}/reveal",
+        summary: "A Secret with its values, read as you and recorded.",
+        parameters: &[],
+        streams: false,
+        answer: "Secret",
+    },
+    Operation {
+        id: "readNamespacedObjectLog",
+        method: Method::Get,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/namespaces/{namespace}/{name}/log",
+        summary: "The log of a pod's container, read as you.",
+        parameters: LOG,
+        streams: true,
+        answer: "Log",
+    },
+    Operation {
+        id: "replaceObject",
+        method: Method::Put,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}",
+        summary: "Puts a cluster-scoped object in the place of the one that is there, as you.",
+        parameters: REPLACE,
+        streams: false,
+        answer: "Done",
+    },
+    Operation {
+        id: "deleteObject",
+        method: Method::Delete,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}",
+        summary: "Deletes a cluster-scoped object, as you.",
+        parameters: DELETE,
+        streams: false,
+        answer: "Done",
+    },
+    Operation {
+        id: "listObjectActions",
+        method: Method::Get,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}/actions",
+        summary: "What you may do with a cluster-scoped object as it stands.",
+        parameters: &[],
+        streams: false,
+        answer: "Actions",
+    },
+    Operation {
+        id: "actOnObject",
+        method: Method::Post,
+        path: "/clusters/{cluster}/resources/{group}/{version}/{plural}/{name}/actions/{action}",
+        summary: "Does something with a cluster-scoped object, as you: one of its actions.",
+        parameters: ACT,
+        streams: false,
+        answer: "Done",
     },
 ];

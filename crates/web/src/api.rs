@@ -8,17 +8,19 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use pilothouse_app::{AppError, Cluster, ConnectionState, ErrorKind, OPERATIONS, Operation, Source, explanation_json};
 use pilothouse_model::{Completeness, Object, Resource};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::deeds::from_own_page;
 use crate::failure;
 use crate::question::{Pairs, Question};
 use crate::server::Web;
 use crate::visit::Visit;
 
+mod act;
 mod many;
 mod openapi;
 mod rows;
@@ -37,7 +39,9 @@ pub(crate) fn routes() -> Router<Web> {
     let described = Router::new().route(&format!("{ROOT}/openapi.json"), get(describe));
     OPERATIONS.iter().fold(described, |router, operation| match handler(operation.id) {
         Some(handler) => {
-            let handler = handler.layer(from_fn(move |request, next| known(operation, request, next)));
+            let handler = handler
+                .layer(from_fn(move |request, next| known(operation, request, next)))
+                .layer(from_fn(from_own_page));
             router.route(&format!("{ROOT}{}", operation.path), handler)
         }
         None => router,
@@ -86,6 +90,12 @@ fn handler(id: &str) -> Option<MethodRouter<Web>> {
         "getNamespacedObject" | "getObject" => get(object),
         "explainNamespacedObject" | "explainObject" => get(explanation),
         "listNamespacedObjectEvents" | "listObjectEvents" => get(events),
+        "listNamespacedObjectActions" | "listObjectActions" => get(act::offers),
+        "actOnNamespacedObject" | "actOnObject" => post(act::act),
+        "deleteNamespacedObject" | "deleteObject" => delete(act::delete),
+        "replaceNamespacedObject" | "replaceObject" => put(act::replace),
+        "revealNamespacedObject" => post(act::reveal),
+        "readNamespacedObjectLog" => get(act::log),
         _ => return None,
     })
 }
@@ -180,6 +190,7 @@ async fn list(web: &Web, headers: &HeaderMap, visit: &Visit, (cluster, source): 
     answer(cluster.list_settled(&source, &question.ask(), PATIENCE).await.map(|listing| rows::page(cluster, &listing)))
 }
 
+/// Whether the one who asks wants to go on listening.
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/event-stream"))

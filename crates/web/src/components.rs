@@ -9,6 +9,7 @@ pub(crate) mod icon;
 pub(crate) mod listing;
 pub(crate) mod many;
 pub(crate) mod namespaces;
+pub(crate) mod offers;
 pub(crate) mod prose;
 pub(crate) mod rows;
 pub(crate) mod scene;

@@ -7,6 +7,7 @@
 mod api;
 mod assets;
 mod components;
+mod deeds;
 mod failure;
 mod frame;
 mod guard;

@@ -126,7 +126,8 @@ fn object_messages(engine: Engine, cluster: Cluster, asked: target::AskedObject)
         async move {
             let version = live.next().await?;
             let message = crate::visit::scene(&engine, &cluster, asked.scope.clone(), |scene| {
-                page.message(version, (asked.view, &asked.windows), scene)
+                let offers = version.as_ref().ok().map(|view| object::offers(&cluster, view, scene));
+                page.message(version, (asked.view, &asked.windows), offers, scene)
             });
             Some((message, (live, page)))
         }
@@ -147,6 +148,7 @@ impl Page {
         &mut self,
         version: Result<Arc<ObjectView>, AppError>,
         (looked, windows): (object::View, &str),
+        offers: Option<Markup>,
         scene: &Scene<'_>,
     ) -> Message {
         let made = match version {
@@ -156,6 +158,7 @@ impl Page {
             }
             Ok(view) => {
                 let mut made = vec![("head", object::head(&view, looked, scene)), ("notes", html! {})];
+                made.extend(offers.map(|offers| ("offers", offers)));
                 // Nothing but the time has passed: ages tick on the page itself.
                 if !self.last.as_ref().is_some_and(|last| last.says_the_same(&view)) {
                     made.push(("body", object::body(&view, looked, scene)));
@@ -189,7 +192,7 @@ mod tests {
         let windows = object::windows_print(&view, object::View::Overview);
         let mut sent = |version| {
             let asked = (object::View::Overview, windows.as_str());
-            let parts = samples::with_scene(|scene| page.message(version, asked, scene)).parts;
+            let parts = samples::with_scene(|scene| page.message(version, asked, None, scene)).parts;
             (parts.keys().copied().collect::<Vec<_>>().join(" "), parts.get("notes").cloned().unwrap_or_default())
         };
         let read = |seconds: i64| {

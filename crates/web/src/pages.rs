@@ -1,8 +1,11 @@
 //! Pages: each a view, a handler and a test in one place.
 
+pub(crate) mod act;
 pub(crate) mod all;
 pub(crate) mod clusters;
+pub(crate) mod edit;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod missing;
 pub(crate) mod object;
 pub(crate) mod overview;

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{MethodRouter, get};
 use pilothouse_app::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::deeds::from_own_page;
 use crate::guard::{Guard, check};
 use crate::session::{LaunchSecret, Sessions};
 use crate::{api, assets, live, pages};
@@ -73,8 +75,8 @@ pub fn router(engine: Engine, address: SocketAddr, secret: LaunchSecret, shutdow
 }
 
 /// The routes of all pages and streams for people.
-pub(crate) fn pages() -> [(&'static str, MethodRouter<Web>); 15] {
-    [
+pub(crate) fn pages() -> Vec<(&'static str, MethodRouter<Web>)> {
+    vec![
         ("/", get(pages::clusters::home)),
         (assets::ROUTE, get(assets::serve)),
         ("/clusters", get(pages::clusters::show)),
@@ -88,7 +90,28 @@ pub(crate) fn pages() -> [(&'static str, MethodRouter<Web>); 15] {
         ("/c/{cluster}/r/{group}/{version}/{plural}", get(pages::list::resource)),
         ("/c/{cluster}/r/{group}/{version}/{plural}/{name}", get(pages::object::show)),
         ("/c/{cluster}/r/{group}/{version}/{plural}/namespaces/{namespace}/{name}", get(pages::object::show)),
+        ("/c/{cluster}/act/{action}/{group}/{version}/{plural}/{name}", asked_first()),
+        ("/c/{cluster}/act/{action}/{group}/{version}/{plural}/namespaces/{namespace}/{name}", asked_first()),
+        ("/c/{cluster}/edit/{group}/{version}/{plural}/{name}", edited()),
+        ("/c/{cluster}/edit/{group}/{version}/{plural}/namespaces/{namespace}/{name}", edited()),
+        ("/c/{cluster}/reveal/{group}/{version}/{plural}/namespaces/{namespace}/{name}", revealed()),
+        ("/c/{cluster}/logs/{namespace}/{pod}", get(pages::logs::follow)),
+        ("/c/{cluster}/logs/{namespace}/{pod}/text", get(pages::logs::text)),
         ("/c/{cluster}/live", get(live::follow)),
         ("/c/{cluster}/palette", get(pages::palette::show)),
     ]
+}
+
+fn asked_first() -> MethodRouter<Web> {
+    get(pages::act::ask).post(pages::act::run).layer(middleware::from_fn(from_own_page))
+}
+
+fn edited() -> MethodRouter<Web> {
+    // The largest object that an API server takes, three letters for each.
+    let routes = get(pages::edit::edit).post(pages::edit::save).layer(DefaultBodyLimit::max(6 << 20));
+    routes.layer(middleware::from_fn(from_own_page))
+}
+
+fn revealed() -> MethodRouter<Web> {
+    get(pages::edit::revealed_before).post(pages::edit::reveal).layer(middleware::from_fn(from_own_page))
 }

@@ -138,6 +138,56 @@ async fn another_host_origin_or_site_is_refused_everywhere_even_with_a_session()
     }
 }
 
+/// Every route that does something, with its method.
+fn every_deed() -> Vec<(axum::http::Method, String)> {
+    use axum::http::Method;
+    let mut deeds = Vec::new();
+    for path in every_path() {
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+            deeds.push((method, path.clone()));
+        }
+    }
+    deeds
+}
+
+impl Console {
+    async fn send(&self, method: axum::http::Method, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = get(path, headers);
+        *request.method_mut() = method;
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_done_without_a_session_from_another_site_or_by_a_cookie_alone() {
+    let console = console().await;
+    let cookie = ("cookie", console.cookie.as_str());
+    for (method, path) in every_deed() {
+        let nobody = console.send(method.clone(), &path, &[]).await;
+        assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+        for more in [
+            [("origin", "http://evil.example"), ("sec-fetch-mode", "navigate")],
+            [("origin", "null"), ("sec-fetch-site", "same-origin")],
+            [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+            [("sec-fetch-site", "same-site"), ("sec-fetch-mode", "navigate")],
+        ] {
+            let headers = [cookie, more[0], more[1]];
+            let response = console.send(method.clone(), &path, &headers).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{method} {path} {more:?}");
+        }
+        let alone = console.send(method.clone(), &path, &[cookie]).await;
+        let no_route = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_FOUND].contains(&alone.status());
+        assert!(alone.status() == StatusCode::FORBIDDEN || no_route, "{method} {path} {}", alone.status());
+    }
+    // The door is not simply shut: from a page of the console it goes on to the cluster, which does not answer.
+    for path in ["/c/prod/act/delete/core/v1/pods/namespaces/a/web", "/c/prod/reveal/core/v1/secrets/namespaces/a/keys"]
+    {
+        let own = [cookie, ("origin", "http://127.0.0.1:8700"), ("content-type", "application/x-www-form-urlencoded")];
+        let response = console.send(axum::http::Method::POST, path, &own).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_opens_every_way_that_it_should() {
     let console = console().await;
@@ -289,12 +339,14 @@ async fn every_operation_is_a_route_and_every_route_an_operation() {
     let described: serde_json::Value =
         serde_json::from_str(&text(console.enter("/api/v1/openapi.json", &[]).await).await).unwrap();
     let described = described["paths"].as_object().unwrap();
-    assert_eq!(described.len(), OPERATIONS.len());
+    let methods = |path: &serde_json::Value| path.as_object().unwrap().len();
+    assert_eq!(described.values().map(methods).sum::<usize>(), OPERATIONS.len());
     for operation in OPERATIONS {
         assert!(described.contains_key(operation.path), "{}", operation.path);
         // A route answers the wrong method with 405; what is no route would be 404.
         let path = operation.path.replace(['{', '}'], "");
-        let request = Request::post(format!("/api/v1{path}"))
+        let request = Request::patch(format!("/api/v1{path}"))
+            .header(header::ORIGIN, format!("http://{HOST}"))
             .header(header::HOST, HOST)
             .header(header::COOKIE, &console.cookie)
             .body(Body::empty())

@@ -4,6 +4,7 @@ use std::fmt;
 
 use maud::{Markup, Render, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pilothouse_app::Target;
 use pilothouse_model::Resource;
 
 use crate::question::Question;
@@ -116,6 +117,35 @@ pub(crate) fn list(cluster: &str, resource: &Resource) -> Url {
 /// The page of an object.
 pub(crate) fn object(cluster: &str, resource: &Resource, namespace: Option<&str>, name: &str) -> Url {
     Url(format!("/c/{}/r/{}", segment(cluster), object_path(resource, namespace, name)))
+}
+
+/// Doing something with an object.
+pub(crate) fn act(cluster: &str, action: &str, target: &Target) -> Url {
+    Url(format!("/c/{}/act/{}/{}", segment(cluster), segment(action), target_path(target)))
+}
+
+/// An object as text to edit.
+pub(crate) fn edit(cluster: &str, target: &Target) -> Url {
+    Url(format!("/c/{}/edit/{}", segment(cluster), target_path(target)))
+}
+
+/// The values of a Secret.
+pub(crate) fn reveal(cluster: &str, target: &Target) -> Url {
+    Url(format!("/c/{}/reveal/{}", segment(cluster), target_path(target)))
+}
+
+fn target_path(target: &Target) -> String {
+    object_path(&target.resource, target.namespace.as_deref(), &target.name)
+}
+
+/// The log of a pod, as a stream.
+pub(crate) fn log(cluster: &str, namespace: &str, pod: &str) -> Url {
+    Url(format!("/c/{}/logs/{}/{}", segment(cluster), segment(namespace), segment(pod)))
+}
+
+/// The log of a pod, as a file.
+pub(crate) fn log_text(cluster: &str, namespace: &str, pod: &str) -> Url {
+    Url(format!("{}/text", log(cluster, namespace, pod)))
 }
 
 /// The stream of everything that a page follows.

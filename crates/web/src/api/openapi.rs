@@ -1,6 +1,6 @@
 //! The OpenAPI document, made from the app's table of operations.
 
-use pilothouse_app::{OPERATIONS, Operation};
+use pilothouse_app::{Method, OPERATIONS, Operation};
 use pilothouse_model::Level;
 use serde_json::{Map, Value, json};
 
@@ -8,8 +8,10 @@ use super::ROOT;
 
 /// The whole document.
 pub(super) fn document() -> Value {
-    let paths: Map<String, Value> =
-        OPERATIONS.iter().map(|operation| (operation.path.to_owned(), json!({ "get": describe(operation) }))).collect();
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in OPERATIONS {
+        paths.entry(operation.path).or_insert(json!({}))[operation.method.as_str()] = describe(operation);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -36,14 +38,21 @@ fn security() -> Value {
 
 fn describe(operation: &Operation) -> Value {
     let schema = json!({ "$ref": format!("#/components/schemas/{}", operation.answer) });
-    let mut content = json!({ "application/json": { "schema": schema } });
+    let mut content = match operation.answer {
+        "Log" => json!({ "text/plain": { "schema": schema } }),
+        _ => json!({ "application/json": { "schema": schema } }),
+    };
     if operation.streams {
         content["text/event-stream"] = json!({ "schema": {
             "type": "string",
-            "description": "A window: events named `rows`, each a RowsChange as JSON. The first brings the whole page.",
+            "description": if operation.answer == "Log" {
+                "Events named `lines`, each a JSON array of lines; at the end `end`, or `trouble` with a `message`."
+            } else {
+                "A window: events named `rows`, each a RowsChange as JSON. The first brings the whole page."
+            },
         }});
     }
-    json!({
+    let mut described = json!({
         "operationId": operation.id,
         "summary": operation.summary,
         "parameters": parameters(operation),
@@ -54,7 +63,13 @@ fn describe(operation: &Operation) -> Value {
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Failure" } } },
             },
         },
-    })
+    });
+    if operation.method == Method::Put {
+        let object = json!({ "schema": reference("Object") });
+        described["requestBody"] =
+            json!({ "required": true, "content": { "application/json": object, "application/yaml": object } });
+    }
+    described
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {
@@ -151,6 +166,15 @@ fn schemas() -> Value {
             }),
         ),
         "Object": raw,
+        "Actions": object(&["total", "actions"], json!({"total": whole, "actions": list(&object(&["id", "title", "danger"], json!({
+            "id": text, "title": text, "danger": {"type": "string", "enum": ["reversible", "disruptive", "destructive"]},
+        })))})),
+        "Done": object(&["request", "dryRun", "answer"], json!({
+            "request": {"type": "string", "description": "Names the deed; its line in the audit log has it, too."},
+            "dryRun": truth, "answer": raw,
+        })),
+        "Secret": {"type": "object", "description": "A Secret as Kubernetes describes it, with its values."},
+        "Log": {"type": "string", "description": "The log as its container wrote it."},
         "Explanation": object(&["cluster", "object", "state", "level", "reason", "message", "complete", "notes", "causes"], json!({
             "cluster": text, "object": raw, "state": maybe_text, "level": maybe_text, "reason": text, "message": text,
             "complete": truth, "notes": texts,
@@ -194,13 +218,14 @@ mod tests {
     fn every_operation_is_described_with_its_parameters_and_answer() {
         let document = document();
         for operation in OPERATIONS {
-            let described = &document["paths"][operation.path]["get"];
+            let described = &document["paths"][operation.path][operation.method.as_str()];
             assert_eq!(described["operationId"], operation.id);
             let named = described["parameters"].as_array().unwrap().len();
             assert_eq!(named, operation.parameters.len() + operation.path.matches('{').count(), "{}", operation.id);
             assert_eq!(described["responses"]["200"]["content"].get("text/event-stream").is_some(), operation.streams);
         }
-        assert_eq!(document["paths"].as_object().unwrap().len(), OPERATIONS.len());
+        let described = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len());
+        assert_eq!(described.sum::<usize>(), OPERATIONS.len());
     }
 
     #[test]

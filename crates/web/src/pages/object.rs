@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use axum::response::Response;
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Cluster, Gap, ObjectView, yaml};
+use pilothouse_app::{AppError, Cluster, ErrorKind, Gap, ObjectView, Target, yaml};
 use pilothouse_model::{Cell, ColumnKind, Completeness, Level, Object, Section, Value};
 
 use super::place::{Window, fill};
+use super::{act, logs};
+use crate::components;
 use crate::components::scene::Scene;
 use crate::components::{causes, data, events, freshness, sections, status, time, tree, value};
 use crate::frame::Content;
@@ -25,12 +27,14 @@ pub(crate) enum View {
     Overview,
     /// All events.
     Events,
+    /// What its containers print.
+    Logs,
     /// The object as YAML.
     Yaml,
 }
 
 impl View {
-    const ALL: [Self; 3] = [Self::Overview, Self::Events, Self::Yaml];
+    const ALL: [Self; 4] = [Self::Overview, Self::Logs, Self::Events, Self::Yaml];
 
     /// The view that an address names; the overview when it names none.
     pub(crate) fn read(text: Option<&str>) -> Self {
@@ -41,6 +45,7 @@ impl View {
         match self {
             Self::Overview => "overview",
             Self::Events => "events",
+            Self::Logs => "logs",
             Self::Yaml => "yaml",
         }
     }
@@ -49,6 +54,7 @@ impl View {
         match self {
             Self::Overview => "Overview",
             Self::Events => "Events",
+            Self::Logs => "Logs",
             Self::Yaml => "YAML",
         }
     }
@@ -64,7 +70,16 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
     let resource = visit.resource(&cluster).await?;
     let (namespace, name) = visit.object_key(&resource)?;
     let looked = View::read(visit.query("view"));
-    let object = cluster.object(&resource, namespace, name, PATIENCE).await?;
+    let target = Target::new(&resource, namespace, name);
+    let object = match cluster.object(&resource, namespace, name, PATIENCE).await {
+        Err(error) if error.kind == ErrorKind::NotFound && visit.query("did") == Some("delete") => {
+            return Ok(act::deleted(&cluster, &target));
+        }
+        found => found?,
+    };
+    // Asked for again with every page; what is shown meanwhile is kept current from what was said before.
+    cluster.offers(&target, &object.object, PATIENCE).await;
+    let panel = if looked == View::Logs { Some(logs::view(visit, &cluster, &object).await?) } else { None };
     let scope = visit.question()?.scope();
     let windows = windows(&cluster, &object, looked).await;
     let watch = urls::watch_object(&resource, namespace, name, looked.as_str());
@@ -73,9 +88,12 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
         html! {
             div data-watch=(watch) {
                 div data-part="head" { (head(&object, looked, scene)) }
+                div data-part="offers" { (offers(&cluster, &object, scene)) }
+                (act::did(visit))
                 div.notes data-part="notes" {}
                 div data-part="body" { (body(&object, looked, scene)) }
             }
+            @if let Some(panel) = panel { (panel) }
             @for window in &windows { (window.show(scene)) }
         }
     });
@@ -86,7 +104,7 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
 async fn windows(cluster: &Cluster, object: &ObjectView, looked: View) -> Vec<Window> {
     match looked {
         View::Overview => fill(cluster, &object.sections, &Question::default()).await,
-        View::Events | View::Yaml => Vec::new(),
+        View::Events | View::Logs | View::Yaml => Vec::new(),
     }
 }
 
@@ -122,7 +140,7 @@ pub(crate) fn head(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
             div { (freshness::line(&view.completeness, view.as_of, scene.now)) }
         }
         nav.tabs aria-label="Views" {
-            @for one in View::ALL {
+            @for one in View::ALL.into_iter().filter(|one| *one != View::Logs || logs::has(view)) {
                 @let target = if one == View::Overview { here.clone() } else { here.with("view", one.as_str()) };
                 a href=(target) aria-current=[(one == looked).then_some("page")] {
                     (one.title())
@@ -133,6 +151,15 @@ pub(crate) fn head(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
             }
         }
     }
+}
+
+/// What the person may do with it, as far as that is known.
+pub(crate) fn offers(cluster: &Cluster, view: &ObjectView, scene: &Scene<'_>) -> Markup {
+    if view.gone {
+        return html! {};
+    }
+    let target = Target::new(&view.resource, view.row.namespace.as_deref(), &view.row.name);
+    components::offers::offers(&cluster.offers_known(&target, &view.object), &target, scene.cluster)
 }
 
 fn reason(view: &ObjectView) -> Markup {
@@ -148,7 +175,9 @@ pub(crate) fn body(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
     match looked {
         View::Overview => overview(view, scene),
         View::Events => events::events(&view.events, &view.events_completeness, usize::MAX, None, scene),
-        View::Yaml => crate::components::yaml::yaml(&yaml(view.object.value())),
+        // It has a stream of its own and stands beside what is morphed.
+        View::Logs => html! {},
+        View::Yaml => components::yaml::yaml(&yaml(view.object.value())),
     }
 }
 
