@@ -164,6 +164,19 @@ pub enum Comparison {
     AtLeast,
 }
 
+impl Comparison {
+    /// Whether a value that stands so to what it is compared with compares.
+    pub fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::AtMost => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::AtLeast => ordering.is_ge(),
+        }
+    }
+}
+
 /// What a value is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand {
@@ -223,6 +236,36 @@ impl Filter {
             Self::Mentions(pattern) => text::mentions_pattern(row, pattern),
         }
     }
+
+    /// Visits the conditions on ages: the field and the seconds.
+    pub fn each_age(&self, visit: &mut dyn FnMut(&Field, f64)) {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().for_each(|filter| filter.each_age(visit)),
+            Self::Not(filter) => filter.each_age(visit),
+            Self::Compare(field, _, Operand::Ago(seconds)) => visit(field, *seconds),
+            _ => {}
+        }
+    }
+
+    /// Until when (in seconds since 1970) the answer for this row stays what it is at `now`, if the clock does not go back.
+    pub fn steady_until(&self, row: &Row, now: Timestamp) -> f64 {
+        let mut until = f64::INFINITY;
+        self.each_age(&mut |field, seconds| {
+            if let SortKey::Number(moment) = field.sort_key(row) {
+                until = until.min(reaches(moment, seconds, now));
+            }
+        });
+        until
+    }
+}
+
+/// Nearer than this in seconds, moments are as good as equal: what is reckoned in floating point is no more exact.
+const NEAR: f64 = 0.001;
+
+/// When what began at `moment` (in seconds since 1970) reaches an age in seconds; never, when it has.
+pub fn reaches(moment: f64, age: f64, now: Timestamp) -> f64 {
+    let at = moment + age;
+    if at + NEAR < now.as_duration().as_secs_f64() { f64::INFINITY } else { at - NEAR }
 }
 
 /// Whether a field of a row compares. Clones nothing: it runs for every row of a table.
@@ -258,16 +301,11 @@ fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Timestam
         }
         _ => return false,
     };
-    match comparison {
-        Comparison::Equal => ordering.is_eq(),
-        Comparison::Less => ordering.is_lt(),
-        Comparison::AtMost => ordering.is_le(),
-        Comparison::Greater => ordering.is_gt(),
-        Comparison::AtLeast => ordering.is_ge(),
-    }
+    comparison.holds(ordering)
 }
 
-fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
+/// Whether a text compares with an operand.
+pub fn compare_text(text: &str, comparison: Comparison, operand: &Operand) -> bool {
     let (wanted, wild) = match operand {
         Operand::Text(pattern) => (pattern, pattern.contains(['*', '?'])),
         Operand::Exact(wanted) => (wanted, false),
@@ -341,15 +379,9 @@ impl Plan {
 
     /// Whether the answer can change while the rows do not: a condition on an age.
     pub fn depends_on_time(&self) -> bool {
-        fn depends(filter: &Filter) -> bool {
-            match filter {
-                Filter::And(filters) | Filter::Or(filters) => filters.iter().any(depends),
-                Filter::Not(filter) => depends(filter),
-                Filter::Compare(_, _, Operand::Ago(_)) => true,
-                _ => false,
-            }
-        }
-        depends(&self.filter)
+        let mut depends = false;
+        self.filter.each_age(&mut |_, _| depends = true);
+        depends
     }
 }
 

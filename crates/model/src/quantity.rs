@@ -11,7 +11,9 @@ use serde::{Serialize, Serializer};
 /// except nano and micro fractions, which round up as the API server rounds them.
 ///
 /// Source of the grammar: `k8s.io/apimachinery/pkg/api/resource/quantity.go`.
+// Packed, so that a cell that holds one is no larger than others: rows are kept by the hundred thousand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed(8))]
 pub struct Quantity {
     milli: i128,
 }
@@ -127,7 +129,8 @@ fn read(text: &str) -> Option<i128> {
 impl fmt::Display for Quantity {
     /// Canonical decimal form: `2`, `500m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.milli % 1000 == 0 { write!(f, "{}", self.milli / 1000) } else { write!(f, "{}m", self.milli) }
+        let milli = self.milli;
+        if milli % 1000 == 0 { write!(f, "{}", milli / 1000) } else { write!(f, "{milli}m") }
     }
 }
 

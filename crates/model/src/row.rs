@@ -166,7 +166,14 @@ impl Cell {
     pub fn number(&self) -> Option<f64> {
         Some(match self {
             Self::Integer(number) => *number as f64,
-            Self::Number(number) => *number,
+            // What is no number is always the same.
+            Self::Number(number) => {
+                if number.is_nan() {
+                    f64::NAN
+                } else {
+                    *number
+                }
+            }
             Self::Fraction(ready, total) => *ready as f64 / (*total).max(1) as f64,
             Self::Boolean(truth) => f64::from(u8::from(*truth)),
             Self::Quantity(quantity) => quantity.as_f64(),

@@ -1,23 +1,29 @@
-//! What a table of 30,000 pods costs: `cargo bench -p pilothouse-store`. `ROWS=100000` changes the number.
+//! What a table of 100,000 pods costs: `cargo bench -p pilothouse-store`. `BENCH_ROWS=30000` changes the number.
+//!
+//! Before Criterion begins, each question is asked some hundred times and its slowest answers are told, too: people wait
+//! for those. `BENCH_FIGURES=1` tells these figures alone.
 
+#[path = "support/figures.rs"]
+mod figures;
 #[path = "support/pods.rs"]
 mod pods;
 #[path = "support/processor.rs"]
 mod processor;
+#[path = "support/questions.rs"]
+mod questions;
 
 use std::hint::black_box;
 
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, Criterion};
-use pilothouse_model::{Comparison, Field, Filter, LabelSelector, Operand, Plan, Sort, Timestamp};
+use pilothouse_model::{Field, Filter, Plan, Timestamp};
 use pilothouse_store::{Compressor, Snapshot, Table, Window};
 use pods::Pods;
 use processor::{Bench, ProcessorTime};
-
-const PAGE: usize = 50;
+use questions::{PAGE, equals, plan, questions};
 
 fn rows() -> u64 {
-    std::env::var("ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(30_000)
+    std::env::var("BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(100_000)
 }
 
 fn fill(pods: &mut Pods) -> Table {
@@ -38,36 +44,8 @@ fn resident() -> usize {
     statistics.split(' ').nth(1).and_then(|pages| pages.parse().ok()).map_or(0, |pages: usize| pages * 4096)
 }
 
-fn plan(filter: Filter, order: &[(Field, bool)]) -> Plan {
-    let order =
-        order.iter().map(|(field, descending)| Sort { field: field.clone(), descending: *descending }).collect();
-    Plan { filter, order, ..Plan::everything() }
-}
-
-fn equals(field: Field, word: &str) -> Filter {
-    Filter::Compare(field, Comparison::Equal, Operand::Text(word.into()))
-}
-
-fn questions(criterion: &mut Bench, snapshot: &Snapshot, now: Timestamp) {
-    let selector = |text: &str| text.parse::<LabelSelector>().map_or(Filter::All, Filter::Labels);
-    let young = Filter::Compare(Field::Column(3), Comparison::Less, Operand::Ago(86_400.0));
-    let gpus = Filter::Compare(Field::Column(6), Comparison::Greater, Operand::Number(4.0));
-    let mixed = Filter::And(vec![equals(Field::State, "oomkilled"), young, gpus, Filter::Text("team-3".into())]);
-    let questions = [
-        ("run/everything", plan(Filter::All, &[])),
-        ("run/state", plan(equals(Field::State, "oomkilled"), &[])),
-        ("run/glob", plan(equals(Field::Name, "train-*-worker-3-*"), &[])),
-        ("run/text", plan(Filter::Text("insufficient".into()), &[])),
-        ("run/mixed", plan(mixed, &[(Field::Column(3), false)])),
-        ("run/rare label", plan(selector("job-name=train-77-worker"), &[])),
-        ("run/common label", plan(selector("team=team-3"), &[])),
-        ("run/namespace", Plan { namespaces: Some(vec!["team-3".into()]), ..Plan::everything() }),
-        ("sort/name", plan(Filter::All, &[(Field::Name, true)])),
-        ("sort/age", plan(Filter::All, &[(Field::Column(3), true)])),
-        ("sort/state, restarts", plan(Filter::All, &[(Field::State, false), (Field::Column(2), true)])),
-        ("sort/node of running", plan(equals(Field::State, "running"), &[(Field::Column(5), false)])),
-    ];
-    for (name, plan) in &questions {
+fn answers(criterion: &mut Bench, snapshot: &Snapshot, now: Timestamp) {
+    for (name, plan) in &questions() {
         criterion.bench_function(name, |bench| bench.iter(|| snapshot.run(black_box(plan), 0, PAGE, now)));
     }
     let everything = Plan::everything();
@@ -173,7 +151,21 @@ fn main() {
         stored / rows.max(1),
         pods.json_bytes / rows.max(1),
     );
-    questions(&mut criterion, &table.snapshot(), now);
+    figures::answers(&table.snapshot(), now);
+    figures::windows(&mut pods, &mut table, rows as u64, now);
+    figures::writes(&mut pods, &mut table, rows as u64);
+    if std::env::var_os("BENCH_FIGURES").is_some() {
+        let full = resident();
+        drop(table);
+        let empty = resident();
+        eprintln!(
+            "dropped: {} of {} MB are left",
+            empty.saturating_sub(before) >> 20,
+            full.saturating_sub(before) >> 20
+        );
+        return;
+    }
+    answers(&mut criterion, &table.snapshot(), now);
     bodies(&mut criterion, &mut pods);
     windows(&mut criterion, &mut pods, &mut table, now);
     writes(&mut criterion, &mut pods, &mut table);

@@ -4,35 +4,36 @@ use std::sync::Arc;
 
 use crate::record::Record;
 
-/// Slots a chunk of [`Slots`] has.
-const SLOTS: usize = 256;
+/// Records of a leaf of [`Slots`], and leaves of a branch: a write copies one of each, and each pointer copied is a count
+/// somewhere in memory.
+const WIDTH: usize = 16;
 /// Items a chunk of [`Sorted`] has at most.
 const MOST: usize = 512;
+
+type Leaf = [Option<Arc<Record>>; WIDTH];
+type Branch = [Arc<Leaf>; WIDTH];
 
 /// Records by slot number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
-    chunks: Vec<Arc<Vec<Option<Arc<Record>>>>>,
+    branches: Vec<Arc<Branch>>,
 }
 
 impl Slots {
     pub(crate) fn get(&self, slot: u32) -> Option<&Arc<Record>> {
         let slot = slot as usize;
-        self.chunks.get(slot / SLOTS)?.get(slot % SLOTS)?.as_ref()
+        self.branches.get(slot / WIDTH / WIDTH)?[slot / WIDTH % WIDTH][slot % WIDTH].as_ref()
     }
 
-    /// Writes a slot; the first one beyond the end may be written to grow.
+    /// Writes a slot.
     pub(crate) fn set(&mut self, slot: u32, record: Option<Arc<Record>>) {
         let slot = slot as usize;
-        if slot / SLOTS == self.chunks.len() {
-            self.chunks.push(Arc::new(Vec::with_capacity(SLOTS)));
+        while self.branches.len() <= slot / WIDTH / WIDTH {
+            self.branches.push(Arc::default());
         }
-        if let Some(chunk) = self.chunks.get_mut(slot / SLOTS) {
-            let chunk = Arc::make_mut(chunk);
-            match chunk.get_mut(slot % SLOTS) {
-                Some(place) => *place = record,
-                None => chunk.push(record),
-            }
+        if let Some(branch) = self.branches.get_mut(slot / WIDTH / WIDTH) {
+            let leaf = &mut Arc::make_mut(branch)[slot / WIDTH % WIDTH];
+            Arc::make_mut(leaf)[slot % WIDTH] = record;
         }
     }
 }
@@ -68,6 +69,22 @@ impl<T: Copy> Sorted<T> {
         let chunk = self.chunks.partition_point(|chunk| chunk.last().is_some_and(&before));
         let index = self.chunks.get(chunk).map_or(0, |chunk| chunk.partition_point(&before));
         Place { chunk, index }
+    }
+
+    /// How many items come before a place.
+    pub(crate) fn position(&self, place: Place) -> usize {
+        self.chunks.iter().take(place.chunk).map(|chunk| chunk.len()).sum::<usize>() + place.index
+    }
+
+    /// The place that so many items come before.
+    pub(crate) fn at(&self, mut position: usize) -> Place {
+        for (chunk, items) in self.chunks.iter().enumerate() {
+            if position < items.len() {
+                return Place { chunk, index: position };
+            }
+            position -= items.len();
+        }
+        Place { chunk: self.chunks.len(), index: 0 }
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<&T> {

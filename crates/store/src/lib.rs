@@ -25,18 +25,21 @@
 mod body;
 mod change;
 mod chunks;
+mod facts;
 mod interner;
-mod matcher;
+mod page_key;
 mod record;
 mod run;
 mod snapshot;
 mod state;
 mod table;
 mod window;
+mod words;
 
 pub use body::{Body, BodyError, Compressor, MAX_OBJECT_BYTES};
 pub use change::{Change, ChangeSet};
 pub use interner::Interner;
+pub use page_key::{PageKey, PageKeyError};
 pub use record::{Record, RowId};
 pub use run::Answer;
 pub use snapshot::Snapshot;

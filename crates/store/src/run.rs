@@ -1,16 +1,29 @@
 //! Runs a plan over a state: which rows match, how many, and one page of them in order.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+mod cover;
+mod order;
+mod test;
+mod verdicts;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use pilothouse_model::filter::SortKey;
-use pilothouse_model::{Cell, Field, Filter, Plan, Requirement, Sort, Str, Timestamp};
+use pilothouse_model::filter::reaches;
+use pilothouse_model::{Cell, Field, Filter, Plan, Sight, Timestamp};
+use rustc_hash::FxHashMap;
 
-use crate::matcher::visit;
+use crate::facts::{Code, Reader, SLOTS};
+use crate::page_key::PageKey;
 use crate::record::{Record, natural_order};
 use crate::snapshot::Snapshot;
+use crate::state::State;
+use cover::Cover;
+use order::Ordered;
+use test::Matcher;
+
+/// When so small a part of the rows is left, the rows themselves are asked: what a question has to prepare for reading
+/// straight through would cost more.
+const SMALL_PART: usize = 32;
 
 /// One page of an answer.
 #[derive(Clone, Debug)]
@@ -21,193 +34,132 @@ pub struct Answer {
     pub rows: Vec<Arc<Record>>,
 }
 
-pub(crate) fn run<'a>(snapshot: &'a Snapshot, plan: &'a Plan, page: Range<usize>, now: Timestamp) -> Answer {
-    if *plan == Plan::everything() {
-        let rows = snapshot.iter().skip(page.start).take(page.len()).cloned().collect();
-        return Answer { total: snapshot.len(), rows };
+fn is_small(count: usize, state: &State) -> bool {
+    count <= state.len() / SMALL_PART
+}
+
+/// The slots of the rows that match.
+fn matching(state: &State, plan: &Plan, now: Timestamp) -> Cover {
+    let mut cover = Cover::of(state, plan);
+    if plan.filter == Filter::All || cover.count == 0 {
+        return cover;
     }
-    let (candidates, natural) = candidates(snapshot, plan);
-    let (mut total, mut rows) = (0, Vec::new());
-    if natural && plan.order.is_empty() {
-        visit(candidates, (plan, now), Vec::new(), |record| {
-            if page.contains(&total) {
-                rows.push(record.clone());
-            }
-            total += 1;
-        });
-        return Answer { total, rows };
+    if is_small(cover.count, state) {
+        let holds = |slot| state.record(slot).is_some_and(|record| plan.filter.matches(&record.row, now));
+        cover.keep(|at, mask| mask.filter(|index| holds((at * SLOTS + index) as u32)));
+    } else {
+        let mut matcher = Matcher::new(state, &plan.filter, now);
+        cover.keep(|at, mask| matcher.matching(at, mask));
     }
-    let mut best = Best::new(page.end, |left: &Ranked<'_>, right: &Ranked<'_>| left.order(right, &plan.order));
-    let fields = plan.order.iter().map(|sort| &sort.field).collect();
-    visit(candidates, (plan, now), fields, |record| {
-        let rank = if natural { total } else { 0 };
-        best.offer(Ranked { keys: [key(plan, 0, record), key(plan, 1, record)], rank, record });
-        total += 1;
-    });
-    rows.extend(best.page(page.start).into_iter().map(|ranked| ranked.record.clone()));
+    cover
+}
+
+fn records(state: &State, slots: impl IntoIterator<Item = u32>) -> Vec<Arc<Record>> {
+    slots.into_iter().filter_map(|slot| state.record(slot)).cloned().collect()
+}
+
+/// The rows themselves, in order.
+fn few(state: &State, cover: &Cover, plan: &Plan) -> Vec<Arc<Record>> {
+    let mut few = records(state, cover.slots());
+    few.sort_unstable_by(|left, right| plan.compare(&left.row, &right.row));
+    few
+}
+
+pub(crate) fn run(state: &State, plan: &Plan, page: Range<usize>, now: Timestamp) -> Answer {
+    let everything = plan.namespaces.is_none() && plan.sight == Sight::All && plan.filter == Filter::All;
+    if everything && plan.order.is_empty() {
+        return Answer { total: state.len(), rows: records(state, state.slots_from(page.start).take(page.len())) };
+    }
+    let cover = matching(state, plan, now);
+    let total = cover.count;
+    if page.start >= total || page.is_empty() {
+        return Answer { total, rows: Vec::new() };
+    }
+    let rows = if is_small(total, state) {
+        few(state, &cover, plan).into_iter().skip(page.start).take(page.len()).collect()
+    } else if plan.order.is_empty() {
+        let slots = state.slots_in_order().filter(|slot| cover.has(*slot));
+        records(state, slots.skip(page.start).take(page.len()))
+    } else {
+        records(state, Ordered::new(state, &cover, &plan.order, None).page(page.start, page.len()))
+    };
     Answer { total, rows }
 }
 
-fn key<'a>(plan: &Plan, index: usize, record: &'a Record) -> SortKey<'a> {
-    plan.order.get(index).map_or(SortKey::Missing, |sort| sort.field.sort_key(&record.row))
+/// The page that follows a row.
+pub(crate) fn run_after(state: &State, plan: &Plan, key: &PageKey, limit: usize, now: Timestamp) -> Answer {
+    let cover = matching(state, plan, now);
+    let total = cover.count;
+    let id = key.id();
+    let (before, itself) = state.rank(&id);
+    let rows = if plan.order.is_empty() {
+        let slots = state.slots_from(before + usize::from(itself)).filter(|slot| cover.has(*slot));
+        records(state, slots.take(limit))
+    } else {
+        let after = Some((key.values(), (before, itself)));
+        records(state, Ordered::new(state, &cover, &plan.order, after).page(0, limit))
+    };
+    Answer { total, rows }
 }
 
-/// A matching row, with what most comparisons need at hand.
-struct Ranked<'a> {
-    /// The values of the first two sort keys.
-    keys: [SortKey<'a>; 2],
-    /// The place in natural order, or zero where candidates came in no order.
-    rank: usize,
-    record: &'a Arc<Record>,
-}
-
-impl Ranked<'_> {
-    /// As [`Plan::compare`], without going to the rows more than needed.
-    fn order(&self, other: &Self, sorts: &[Sort]) -> Ordering {
-        for (index, sort) in sorts.iter().enumerate() {
-            let ordering = match (self.keys.get(index), other.keys.get(index)) {
-                (Some(left), Some(right)) => left.order(right, sort.descending),
-                _ => sort
-                    .field
-                    .sort_key(&self.record.row)
-                    .order(&sort.field.sort_key(&other.record.row), sort.descending),
-            };
-            if ordering.is_ne() {
-                return ordering;
-            }
+/// Until when (in seconds since 1970) a filter holds for the same rows as `now`: the next moment at which one of them
+/// reaches an age that is asked for.
+pub(crate) fn steady_until(snapshot: &Snapshot, filter: &Filter, now: Timestamp) -> f64 {
+    let (state, mut until) = (snapshot.state(), f64::INFINITY);
+    filter.each_age(&mut |field, seconds| {
+        let reader = Reader::new(&state.facts, field);
+        for chunk in state.facts.chunks() {
+            let codes = reader.read(chunk);
+            chunk.live.each(|index| {
+                if let Some(moment) = codes[index].as_number() {
+                    until = until.min(reaches(moment, seconds, now));
+                }
+            });
         }
-        self.order_naturally(other)
-    }
-
-    fn order_naturally(&self, other: &Self) -> Ordering {
-        self.rank.cmp(&other.rank).then_with(|| natural_order(&self.record.row, &other.record.row))
-    }
-}
-
-/// The first so many of all items offered, in an order: keeps no more than about twice as many, and turns away most of
-/// the rest by one comparison.
-struct Best<T, O> {
-    kept: Vec<T>,
-    most: usize,
-    order: O,
-    /// Whether `kept[most - 1]` is the last of the first `most` so far.
-    settled: bool,
-}
-
-impl<T, O: Fn(&T, &T) -> Ordering> Best<T, O> {
-    /// Below this there is nothing to gain from throwing items away.
-    const FEW: usize = 512;
-
-    fn new(most: usize, order: O) -> Self {
-        Self { kept: Vec::new(), most, order, settled: false }
-    }
-
-    fn offer(&mut self, item: T) {
-        if self.most == 0 || (self.settled && (self.order)(&item, &self.kept[self.most - 1]).is_ge()) {
-            return;
-        }
-        self.kept.push(item);
-        if self.kept.len() >= self.most.saturating_mul(2).max(Self::FEW) {
-            self.kept.select_nth_unstable_by(self.most - 1, &self.order);
-            self.kept.truncate(self.most);
-            self.settled = true;
-        }
-    }
-
-    /// What comes from `start` on, in order.
-    fn page(mut self, start: usize) -> Vec<T> {
-        let (most, order) = (self.most, self.order);
-        if start >= most.min(self.kept.len()) {
-            return Vec::new();
-        }
-        if most < self.kept.len() {
-            self.kept.select_nth_unstable_by(most, &order);
-            self.kept.truncate(most);
-        }
-        if start > 0 {
-            self.kept.select_nth_unstable_by(start, &order);
-        }
-        let mut page = self.kept.split_off(start);
-        page.sort_unstable_by(&order);
-        page
-    }
-}
-
-type Records<'a> = Box<dyn Iterator<Item = &'a Arc<Record>> + 'a>;
-
-/// A superset of the matching rows, and whether it comes in natural order.
-fn candidates<'a>(snapshot: &'a Snapshot, plan: &'a Plan) -> (Records<'a>, bool) {
-    if let Some((key, value)) = label_equality(&plan.filter) {
-        // Worth it for a rare label only: many rows in no order are slower than all in order.
-        let most = snapshot.len() / 8;
-        let rare: Vec<_> = snapshot.state().labelled(key, value).take(most + 1).collect();
-        if rare.len() <= most {
-            return (Box::new(rare.into_iter()), false);
-        }
-    }
-    match &plan.namespaces {
-        None => (Box::new(snapshot.iter()), true),
-        Some(namespaces) => {
-            let mut namespaces: Vec<&Str> = namespaces.iter().collect();
-            namespaces.sort_unstable();
-            namespaces.dedup();
-            (Box::new(namespaces.into_iter().flat_map(|namespace| snapshot.in_namespace(namespace))), true)
-        }
-    }
-}
-
-/// A label that every matching row has.
-fn label_equality(filter: &Filter) -> Option<(&str, &str)> {
-    match filter {
-        Filter::And(filters) => filters.iter().find_map(label_equality),
-        Filter::Labels(selector) => selector.requirements.iter().find_map(|requirement| match requirement {
-            Requirement::In(key, values) if values.len() == 1 => values.first().map(|value| (&**key, &**value)),
-            _ => None,
-        }),
-        _ => None,
-    }
-}
-
-pub(crate) fn count_by<'a>(
-    snapshot: &'a Snapshot,
-    plan: &'a Plan,
-    field: &Field,
-    now: Timestamp,
-) -> Vec<(Cell, usize)> {
-    let mut counts: BTreeMap<SortKey<'_>, (usize, &Arc<Record>)> = BTreeMap::new();
-    visit(candidates(snapshot, plan).0, (plan, now), vec![field], |record| {
-        counts.entry(field.sort_key(&record.row)).or_insert((0, record)).0 += 1;
     });
-    let mut counts: Vec<_> = counts.into_values().map(|(count, example)| (field.of(&example.row), count)).collect();
-    // Stable: equal counts stay in the order of their values.
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts
+    until
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// By field, how many matching rows have each value.
+pub(crate) fn count_by(state: &State, plan: &Plan, fields: &[Field], now: Timestamp) -> Vec<Vec<(Cell, usize)>> {
+    let cover = matching(state, plan, now);
+    fields.iter().map(|field| count(state, &cover, field)).collect()
+}
 
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn the_best_are_those_that_sorting_puts_first(
-            items in prop::collection::vec(0..500_u32, 0..3000),
-            most in prop_oneof![0..40_usize, 0..3000_usize, Just(usize::MAX)],
-            start in prop_oneof![0..40_usize, 0..3000_usize],
-        ) {
-            // Numbered, so that no two are equal.
-            let items: Vec<(u32, usize)> = items.into_iter().enumerate().map(|(at, item)| (item, at)).collect();
-            let mut best = Best::new(most, <(u32, usize)>::cmp);
-            for item in &items {
-                best.offer(*item);
-                prop_assert!(best.kept.len() <= most.saturating_mul(2).max(512));
+fn count(state: &State, cover: &Cover, field: &Field) -> Vec<(Cell, usize)> {
+    let reader = Reader::new(&state.facts, field);
+    // How many, and a row that has it.
+    let mut words: Vec<(u32, u32)> = vec![(0, 0); state.facts.words.len()];
+    let mut others: FxHashMap<Code, (u32, u32)> = FxHashMap::default();
+    let mut different = Vec::new();
+    for (at, mask) in cover.chunks() {
+        let codes = reader.read(&state.facts.chunks()[at]);
+        mask.each(|index| {
+            let counted = match codes[index].as_word() {
+                Some(word) => &mut words[word as usize],
+                None => others.entry(codes[index]).or_default(),
+            };
+            if counted.0 == 0 {
+                counted.1 = (at * SLOTS + index) as u32;
+                different.push(codes[index]);
             }
-            let mut sorted = items;
-            sorted.sort_unstable();
-            let expected: Vec<_> = sorted.into_iter().take(most).skip(start).collect();
-            prop_assert_eq!(best.page(start), expected);
-        }
+            counted.0 += 1;
+        });
     }
+    let counted = |code: Code| match code.as_word() {
+        Some(word) => words[word as usize],
+        None => others.get(&code).copied().unwrap_or_default(),
+    };
+    let mut counts: Vec<_> = different
+        .into_iter()
+        .filter_map(|code| {
+            let (count, slot) = counted(code);
+            Some((state.record(slot)?, count as usize))
+        })
+        .collect();
+    counts.sort_unstable_by(|(left, count), (right, other)| {
+        let values = || field.sort_key(&left.row).cmp(&field.sort_key(&right.row));
+        other.cmp(count).then_with(values).then_with(|| natural_order(&left.row, &right.row))
+    });
+    counts.into_iter().map(|(record, count)| (field.of(&record.row), count)).collect()
 }

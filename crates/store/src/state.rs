@@ -8,7 +8,9 @@ use rustc_hash::FxHasher;
 
 use crate::change::History;
 use crate::chunks::{HashIndex, Place, Slots, Sorted};
+use crate::facts::Facts;
 use crate::record::{Record, RowId, natural_order};
+use crate::words::Clerk;
 
 /// One state of a table. Clones share all chunks.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct State {
     /// Tells two tables apart whose versions happen to be equal.
     pub(crate) table: Arc<()>,
     slots: Slots,
+    /// What questions read of the rows, by slot.
+    pub(crate) facts: Facts,
     /// Slots in natural order. Behind one more pointer, as are the indexes: most commits do not touch them.
     order: Arc<Sorted<u32>>,
     owners: Arc<HashIndex>,
@@ -35,6 +39,7 @@ impl State {
             history: History::default(),
             table: Arc::new(()),
             slots: Slots::default(),
+            facts: Facts::default(),
             order: Arc::default(),
             owners: Arc::default(),
             labels: Arc::default(),
@@ -59,6 +64,43 @@ impl State {
         self.order.find(|slot| self.slots.get(*slot).is_some_and(|record| before(&record.row)))
     }
 
+    pub(crate) fn record(&self, slot: u32) -> Option<&Arc<Record>> {
+        self.slots.get(slot)
+    }
+
+    /// Every slot with a row, in natural order.
+    pub(crate) fn slots_in_order(&self) -> impl Iterator<Item = u32> {
+        self.order.iter().copied()
+    }
+
+    /// The slots behind the first so many, in natural order.
+    pub(crate) fn slots_from(&self, position: usize) -> impl Iterator<Item = u32> {
+        self.order.from(self.order.at(position)).copied()
+    }
+
+    /// How many rows come before one of this identity in natural order, and whether there is one.
+    pub(crate) fn rank(&self, id: &RowId) -> (usize, bool) {
+        let place = self.find(|row| id.order(row).is_gt());
+        let record = self.order.get(place).and_then(|slot| self.slots.get(*slot));
+        (self.order.position(place), record.is_some_and(|record| id.is(&record.row)))
+    }
+
+    pub(crate) fn slots_in_namespace(&self, namespace: &str) -> impl Iterator<Item = u32> {
+        let own = move |slot: &u32| self.slots.get(*slot).and_then(|record| record.row.namespace.as_deref());
+        let first = self.find(|row| row.namespace.as_deref() < Some(namespace));
+        self.order.from(first).copied().take_while(move |slot| own(slot) == Some(namespace))
+    }
+
+    /// The rows of this namespace and name, of any kind.
+    pub(crate) fn slots_named(&self, namespace: Option<&str>, name: &str) -> impl Iterator<Item = u32> {
+        let first = self.find(|row| (row.namespace.as_deref(), &*row.name) < (namespace, name));
+        self.order.from(first).copied().take_while(move |slot| {
+            self.slots
+                .get(*slot)
+                .is_some_and(|record| record.row.namespace.as_deref() == namespace && *record.row.name == *name)
+        })
+    }
+
     fn slot(&self, id: &RowId) -> Option<(Place, u32)> {
         let place = self.find(|row| id.order(row).is_gt());
         let slot = *self.order.get(place)?;
@@ -78,6 +120,12 @@ impl State {
         self.candidates(&self.labels, hash((key, value))).filter(move |record| record.row.label(key) == Some(value))
     }
 
+    /// The slots of the same.
+    pub(crate) fn labelled_slots(&self, key: &str, value: &str) -> impl Iterator<Item = u32> {
+        let own = move |slot: &u32| self.slots.get(*slot).and_then(|record| record.row.label(key));
+        self.labels.slots(hash((key, value))).filter(move |slot| own(slot) == Some(value))
+    }
+
     fn candidates<'a>(&'a self, index: &'a HashIndex, hash: u32) -> impl Iterator<Item = &'a Arc<Record>> {
         index.slots(hash).filter_map(|slot| self.slots.get(slot))
     }
@@ -89,11 +137,18 @@ impl State {
     }
 
     /// Writes a record over the one of the same identity, which it returns. `free` gives the slot of a new one.
-    pub(crate) fn put(&mut self, id: &RowId, record: Arc<Record>, free: impl FnOnce() -> u32) -> Option<Arc<Record>> {
+    pub(crate) fn put(
+        &mut self,
+        id: &RowId,
+        record: Arc<Record>,
+        clerk: &mut Clerk,
+        free: impl FnOnce() -> u32,
+    ) -> Option<Arc<Record>> {
         match self.slot(id) {
             Some((_, slot)) => {
                 let before = self.slots.get(slot).cloned()?;
                 self.reindex(slot, Some(&before.row), Some(&record.row));
+                self.facts.write(slot, &record.row, clerk);
                 self.slots.set(slot, Some(record));
                 Some(before)
             }
@@ -102,6 +157,7 @@ impl State {
                 let place = self.find(|row| natural_order(row, &record.row).is_lt());
                 Arc::make_mut(&mut self.order).insert(place, slot);
                 self.reindex(slot, None, Some(&record.row));
+                self.facts.write(slot, &record.row, clerk);
                 self.slots.set(slot, Some(record));
                 None
             }
@@ -109,11 +165,12 @@ impl State {
     }
 
     /// Takes a record out; gives it and its slot.
-    pub(crate) fn take(&mut self, id: &RowId) -> Option<(Arc<Record>, u32)> {
+    pub(crate) fn take(&mut self, id: &RowId, clerk: &mut Clerk) -> Option<(Arc<Record>, u32)> {
         let (place, slot) = self.slot(id)?;
         let before = self.slots.get(slot).cloned()?;
         self.reindex(slot, Some(&before.row), None);
         Arc::make_mut(&mut self.order).remove(place);
+        self.facts.clear(slot, clerk);
         self.slots.set(slot, None);
         Some((before, slot))
     }

@@ -9,6 +9,7 @@ use crate::change::{Change, ChangeSet};
 use crate::record::{Record, RowId};
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::words::Clerk;
 
 /// The rows of one resource of one cluster (or of a derived list), and their one writer.
 ///
@@ -19,6 +20,7 @@ pub struct Table {
     committed: Snapshot,
     /// What each row written since the last commit was before.
     pending: FxHashMap<RowId, Option<Arc<Record>>>,
+    clerk: Clerk,
     free: Vec<u32>,
     /// The first slot never used.
     fresh: u32,
@@ -29,7 +31,7 @@ impl Table {
     pub fn new(columns: Arc<[Column]>) -> Self {
         let working = State::new(columns);
         let committed = Snapshot::of(working.clone());
-        Self { working, committed, pending: FxHashMap::default(), free: Vec::new(), fresh: 0 }
+        Self { working, committed, pending: FxHashMap::default(), clerk: Clerk::default(), free: Vec::new(), fresh: 0 }
     }
 
     /// Adds a row or writes over the one of the same identity. False when it changes nothing.
@@ -39,7 +41,7 @@ impl Table {
             return false;
         }
         let (free, fresh) = (&mut self.free, &mut self.fresh);
-        let before = self.working.put(&id, Arc::new(record), || {
+        let before = self.working.put(&id, Arc::new(record), &mut self.clerk, || {
             free.pop().unwrap_or_else(|| {
                 *fresh += 1;
                 *fresh - 1
@@ -51,7 +53,7 @@ impl Table {
 
     /// Takes a row out. False when it was not there.
     pub fn remove(&mut self, id: &RowId) -> bool {
-        let Some((before, slot)) = self.working.take(id) else { return false };
+        let Some((before, slot)) = self.working.take(id, &mut self.clerk) else { return false };
         self.free.push(slot);
         self.pending.entry(id.clone()).or_insert(Some(before));
         true

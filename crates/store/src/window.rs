@@ -1,23 +1,25 @@
 //! Windows: a question with an offset and a length that somebody looks at.
 
 mod delta;
+mod strip;
 
-use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
-use pilothouse_model::{Plan, Row, Timestamp};
+use pilothouse_model::{Plan, Timestamp};
 
 pub use delta::{Delta, Steps, difference};
 
-use crate::change::{Change, ChangeSet};
-use crate::record::{Record, RowId};
-use crate::run::Answer;
+use crate::record::Record;
+use crate::run::steady_until;
 use crate::snapshot::Snapshot;
+use strip::Strip;
 
 /// A page that somebody looks at while the table changes.
 ///
-/// It costs what is on the screen: a change beside the page at most moves the total, a change of a row on the page that
-/// keeps its place is taken over, and only what can bring other rows onto the page asks the table again.
+/// It costs what is on the screen: it keeps the page and some rows on either side of it, in order, and takes over what
+/// changes in and beside them. The table is asked again only when these rows run out, when the reader is too far behind,
+/// or when time alone makes rows match or cease to.
 #[derive(Debug)]
 pub struct Window {
     plan: Plan,
@@ -30,9 +32,10 @@ pub struct Window {
 #[derive(Debug)]
 struct Seen {
     snapshot: Snapshot,
-    at: Timestamp,
-    total: usize,
+    strip: Strip,
     page: Vec<Arc<Record>>,
+    /// From when until when (in seconds since 1970) the same rows give the same answer.
+    steady: Range<f64>,
 }
 
 impl Window {
@@ -48,7 +51,7 @@ impl Window {
 
     /// How many rows match, as last told; `None` before the first update.
     pub fn total(&self) -> Option<usize> {
-        self.seen.as_ref().map(|seen| seen.total)
+        self.seen.as_ref().map(|seen| seen.strip.total())
     }
 
     /// The rows of the page, as last told.
@@ -60,97 +63,52 @@ impl Window {
     ///
     /// Snapshots of another table (the resource was let go and is watched again) are fine.
     pub fn update(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<Delta> {
-        let Some(mut seen) = self.seen.take() else {
-            let answer = self.ask(snapshot, now);
-            let delta = Delta::between(&[], &answer.rows, answer.total);
-            self.seen = Some(Seen::of(snapshot, now, answer));
+        let Some(seen) = self.seen.take() else {
+            let seen = self.ask(snapshot, now);
+            let delta = Delta::between(&[], &seen.page, seen.strip.total());
+            self.seen = Some(seen);
             return Some(delta);
         };
-        let followed = self.follow(&seen, snapshot, now);
-        let answer = followed.unwrap_or_else(|| self.ask(snapshot, now));
-        let delta = Delta::between(&seen.page, &answer.rows, answer.total);
-        let differs = !delta.is_empty() || delta.total != seen.total;
-        seen = Seen::of(snapshot, now, answer);
+        let (total, page) = (seen.strip.total(), seen.page.clone());
+        let seen = self.follow(seen, snapshot, now).unwrap_or_else(|| self.ask(snapshot, now));
+        let delta = Delta::between(&page, &seen.page, seen.strip.total());
         self.seen = Some(seen);
-        differs.then_some(delta)
+        (!delta.is_empty() || delta.total != total).then_some(delta)
     }
 
-    fn ask(&self, snapshot: &Snapshot, now: Timestamp) -> Answer {
-        snapshot.run(&self.plan, self.offset, self.limit, now)
+    fn ask(&self, snapshot: &Snapshot, now: Timestamp) -> Seen {
+        let strip = Strip::ask(snapshot, &self.plan, (self.offset, self.limit), now);
+        let page = strip.page(self.offset, self.limit).unwrap_or_default().to_vec();
+        let steady = seconds(now)..steady_until(snapshot, &self.plan.filter, now);
+        Seen { snapshot: snapshot.clone(), strip, page, steady }
     }
 
-    /// The answer made from the last one and the changes since, or `None` when only the table knows.
-    fn follow(&self, seen: &Seen, snapshot: &Snapshot, now: Timestamp) -> Option<Answer> {
-        if !snapshot.is_of_the_same_table(&seen.snapshot) {
+    /// What is to be seen, made from what was and the changes since; `None` when only the table knows.
+    fn follow(&self, mut seen: Seen, snapshot: &Snapshot, now: Timestamp) -> Option<Seen> {
+        let steady = seen.steady.contains(&seconds(now)) || !self.plan.depends_on_time();
+        if !steady || !snapshot.is_of_the_same_table(&seen.snapshot) {
             return None;
         }
         let (earlier, later) = (seen.snapshot.version(), snapshot.version());
-        if self.plan.depends_on_time() && (earlier != later || seen.at != now) {
-            return None;
-        }
-        let mut answer = Answer { total: seen.total, rows: seen.page.clone() };
         if earlier == later {
-            return Some(answer);
+            return Some(seen);
         }
-        let sets: Vec<Arc<ChangeSet>> = snapshot.changes_since(earlier)?;
-        for change in sets.iter().flat_map(|set| &set.changes) {
-            self.follow_change(&mut answer, change, now)?;
-        }
-        Some(answer)
-    }
-
-    fn follow_change(&self, answer: &mut Answer, change: &Change, now: Timestamp) -> Option<()> {
-        let matching = |record: &&Arc<Record>| self.plan.matches(&record.row, now);
-        let before = change.before.as_ref().filter(matching);
-        let after = change.after.as_ref().filter(matching);
-        if before.is_none() && after.is_none() {
-            return Some(());
-        }
-        let beside = |record: &Arc<Record>| self.side(&answer.rows, &record.row);
-        match (before.map(beside), after.map(beside)) {
-            // Behind a full page, rows come, go and change as they like.
-            (None | Some(Side::Behind), None | Some(Side::Behind)) => {}
-            (Some(Side::Ahead), Some(Side::Ahead)) => {}
-            (Some(Side::Within), Some(Side::Within)) => {
-                let (before, after) = (before?, after?);
-                if self.plan.compare(&before.row, &after.row).is_ne() {
-                    return None;
-                }
-                let id = RowId::of(&after.row);
-                *answer.rows.iter_mut().find(|record| id.is(&record.row))? = after.clone();
+        for change in snapshot.changes_since(earlier)?.iter().flat_map(|set| &set.changes) {
+            let matching = |record: &&Arc<Record>| self.plan.matches(&record.row, now);
+            let before = change.before.as_ref().filter(matching);
+            let after = change.after.as_ref().filter(matching);
+            if let Some(after) = &change.after {
+                seen.steady.end = seen.steady.end.min(self.plan.filter.steady_until(&after.row, now));
             }
-            _ => return None,
+            seen.strip.change(&self.plan, before, after)?;
         }
-        answer.total = answer.total + usize::from(after.is_some()) - usize::from(before.is_some());
-        Some(())
-    }
-
-    /// Where a matching row stands beside the page.
-    fn side(&self, page: &[Arc<Record>], row: &Row) -> Side {
-        let order = |other: Option<&Arc<Record>>| other.map(|other| self.plan.compare(row, &other.row));
-        if order(page.first()) == Some(Ordering::Less) {
-            Side::Ahead
-        } else if order(page.last()) == Some(Ordering::Greater) && page.len() == self.limit {
-            Side::Behind
-        } else {
-            Side::Within
-        }
+        seen.strip.trim(self.offset, self.limit);
+        seen.page = seen.strip.page(self.offset, self.limit)?.to_vec();
+        seen.snapshot = snapshot.clone();
+        Some(seen)
     }
 }
 
-impl Seen {
-    fn of(snapshot: &Snapshot, at: Timestamp, answer: Answer) -> Self {
-        Self { snapshot: snapshot.clone(), at, total: answer.total, page: answer.rows }
-    }
-}
-
-/// Where a row stands beside a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    /// On earlier pages, or about to be first of all.
-    Ahead,
-    /// On the page, or where only the table can tell.
-    Within,
-    /// On later pages.
-    Behind,
+fn seconds(now: Timestamp) -> f64 {
+    now.as_duration().as_secs_f64()
 }

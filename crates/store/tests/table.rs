@@ -7,8 +7,9 @@ mod rows;
 
 use std::collections::BTreeMap;
 
-use pilothouse_model::{Completeness, Field, Filter, LabelSelector, Plan};
-use pilothouse_store::{Body, ChangeSet, Record, RowId, Snapshot};
+use pilothouse_model::filter::SortKey;
+use pilothouse_model::{Cell, Completeness, Field, Filter, LabelSelector, Plan, Row};
+use pilothouse_store::{Body, ChangeSet, PageKey, Record, RowId, Snapshot};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use rows::{Oracle, Step, answer_naively, apply, moment, plan, record, step, table};
@@ -58,6 +59,14 @@ fn follow(oracle: &mut Oracle, set: &ChangeSet) {
     }
 }
 
+fn sort_key(cell: &Cell) -> SortKey<'_> {
+    match (cell, cell.number()) {
+        (Cell::Missing, _) => SortKey::Missing,
+        (Cell::Text(text), _) => SortKey::Text(text),
+        (_, number) => number.map_or(SortKey::Unknown, SortKey::Number),
+    }
+}
+
 proptest! {
     #[test]
     fn a_table_is_a_map(steps in prop::collection::vec(step(), 0..120)) {
@@ -103,19 +112,99 @@ proptest! {
     }
 
     #[test]
-    fn counts_add_up(records in prop::collection::vec(record(), 0..80), plan in plan()) {
+    fn counts_add_up(records in prop::collection::vec(record(), 0..80), plan in plan(), now in 0..2000_i64) {
         let (mut table, mut oracle) = (table(), Oracle::new());
         apply(Step::Replace(records), &mut table, &mut oracle);
         table.commit();
-        let field = Field::Column(1);
-        let mut expected = BTreeMap::new();
-        for record in oracle.values().filter(|record| plan.matches(&record.row, moment(0))) {
-            *expected.entry(format!("{:?}", field.of(&record.row))).or_insert(0) += 1;
+        let fields = [Field::Column(1), Field::State, Field::Label("app".into()), Field::Image, Field::Column(3)];
+        let each = table.snapshot().count_by_each(&plan, &fields, moment(now));
+        prop_assert_eq!(each.len(), fields.len());
+        for (field, counts) in fields.iter().zip(each) {
+            let mut expected = BTreeMap::new();
+            for record in oracle.values().filter(|record| plan.matches(&record.row, moment(now))) {
+                *expected.entry(field.sort_key(&record.row)).or_insert(0) += 1;
+            }
+            let mut expected: Vec<_> = expected.into_iter().map(|(key, count)| (format!("{key:?}"), count)).collect();
+            expected.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let counts: Vec<_> = counts.iter().map(|(cell, count)| (format!("{:?}", sort_key(cell)), *count)).collect();
+            prop_assert_eq!(counts, expected, "{:?}", field);
         }
-        let counts = table.snapshot().count_by(&plan, &field, moment(0));
-        prop_assert!(counts.is_sorted_by_key(|(_, count)| std::cmp::Reverse(*count)));
-        let counts: BTreeMap<_, _> = counts.into_iter().map(|(cell, count)| (format!("{cell:?}"), count)).collect();
-        prop_assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_page_follows_a_row_whatever_became_of_it(
+        records in prop::collection::vec(record(), 1..80),
+        changes in prop::collection::vec(step(), 0..40),
+        plan in plan(),
+        (at, limit) in (0..80_usize, 0..20_usize),
+        now in 0..2000_i64,
+    ) {
+        let (mut table, mut oracle) = (table(), Oracle::new());
+        apply(Step::Replace(records), &mut table, &mut oracle);
+        table.commit();
+        let last = oracle.values().nth(at % oracle.len()).unwrap().row.clone();
+        let key = PageKey::of(&plan, &last);
+        prop_assert!(key.fits(&plan));
+        let key: PageKey = key.to_string().parse().unwrap();
+        for step in changes {
+            apply(step, &mut table, &mut oracle);
+        }
+        table.commit();
+        let answer = table.snapshot().run_after(&plan, &key, limit, moment(now));
+        let mut rows: Vec<&Row> = oracle.values().map(|record| &record.row).collect();
+        rows.retain(|row| plan.matches(row, moment(now)));
+        prop_assert_eq!(answer.total, rows.len());
+        rows.retain(|row| plan.compare(row, &last).is_gt());
+        rows.sort_by(|left, right| plan.compare(left, right));
+        let expected: Vec<_> = rows.into_iter().take(limit).map(RowId::of).collect();
+        prop_assert_eq!(answer.rows.iter().map(|record| RowId::of(&record.row)).collect::<Vec<_>>(), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_large_table_answers_as_a_small_one(
+        seeds in prop::collection::vec(record(), 20..60),
+        plans in prop::collection::vec(plan(), 12),
+        (gone, offset, limit) in (1..9_usize, 0..900_usize, 0..40_usize),
+        now in 0..2000_i64,
+    ) {
+        let (mut table, mut oracle) = (table(), Oracle::new());
+        let many = (0..20).flat_map(|round| {
+            seeds.iter().map(move |seed| {
+                let mut record = seed.clone();
+                record.row.name = format!("{}-{round}", record.row.name).into();
+                record
+            })
+        });
+        apply(Step::Replace(many.collect()), &mut table, &mut oracle);
+        let ids: Vec<RowId> = oracle.keys().cloned().collect();
+        for (at, id) in ids.into_iter().enumerate().filter(|(at, _)| at % 9 < gone) {
+            if at % 2 == 0 {
+                apply(Step::Remove(id), &mut table, &mut oracle);
+            } else {
+                let mut record = oracle[&id].clone();
+                record.row.status.message = format!("number {}", at % 400).into();
+                apply(Step::Upsert(Box::new(record)), &mut table, &mut oracle);
+            }
+        }
+        table.commit();
+        let snapshot = table.snapshot();
+        for plan in &plans {
+            let (total, ids) = answer_naively(&oracle, plan, 0, usize::MAX, moment(now));
+            let answer = snapshot.run(plan, offset, limit, moment(now));
+            prop_assert_eq!(answer.total, total);
+            let page: Vec<_> = answer.rows.iter().map(|record| RowId::of(&record.row)).collect();
+            prop_assert_eq!(&page[..], &ids[offset.min(total)..offset.saturating_add(limit).min(total)]);
+            if let Some(last) = answer.rows.last() {
+                let next = snapshot.run_after(plan, &PageKey::of(plan, &last.row), limit, moment(now));
+                let next: Vec<_> = next.rows.iter().map(|record| RowId::of(&record.row)).collect();
+                let start = offset + page.len();
+                prop_assert_eq!(&next[..], &ids[start..(start + limit).min(total)]);
+            }
+        }
     }
 }
 

@@ -83,7 +83,7 @@ fn filled() -> (Table, Oracle) {
     example.row.namespace = Some("a".into());
     for number in 10..50 {
         example.row.name = format!("n{number}").into();
-        apply(Step::Upsert(example.clone()), &mut table, &mut oracle);
+        apply(Step::Upsert(Box::new(example.clone())), &mut table, &mut oracle);
     }
     table.commit();
     (table, oracle)

@@ -1,9 +1,12 @@
 //! Regular expressions in questions: in any case, found anywhere in a text, bounded in size and so in time.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::{Error as SyntaxError, ParserBuilder};
+
+mod required;
 
 /// Longer expressions are refused.
 const LONGEST: usize = 1000;
@@ -18,6 +21,7 @@ const DEEPEST: u32 = 32;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     regex: Regex,
+    required: Option<Arc<[String]>>,
 }
 
 /// A text that is not a regular expression.
@@ -69,7 +73,13 @@ impl Pattern {
             .dfa_size_limit(REMEMBERED)
             .build()
             .ok()
-            .map(|regex| Self { regex })
+            .map(|regex| Self { regex, required: required::parts(expression).map(Into::into) })
+    }
+
+    /// Texts in lower-case ASCII of which one is in every ASCII text that the pattern is found in, in one case or another:
+    /// what has none of them need not be searched. `None` when nothing is known.
+    pub fn required(&self) -> Option<&[String]> {
+        self.required.as_deref()
     }
 
     /// The expression.
@@ -119,6 +129,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_required_is_told() {
+        let required = |pattern: &str| Pattern::new(pattern).unwrap().required().map(<[String]>::to_vec);
+        assert_eq!(required("^Train-.*worker"), Some(vec!["train-".to_owned()]));
+        assert_eq!(required("OOM|(evict|kill)ed"), Some(vec!["oom".to_owned(), "evict".to_owned(), "kill".to_owned()]));
+        assert_eq!(required("[0-9]+"), None);
+        assert_eq!(required("a|"), None);
+        assert_eq!(Pattern::wild("oom*killed").unwrap().required(), Some(&["killed".to_owned()][..]));
+    }
+
+    #[test]
     fn errors_stand_where_they_are_and_size_is_bounded() {
         let error = Pattern::new("ab(c").unwrap_err();
         assert_eq!((error.span.clone(), error.to_string().contains("group")), (2..3, true), "{error}");
@@ -135,6 +155,17 @@ mod tests {
                 proptest::prop_assert!(text.get(error.span.clone()).is_some(), "{error} at {:?}", error.span);
             }
             Pattern::wild(&text).unwrap();
+        }
+
+        #[test]
+        fn what_is_found_has_what_is_required(pattern in r"[abK(|)*?+.^$ä-]{0,10}", text in "[abkKäA-]{0,8}") {
+            let Ok(regex) = Pattern::new(&pattern) else { return Ok(()) };
+            for pattern in [regex, Pattern::wild(&pattern).unwrap()] {
+                if let Some(parts) = pattern.required() && text.is_ascii() && pattern.finds(&text) {
+                    let text = text.to_ascii_lowercase();
+                    proptest::prop_assert!(parts.iter().any(|part| text.contains(&**part)), "{text} has none of {parts:?}");
+                }
+            }
         }
     }
 }

@@ -40,52 +40,9 @@ fn covers<T: PartialEq>(text: &[T], pattern: &[T], (any, one): (T, T), same: imp
     pattern[p..].iter().all(|c| *c == any)
 }
 
-/// How many [`Misses`] are remembered: few enough to stay near the processor.
-const PLACES: usize = 256;
-
-/// Texts that were searched in vain, by where they lie: neighbours share most of their texts, and interned texts are the
-/// very same. Good for one needle and for as long as the rows live.
-#[derive(Debug)]
-pub struct Misses<'a> {
-    texts: Box<[&'a str; PLACES]>,
-}
-
-impl<'a> Misses<'a> {
-    /// Nothing was searched yet.
-    pub fn new() -> Self {
-        Self { texts: Box::new([""; PLACES]) }
-    }
-
-    /// Whether the needle is in the text, which is searched once while it is remembered.
-    fn find(&mut self, text: &'a str, needle: &str) -> bool {
-        // Texts are allocated at multiples of sixteen.
-        let address = text.as_ptr().addr() / 16;
-        let place = &mut self.texts[(address ^ (address / PLACES)) % PLACES];
-        if !text.is_empty() && std::ptr::eq(*place, text) {
-            return false;
-        }
-        let found = contains_ignoring_case(text, needle);
-        if !found {
-            *place = text;
-        }
-        found
-    }
-}
-
-impl Default for Misses<'_> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Whether a row mentions `needle`, which is in lower case.
 pub(super) fn mentions(row: &Row, needle: &str) -> bool {
     contains_ignoring_case(&row.name, needle) || texts(row).any(|text| contains_ignoring_case(text, needle))
-}
-
-/// The same for one of many rows.
-pub fn mentions_again<'a>(row: &'a Row, needle: &str, misses: &mut Misses<'a>) -> bool {
-    contains_ignoring_case(&row.name, needle) || texts(row).any(|text| misses.find(text, needle))
 }
 
 /// Whether `pattern` is found in any text of a row.
@@ -105,8 +62,9 @@ fn texts(row: &Row) -> impl Iterator<Item = &str> {
     row.namespace.as_deref().into_iter().chain(status).chain(cells).chain(images).chain(labels)
 }
 
-/// `needle` is in lower case already. Letters beyond ASCII compare in lower case where the needle has some.
-fn contains_ignoring_case(text: &str, needle: &str) -> bool {
+/// Whether `needle` occurs in a text. It is in lower case already. Letters beyond ASCII compare in lower case where the
+/// needle has some.
+pub fn contains_ignoring_case(text: &str, needle: &str) -> bool {
     if !needle.is_ascii() {
         return text.to_lowercase().contains(needle);
     }

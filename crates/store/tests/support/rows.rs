@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use pilothouse_model::filter::Pattern;
 use pilothouse_model::{
-    Cell, Column, ColumnKind, Comparison, Field, Filter, LabelSelector, Level, Operand, Plan, Resource, Row, Sort,
-    Status, Timestamp,
+    Cell, Column, ColumnKind, Comparison, Field, Filter, LabelSelector, Level, Operand, Plan, Quantity, Resource, Row,
+    Seen, Sight, Sort, Status, Str, Timestamp,
 };
 use pilothouse_store::{Body, Interner, Record, RowId, Table};
 use proptest::prelude::*;
@@ -20,6 +21,7 @@ pub(crate) fn table() -> Table {
             Column::new("State", ColumnKind::Status),
             Column::new("GPU", ColumnKind::Integer),
             Column::new("Age", ColumnKind::Age),
+            Column::new("Any", ColumnKind::Text),
         ]
         .into(),
     )
@@ -32,6 +34,23 @@ pub(crate) fn moment(seconds: i64) -> Timestamp {
 
 fn resource(kind: &str) -> Arc<Resource> {
     Arc::new(Resource::new("example.com", "v1", &format!("{}s", kind.to_lowercase()), kind))
+}
+
+/// A value of any kind: tables may hold what they like.
+fn cell() -> impl Strategy<Value = Cell> {
+    prop_oneof![
+        Just(Cell::Missing),
+        Just(Cell::Unknown),
+        "[abAß]{0,2}".prop_map(|text| Cell::text(&text)),
+        prop::sample::select(vec!["one\ntwo", "node-7.example", "Node-7.example"]).prop_map(Cell::text),
+        (-2..3_i64).prop_map(Cell::Integer),
+        prop::sample::select(vec![2.5, -0.0, 0.5, 3e9, f64::INFINITY]).prop_map(Cell::Number),
+        (0..3_i64, 0..3_i64).prop_map(|(ready, total)| Cell::Fraction(ready, total)),
+        any::<bool>().prop_map(Cell::Boolean),
+        (0..3_i64).prop_map(|seconds| Cell::Duration(SignedDuration::from_secs(seconds))),
+        (0..3_i64).prop_map(|milli| Cell::Quantity(Quantity::milli(milli * 500))),
+        (0..1000_i64).prop_map(|seconds| Cell::Time(moment(seconds))),
+    ]
 }
 
 pub(crate) fn record() -> impl Strategy<Value = Record> {
@@ -52,8 +71,17 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         1 => Just(Cell::Unknown),
         4 => (0..4_i64).prop_map(Cell::Integer),
     ];
-    (place, labels, owners, state, gpus, (0..3_u32, 0..1000_i64)).prop_map(
-        |((kind, namespace, number), labels, owners, (word, level), gpus, (version, created))| {
+    let images = prop::collection::btree_set(prop::sample::select(vec!["repo/App:1", "repo/tool", "x"]), 0..=2);
+    let times = (0..3_u32, 0..1000_i64, prop::option::weighted(0.2, 0..1000_i64));
+    (place, labels, owners, state, (gpus, cell(), images), times).prop_map(
+        |(
+            (kind, namespace, number),
+            labels,
+            owners,
+            (word, level),
+            (gpus, any, images),
+            (version, created, deleted),
+        )| {
             let row = Row {
                 resource: resource(kind),
                 namespace: namespace.map(Into::into),
@@ -61,12 +89,12 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
                 uid: format!("{kind}-{namespace:?}-{number}").into(),
                 version: if version == 0 { "".into() } else { version.to_string().into() },
                 created: Some(moment(created)),
-                deleted: None,
+                deleted: deleted.map(moment),
                 labels: labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
                 owners: owners.into_iter().map(|owner| format!("owner-{owner}").into()).collect(),
-                images: [].into(),
+                images: images.into_iter().map(Into::into).collect(),
                 status: Status::new(level, word),
-                cells: [Cell::text(word), gpus, Cell::Time(moment(created))].into(),
+                cells: [Cell::text(word), gpus, Cell::Time(moment(created)), any].into(),
             };
             Record { row, body: Body::none() }
         },
@@ -90,7 +118,7 @@ pub(crate) fn interned(mut record: Record, interner: &mut Interner) -> Record {
 /// What a writer does.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Upsert(Record),
+    Upsert(Box<Record>),
     Remove(RowId),
     Replace(Vec<Record>),
     Commit,
@@ -98,7 +126,7 @@ pub(crate) enum Step {
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => record().prop_map(Step::Upsert),
+        12 => record().prop_map(|record| Step::Upsert(Box::new(record))),
         5 => record().prop_map(|record| Step::Remove(RowId::of(&record.row))),
         1 => prop::collection::vec(record(), 0..40).prop_map(Step::Replace),
         4 => Just(Step::Commit),
@@ -110,7 +138,7 @@ pub(crate) fn apply(step: Step, table: &mut Table, oracle: &mut Oracle) {
     let mut interner = Interner::new();
     match step {
         Step::Upsert(record) => {
-            let record = interned(record, &mut interner);
+            let record = interned(*record, &mut interner);
             let id = RowId::of(&record.row);
             let changes = oracle.get(&id) != Some(&record);
             assert_eq!(table.upsert(record.clone()), changes);
@@ -130,19 +158,66 @@ fn labels(selector: &str) -> Filter {
     selector.parse::<LabelSelector>().map_or(Filter::All, Filter::Labels)
 }
 
+fn field() -> impl Strategy<Value = Field> {
+    prop::sample::select(vec![
+        Field::Namespace,
+        Field::Name,
+        Field::Kind,
+        Field::State,
+        Field::Level,
+        Field::Message,
+        Field::Created,
+        Field::Deleted,
+        Field::Image,
+        Field::Label("app".into()),
+        Field::Label("absent".into()),
+        Field::Column(0),
+        Field::Column(1),
+        Field::Column(2),
+        Field::Column(3),
+        Field::Column(4),
+    ])
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    prop::sample::select(vec!["^n1", "[0-9]$", "run|FAIL", "(?-i)App", "", "one.two", "7\\.ex", "ß"])
+        .prop_map(|text| Pattern::new(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+}
+
+fn operand() -> impl Strategy<Value = Operand> {
+    let words = vec!["running", "f*", "n1?", "repo/*", "x", "1/2", "true", "aß", "", "error", "B"];
+    prop_oneof![
+        prop::sample::select(words.clone()).prop_map(|word| Operand::Text(word.into())),
+        prop::sample::select(words).prop_map(|word| Operand::Exact(word.into())),
+        pattern().prop_map(Operand::Pattern),
+        (-4..8_i32).prop_map(|half| Operand::Number(f64::from(half) / 2.0)),
+        (0..1500_i32).prop_map(|seconds| Operand::Ago(seconds.into())),
+        (0..1000_i64).prop_map(|seconds| Operand::Moment(moment(seconds))),
+    ]
+}
+
+fn comparison() -> impl Strategy<Value = Comparison> {
+    prop::sample::select(vec![
+        Comparison::Equal,
+        Comparison::Less,
+        Comparison::AtMost,
+        Comparison::Greater,
+        Comparison::AtLeast,
+    ])
+}
+
 fn filter() -> impl Strategy<Value = Filter> {
+    let selectors = vec!["app=x", "team=y", "app in (x,y)", "!team", "app=z,team=z", "team!=x,app", "app notin (x)"];
+    let texts = vec!["n1", "z", "team", "fail", "x", "", "one\ntwo", "\n", "ß", "repo/app", "n", "7.ex"];
+    let levels = prop::sample::subsequence(vec![Level::Good, Level::Error, Level::Unknown], 0..=2);
     let leaf = prop_oneof![
-        Just(Filter::All),
-        prop::sample::select(vec!["running", "f*"]).prop_map(|word| Filter::Compare(
-            Field::State,
-            Comparison::Equal,
-            Operand::Text(word.into())
-        )),
-        (0..4_u8).prop_map(|n| Filter::Compare(Field::Column(1), Comparison::AtLeast, Operand::Number(n.into()))),
-        (0..1500_i32).prop_map(|n| Filter::Compare(Field::Column(2), Comparison::Less, Operand::Ago(n.into()))),
-        prop::sample::select(vec!["app=x", "team=y", "app in (x,y)", "!team", "app=z,team=z"]).prop_map(labels),
-        prop::sample::select(vec!["n1", "z", "team", "fail", "x"]).prop_map(|text| Filter::Text(text.into())),
-        Just(Filter::Exists(Field::Column(1))),
+        1 => Just(Filter::All),
+        4 => (field(), comparison(), operand()).prop_map(|(field, how, what)| Filter::Compare(field, how, what)),
+        1 => prop::sample::select(selectors).prop_map(labels),
+        2 => prop::sample::select(texts).prop_map(|text| Filter::Text(text.into())),
+        1 => pattern().prop_map(Filter::Mentions),
+        1 => levels.prop_map(Filter::Levels),
+        1 => field().prop_map(Filter::Exists),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
         prop_oneof![
@@ -153,27 +228,33 @@ fn filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+/// What somebody may see: everything, nothing, some namespaces, some rows by name.
+fn sight() -> impl Strategy<Value = Sight> {
+    let namespace = || prop::sample::select(vec!["a", "b", "c", "absent"]).prop_map(Str::from);
+    let names = (prop::option::of(namespace()), (0..24_u32).prop_map(|number| Str::from(format!("n{number}"))));
+    let some = (prop::collection::btree_set(namespace(), 0..3), prop::collection::btree_set(names, 0..4));
+    prop_oneof![
+        3 => Just(Sight::All),
+        1 => Just(Sight::None),
+        4 => some.prop_map(|(namespaces, names)| Sight::of(Seen { namespaces, names })),
+    ]
+}
+
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
-    let field = prop::sample::select(vec![
-        Field::Column(0),
-        Field::Column(1),
-        Field::Column(2),
-        Field::Name,
-        Field::Kind,
-        Field::Label("app".into()),
-    ]);
-    let order =
-        prop::collection::vec((field, any::<bool>()).prop_map(|(field, descending)| Sort { field, descending }), 0..3);
+    let order = prop::collection::vec(
+        (field(), any::<bool>()).prop_map(|(field, descending)| Sort { field, descending }),
+        0..4,
+    );
     let namespaces = prop::option::weighted(
         0.3,
         prop::collection::vec(prop::sample::select(vec!["a", "c", "absent"]), 0..3)
             .prop_map(|names| names.into_iter().map(Into::into).collect()),
     );
-    (namespaces, filter(), order).prop_map(|(namespaces, filter, order)| Plan {
+    (namespaces, sight(), filter(), order).prop_map(|(namespaces, sight, filter, order)| Plan {
         namespaces,
+        sight,
         filter,
         order,
-        ..Plan::everything()
     })
 }
 
