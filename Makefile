@@ -1,6 +1,6 @@
 # What one does with this repository; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo build test fmt bench fuzz screenshots
+.PHONY: help demo build test fmt bench bench-scale fuzz screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,14 @@ test: ## every check: format, lints, unit tests, real and embedded clusters, bro
 fmt: ## format the Rust code
 	@cargo fmt --all
 
-bench: ## measure query and store
-	@cargo bench --quiet -p pilothouse-query -p pilothouse-store
+bench: ## measure rooms: parse, project, filter, sort, window
+	@cargo bench --quiet -p pilothouse-columns -p pilothouse-query -p pilothouse-store
+
+bench-scale: build ## measure the figures of scale on a real API server (N=100000, EMBEDDED=1, KEEP=folder, ARGS="--json file")
+	@echo "Building what measures ..."
+	@cargo build --release --quiet -p pilothouse-harness --example bench_scale
+	@cargo build --release --quiet --manifest-path tests/reflector/Cargo.toml --target-dir target
+	@target/release/examples/bench_scale --pods $(or $(N),100000) $(if $(EMBEDDED),--embedded) $(if $(KEEP),--keep $(KEEP)) $(ARGS)
 
 screenshots: ## make the pictures of the documentation again
 	@scripts/screenshots

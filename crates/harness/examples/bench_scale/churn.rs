@@ -77,7 +77,7 @@ pub(crate) async fn run(
     let seen = windows.iter().map(|window| Ok((window.page.clone(), window.take()?))).collect::<Outcome<Vec<_>>>()?;
     tell_latency(report, (options, world.etcd().is_some() && options.through_etcd), &written, &seen);
     if let Ok(watched) = watched.lock() {
-        tell_bare(report, &written, &watched, (began, epoch));
+        tell_bare(report, (&written, &seen), &watched, (began, epoch));
     }
     tell_traffic(report, &seen, elapsed);
     let more =
@@ -127,22 +127,32 @@ fn tell_latency(
     }
 }
 
-/// How long the same changes took to a watcher that does nothing with them.
+/// How long the same changes took to a watcher that does nothing with them, and how much later the windows had them.
 fn tell_bare(
     report: &mut Report,
-    written: &Written,
+    (written, seen): (&Written, &[(String, Seen)]),
     watched: &HashMap<u64, u64>,
     (began, epoch): (Instant, SystemTime),
 ) {
-    let times = watched.iter().filter_map(|(stamp, micros)| {
-        let sent = written.log.get(stamp)?.sent;
-        let seen = UNIX_EPOCH + Duration::from_micros(*micros);
-        let seen = began + seen.duration_since(epoch).ok()?;
-        Some(seen.saturating_duration_since(sent).as_secs_f64() * 1e3)
+    let moments = watched.iter().filter_map(|(stamp, micros)| {
+        let moment = UNIX_EPOCH + Duration::from_micros(*micros);
+        Some((*stamp, began + moment.duration_since(epoch).ok()?))
     });
-    match Spread::of(times.collect()) {
-        Some(spread) => report.beside("the same changes at kube-rs' bare watcher", spread.to_string()),
-        None => report.note("kube-rs' watcher saw no change".to_owned()),
+    let moments: HashMap<u64, Instant> = moments.collect();
+    let times = moments.iter().filter_map(|(stamp, moment)| {
+        let sent = written.log.get(stamp)?.sent;
+        Some(moment.saturating_duration_since(sent).as_secs_f64() * 1e3)
+    });
+    let later = seen.iter().flat_map(|(_, seen)| &seen.stamps).filter_map(|(stamp, shown)| {
+        let moment = moments.get(stamp)?;
+        Some(shown.saturating_duration_since(*moment).as_secs_f64() * 1e3)
+    });
+    match (Spread::of(times.collect()), Spread::of(later.collect())) {
+        (Some(bare), Some(later)) => {
+            report.beside("the same changes at kube-rs' bare watcher", bare.to_string());
+            report.beside("windows later than the bare watcher by", later.to_string());
+        }
+        _ => report.note("kube-rs' watcher saw none of the changes that the windows showed".to_owned()),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn pages() -> Vec<String> {
         "?q=level%3Aerror&sort=-age",
         "?l=tier%3Dgpu&sort=label%3Arelease",
         "?q=llama+state%3Arunning",
-        "?q=restarts%3A1..9+node%3Anode-00*&sort=node",
+        "?q=node%3Anode-00*&sort=node,-age",
     ];
     let mut pages: Vec<String> = asked.iter().map(|question| format!("{pods}{question}")).collect();
     pages.push(format!("/c/{CONTEXT}/workloads?sort=-age"));
