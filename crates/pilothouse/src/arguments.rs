@@ -8,6 +8,10 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) mod act;
+
+use act::{AuditArguments, DeleteArguments, LogsArguments, RolloutArguments, ScaleArguments};
+
 /// Shows and explains what runs on Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "pilothouse", version, propagate_version = false, args_override_self = true)]
@@ -44,6 +48,15 @@ pub(crate) enum Command {
     Get(GetArguments),
     /// Explain why an object is as it is
     Why(WhyArguments),
+    /// Print what a pod's container prints
+    Logs(LogsArguments),
+    /// Delete objects
+    Delete(DeleteArguments),
+    /// Set how many pods something runs
+    Scale(ScaleArguments),
+    /// Manage how pods are replaced
+    #[command(subcommand)]
+    Rollout(RolloutArguments),
     /// Print the version
     Version(VersionArguments),
     /// Print a completion script for a shell
@@ -62,6 +75,8 @@ pub(crate) struct ServeArguments {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
+    #[command(flatten)]
+    pub(crate) audit: AuditArguments,
 }
 
 /// How the embedded cluster lives.

@@ -1,10 +1,13 @@
 //! The binary: configuration, command line, wiring.
 
+mod act;
 mod arguments;
 mod ask;
+mod audit;
 mod demo;
 mod failure;
 mod get;
+mod logs;
 mod output;
 mod plain;
 mod serve;
@@ -39,6 +42,10 @@ async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
         Command::Demo(options) => demo::run(&arguments.cluster, &options).await,
         Command::Get(options) => get::run(&arguments.cluster, &options).await,
         Command::Why(options) => why::run(&arguments.cluster, &options).await,
+        Command::Logs(options) => logs::run(&arguments.cluster, &options).await,
+        Command::Delete(options) => act::delete(&arguments.cluster, &options).await,
+        Command::Scale(options) => act::scale(&arguments.cluster, &options).await,
+        Command::Rollout(options) => act::rollout(&arguments.cluster, &options).await,
         Command::Version(options) => output::version(&options),
         Command::Completions { shell } => output::completions(shell),
     }

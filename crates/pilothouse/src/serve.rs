@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, ClusterArguments, Command, ServeArguments};
+use crate::audit;
 use crate::failure::Failure;
 
 /// The port that the console takes when nobody says otherwise and it is free.
@@ -50,6 +51,7 @@ pub(crate) async fn console(
     let listener = listen(options.listen).await?;
     let address = listener.local_addr()?;
     let engine = Engine::new(contexts);
+    audit::begin(engine.audit(), &options.audit, false)?;
     // Connecting begins now, so that the first page has something to show.
     engine.cluster(engine.current().as_str())?;
     let secret = LaunchSecret::generate();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -93,7 +93,8 @@ fn handler(id: &str) -> Option<MethodRouter<Web>> {
         "listNamespacedObjectActions" | "listObjectActions" => get(act::offers),
         "actOnNamespacedObject" | "actOnObject" => post(act::act),
         "deleteNamespacedObject" | "deleteObject" => delete(act::delete),
-        "replaceNamespacedObject" | "replaceObject" => put(act::replace),
+        // The largest object that an API server takes, and then some.
+        "replaceNamespacedObject" | "replaceObject" => put(act::replace).layer(DefaultBodyLimit::max(4 << 20)),
         "revealNamespacedObject" => post(act::reveal),
         "readNamespacedObjectLog" => get(act::log),
         _ => return None,
