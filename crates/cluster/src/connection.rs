@@ -29,9 +29,8 @@ const ANSWER: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(30);
 /// How much of an error's body is read.
 const ERROR_BODY: usize = 64 * 1024;
-/// The longest answer that is taken in: no server may fill our memory. A page of 500 of the largest objects that API servers
-/// store is longer, and is asked for again in smaller pages.
-pub(crate) const LONGEST: usize = 256 << 20;
+/// The longest answer that is taken in, of what is no list: no server may fill our memory.
+pub(crate) const LONGEST: usize = 64 << 20;
 
 /// A connection to one cluster; cheap to clone. The network is used when something is asked.
 #[derive(Clone)]
@@ -164,9 +163,14 @@ impl Connection {
 
     /// The body of the answer to a plain GET.
     pub(crate) async fn read(&self, path: &str) -> Result<Bytes, ClusterError> {
+        self.read_within(path, LONGEST).await
+    }
+
+    /// The same, of an answer that may have another length.
+    pub(crate) async fn read_within(&self, path: &str, limit: usize) -> Result<Bytes, ClusterError> {
         let call = Call::get(path);
         let response = self.send(&call).await?;
-        self.collect_whole(response.into_body(), &call.words(), LONGEST).await
+        self.collect_whole(response.into_body(), &call.words(), limit).await
     }
 
     /// Sends a request and waits for the head of a good answer. A refused credential of ours is renewed once; a person's

@@ -42,11 +42,11 @@ pub(crate) struct Decoded {
     pub(crate) malformed: Vec<Malformed>,
 }
 
-/// Decodes the items of a page.
-pub(crate) fn items(items: &[&RawValue], resource: &Resource) -> Decoded {
+/// Decodes the items of a page from the one at `begin` on.
+pub(crate) fn items(items: &[&RawValue], begin: usize, resource: &Resource) -> Decoded {
     let stamp = Stamp::of(resource);
-    let mut decoded = Decoded { objects: Vec::with_capacity(items.len()), malformed: Vec::new() };
-    for (index, item) in items.iter().enumerate() {
+    let mut decoded = Decoded { objects: Vec::with_capacity(items.len() - begin), malformed: Vec::new() };
+    for (index, item) in items.iter().enumerate().skip(begin) {
         match stamp.object(item.get().as_bytes()) {
             Ok(object) => decoded.objects.push(object),
             Err(why) => {
@@ -108,6 +108,25 @@ pub(crate) fn name_of(json: &str) -> Option<String> {
     })
 }
 
+/// The largest object that is taken in. API servers store a megabyte and a half, where they were told to, some more.
+const LONGEST: usize = 16 << 20;
+/// Text of this length may be dense enough to need a look.
+const DENSE: usize = 1 << 20;
+/// The most values that such an object may hold: short ones need many times the memory of their text.
+const MOST_VALUES: usize = 1_000_000;
+
+/// No object may fill our memory, whoever made it.
+fn refuse_too_large(json: &[u8]) -> Result<(), String> {
+    if json.len() > LONGEST {
+        return Err(format!("it is larger than {} MiB", LONGEST >> 20));
+    }
+    let values = || json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if json.len() > DENSE && values() > MOST_VALUES {
+        return Err(format!("it holds more than {MOST_VALUES} values"));
+    }
+    Ok(())
+}
+
 /// What lists leave out of their items, and what to hide.
 struct Stamp {
     api_version: String,
@@ -121,6 +140,7 @@ impl Stamp {
     }
 
     fn object(&self, json: &[u8]) -> Result<Object, String> {
+        refuse_too_large(json)?;
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let mut map = WithoutManagedFields
             .deserialize(&mut deserializer)

@@ -89,6 +89,10 @@ impl Follow<'_> {
             let patience = if self.caught_up { end } else { end.min(Instant::now() + QUIET) };
             let frame = match timeout_at(patience, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
+                // Who answers less than a frame is no API server, or something between us cuts what it answers.
+                Ok(None) if self.frames == 0 && !lines.is_empty() => {
+                    return End::Broken(malformed(path, "it ended before the first frame did".to_owned()));
+                }
                 Ok(None) => return End::Over,
                 Ok(Some(Err(error))) => {
                     tracing::debug!(%error, path, "a watch was cut");

@@ -9,8 +9,8 @@ use crate::decode;
 use crate::reason::Status;
 use crate::signal::Malformed;
 
-/// The longest line that is waited for; API servers store objects of a few megabytes at most.
-pub(crate) const LONGEST: usize = 64 << 20;
+/// The longest line that is waited for: more than the largest object that is taken in.
+pub(crate) const LONGEST: usize = 20 << 20;
 
 /// Splits a stream of bytes into lines.
 #[derive(Debug, Default)]

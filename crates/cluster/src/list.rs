@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pilothouse_model::Resource;
-use tokio::sync::mpsc::Sender;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -16,6 +17,13 @@ use crate::signal::Signal;
 
 /// About how long a page should be at most, in bytes: a page is in memory as text and as objects at once.
 const PAGE_BYTES: usize = 16 << 20;
+
+/// The longest page that is taken in. One of 500 of the largest objects that API servers store is longer, and is asked for
+/// again in smaller pages; servers that give no pages may need as much.
+const LONGEST: usize = 256 << 20;
+/// The most objects that are decoded at once, and about how much text: an object takes ten times its text in memory.
+const PART: usize = 100;
+const PART_BYTES: usize = 1 << 20;
 
 /// How many objects to ask for after a page of `limit` objects that was `bytes` long.
 fn next_limit(limit: usize, bytes: usize) -> usize {
@@ -51,10 +59,10 @@ pub(crate) async fn list(
 ) -> Result<String, ClusterError> {
     let mut limit = scope.page;
     let mut path = scope.path(&format!("limit={limit}"))?;
-    let mut body = connection.read(&path).await?;
+    let mut body = connection.read_within(&path, LONGEST).await?;
     loop {
         limit = next_limit(limit, body.len());
-        let Decoding { head, objects } = Decoding::start(body, scope.resource.clone());
+        let Decoding { head, mut parts, task } = Decoding::start(body, scope.resource.clone());
         let broken = || malformed(&path, "the decoding was interrupted".to_owned());
         let head = head.await.map_err(|_| broken())?.map_err(|reason| malformed(&path, reason))?;
         let following = match head.next.as_str() {
@@ -63,15 +71,17 @@ pub(crate) async fn list(
         };
         let fetch = async {
             match &following {
-                Some(following) => connection.read(following).await.map(Some),
+                Some(following) => connection.read_within(following, LONGEST).await.map(Some),
                 None => Ok(None),
             }
         };
         let deliver = async {
-            let Decoded { objects, malformed } = objects.await.map_err(|_| broken())?;
-            let page = Signal::Page { objects, malformed };
-            // When nobody listens any more, the whole task is being dropped.
-            sender.send(page).await.map_err(|_| broken())
+            while let Some(Decoded { objects, malformed }) = parts.recv().await {
+                // When nobody listens any more, the whole task is being dropped.
+                sender.send(Signal::Page { objects, malformed }).await.map_err(|_| broken())?;
+            }
+            // A page counts only when it was decoded to its end.
+            task.await.map_err(|_| broken())
         };
         let (delivered, fetched) = tokio::join!(deliver, fetch);
         delivered?;
@@ -82,37 +92,70 @@ pub(crate) async fn list(
     }
 }
 
-/// A page being decoded off the runtime: the head is there first, the objects later.
+/// A page being decoded off the runtime: the head is there first, then the objects in parts, so that only a few of them are in
+/// memory as objects at once.
 struct Decoding {
     head: oneshot::Receiver<Result<ListMeta, String>>,
-    objects: JoinHandle<Decoded>,
+    parts: mpsc::Receiver<Decoded>,
+    task: JoinHandle<()>,
 }
 
 impl Decoding {
     fn start(body: Bytes, resource: Arc<Resource>) -> Self {
         let (tell_head, head) = oneshot::channel();
-        let objects = tokio::task::spawn_blocking(move || {
+        let (tell_part, parts) = mpsc::channel(1);
+        let task = tokio::task::spawn_blocking(move || {
             let page: RawPage<'_> = match serde_json::from_slice(&body) {
                 Ok(page) => page,
                 Err(error) => {
                     // Unheard only when the list was given up.
                     drop(tell_head.send(Err(error.to_string())));
-                    return Decoded::default();
+                    return;
                 }
             };
             let RawPage { metadata, items } = page;
             if tell_head.send(Ok(metadata)).is_err() {
-                return Decoded::default();
+                return;
             }
-            decode::items(&items, &resource)
+            let mut begin = 0;
+            loop {
+                let end = begin + part_of(&items[begin..]);
+                let decoded = decode::items(&items[..end], begin, &resource);
+                if tell_part.blocking_send(decoded).is_err() || end == items.len() {
+                    return;
+                }
+                begin = end;
+            }
         });
-        Self { head, objects }
+        Self { head, parts, task }
     }
+}
+
+/// How many of these items are decoded at once: as many as stay within both limits, and at least one.
+fn part_of(items: &[&RawValue]) -> usize {
+    let mut bytes = 0;
+    let fit = items.iter().take(PART).take_while(|item| {
+        bytes += item.get().len();
+        bytes <= PART_BYTES
+    });
+    fit.count().max(1).min(items.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_decoded_in_parts_of_bounded_size() {
+        let raw = |bytes: usize| RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
+        let (small, large, huge) = (raw(10), raw(PART_BYTES / 2), raw(3 * PART_BYTES));
+        assert_eq!(part_of(&[]), 0);
+        assert_eq!(part_of(&[&*small; 3]), 3);
+        assert_eq!(part_of(&vec![&*small; 2 * PART]), PART);
+        assert_eq!(part_of(&[&*large, &*large, &*large]), 1);
+        assert_eq!(part_of(&[&*huge, &*small]), 1);
+        assert_eq!(part_of(&[&*small, &*huge]), 1);
+    }
 
     #[test]
     fn pages_of_large_objects_become_smaller() {

@@ -2,6 +2,7 @@
 
 mod discovering;
 mod fake;
+mod hostile;
 mod loading;
 mod person;
 mod requesting;

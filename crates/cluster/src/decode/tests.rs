@@ -130,3 +130,24 @@ fn an_answer_without_items_is_no_list_and_null_is_an_empty_one() {
     let page: RawPage<'_> = serde_json::from_str(r#"{"metadata": {"resourceVersion": "7"}, "items": null}"#).unwrap();
     assert_eq!((page.metadata.resource_version.as_str(), page.items.len()), ("7", 0));
 }
+
+#[test]
+fn an_object_that_would_fill_the_memory_is_refused_by_name() {
+    let maps = resource("", "v1", "configmaps", "ConfigMap");
+    let of = |data: String| format!("{{\"metadata\":{{\"name\":\"big\"}},\"data\":{data}}}");
+    let texts = [
+        (of(format!("\"{}\"", "x".repeat(LONGEST))), "larger than 16 MiB"),
+        (of(format!("[{}0]", "0,".repeat(MOST_VALUES))), "more than 1000000 values"),
+        (of("[".repeat(2000)), "recursion"),
+    ];
+    for (text, why) in &texts {
+        assert!(object(text.as_bytes(), &maps).unwrap_err().contains(why), "{why}");
+    }
+    let whole = of(format!("\"{}\"", "x".repeat(5 << 20)));
+    assert_eq!(object(whole.as_bytes(), &maps).unwrap().name(), "big");
+    let raws: Vec<Box<RawValue>> =
+        texts[..2].iter().map(|(text, _)| RawValue::from_string(text.clone()).unwrap()).collect();
+    let page: Vec<&RawValue> = raws.iter().map(|raw| &**raw).collect();
+    let decoded = items(&page, 0, &maps);
+    assert!(decoded.objects.is_empty() && decoded.malformed.iter().all(|one| one.which.as_deref() == Some("big")));
+}

@@ -311,6 +311,18 @@ async fn a_stream_that_is_no_watch_is_told_and_listed_again() {
 }
 
 #[tokio::test]
+async fn an_answer_that_ends_before_its_first_frame_is_told_and_listed_again() {
+    let fake = Fake::start(|asked| match (asked.is_watch(), asked.before) {
+        (false, _) => page(&[], 10, ""),
+        (true, 0) => streamed(&["<html>please log in</html>".to_owned()], Ending::Clean),
+        (true, _) => streamed(&[], Ending::Open),
+    })
+    .await;
+    let mut signals = fake.watch(pods());
+    assert_eq!(story(&mut signals, 5).await[2..], ["listed", "trouble malformed", "listing again"]);
+}
+
+#[tokio::test]
 async fn a_page_that_is_no_list_fails_the_list_and_names_the_request() {
     let fake = Fake::start(|asked| match asked.before {
         0 => "{\"items\": [".into_response(),

@@ -178,8 +178,8 @@ async fn pass(
         wire::chunk(stream, part).await?;
         *sent += part.len();
         shared.sent.fetch_add(u64::try_from(part.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        if weather.bandwidth.is_some() {
-            sleep(Duration::from_millis(50)).await;
+        if let Some(rate) = weather.bandwidth {
+            sleep(Duration::from_secs(1).mul_f64(part.len() as f64 / rate as f64)).await;
         }
     }
     match weather.cut {
