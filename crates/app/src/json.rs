@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ask::Listing;
 use crate::many::{ManyListing, ManyRow, Part};
+use crate::search::{Facet, Found, Hit, SearchGap};
 
 /// One row as JSON. Status texts that are empty stay empty strings; a state that the kind does not have is `null`. So is a
 /// cell that the object does not have, and one that cannot be told, whose column stands in `unknown`.
@@ -87,6 +88,30 @@ pub fn many_row_json(row: &ManyRow, columns: &[Column]) -> Value {
         cells.remove("cluster");
     }
     value
+}
+
+/// What a search found, as the API and the command line write it.
+pub fn found_json(found: &Found) -> Value {
+    let facets = |facets: &[Facet]| -> Vec<Value> {
+        facets.iter().map(|facet| json!({"value": facet.value, "count": facet.count})).collect()
+    };
+    let hit = |hit: &Hit| {
+        let mut row = row_json(&hit.cluster, &hit.record.row, &hit.columns);
+        row["matched"] = json!({"in": hit.matched.what.as_str(), "text": hit.matched.text});
+        row
+    };
+    let gap = |gap: &SearchGap| json!({"cluster": gap.cluster, "kinds": gap.kinds, "why": gap.why.to_string()});
+    json!({
+        "total": found.total,
+        "complete": found.gaps.is_empty(),
+        "searched": found.searched,
+        "of": found.of,
+        "kinds": facets(&found.kinds),
+        "namespaces": facets(&found.namespaces),
+        "clusters": facets(&found.clusters),
+        "gaps": found.gaps.iter().map(gap).collect::<Vec<_>>(),
+        "rows": found.hits.iter().map(hit).collect::<Vec<_>>(),
+    })
 }
 
 /// How each cluster takes part in an answer.

@@ -23,6 +23,7 @@ mod moment;
 mod object;
 mod operations;
 mod person;
+mod search;
 mod secret;
 mod workloads;
 
@@ -33,7 +34,7 @@ pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 pub use cluster::{Cluster, ConnectionState};
 pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
-pub use json::{explanation_json, listing_json, many_json, many_row_json, parts_json, row_json};
+pub use json::{explanation_json, found_json, listing_json, many_json, many_row_json, parts_json, row_json};
 pub use live::{LiveObject, LiveWindow, Update};
 pub use logs::{Lines, Log};
 pub use many::{
@@ -46,3 +47,4 @@ pub use person::{Person, Sharing, Viewer};
 pub use pilothouse_cluster::{ConfigError, Contexts, LogOptions, Problem, Token};
 pub use pilothouse_query::QueryError;
 pub use pilothouse_store::{Delta, Record, RowId};
+pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, Search, SearchAsk, SearchGap, What, Why};

@@ -22,7 +22,7 @@ pub use among::Among;
 pub use merge::{ManyDelta, ManyId};
 pub use window::{ManyUpdate, ManyWindow};
 
-pub(crate) use among::may_hold;
+pub(crate) use among::{decided, joined, may_hold, row_of};
 pub(crate) use chosen::{conditions, known_names};
 
 use crate::ask::{Ask, Listing, Source};
@@ -194,7 +194,7 @@ impl Many {
     pub fn source(&self, source: &ManySource) -> Option<(Cluster, Source)> {
         self.clusters.iter().find_map(|id| {
             let cluster = self.engine.cluster(id.as_str()).ok()?;
-            let source = source.resolve(&*cluster.known_catalog()?).ok()?;
+            let source = source.resolve(&*cluster.catalog()?).ok()?;
             Some((cluster, source))
         })
     }
@@ -205,7 +205,7 @@ impl Many {
         let Some(filter) = conditions(&ask.q) else { return Ok(self.clusters.clone()) };
         let all: Vec<ClusterId> = self.engine.clusters().into_iter().map(|view| view.id).collect();
         known_names(&ask.q, &filter, &all)?;
-        let may = |id: &&ClusterId| may_hold(&filter, &|leaf| among::decided(leaf, &id.0)) != Some(false);
+        let may = |id: &&ClusterId| may_hold(&filter, &|leaf| decided(leaf, &id.0)) != Some(false);
         Ok(self.clusters.iter().filter(may).cloned().collect())
     }
 
@@ -306,8 +306,8 @@ async fn reach(engine: &Engine, source: &ManySource, id: &ClusterId, deadline: I
 /// The columns of the whole list: those that are the same everywhere, or else those of the clusters that are known.
 fn joined_columns<'a>(fixed: Option<&'a [Column]>, known: impl Iterator<Item = &'a [Column]>) -> Arc<[Column]> {
     match fixed {
-        Some(columns) => among::joined(std::iter::once(columns)),
-        None => among::joined(known),
+        Some(columns) => joined(std::iter::once(columns)),
+        None => joined(known),
     }
 }
 

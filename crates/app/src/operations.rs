@@ -68,6 +68,13 @@ const LIST: &[Parameter] = &[
 /// The same for lists over several clusters.
 const LIST_ALL: &[Parameter] = &[CLUSTERS, LIST[0], LIST[1], LIST[2], LIST[3], LIST[4], LIST[5]];
 
+const SEARCH: &[Parameter] = &[
+    Parameter { name: "q", summary: "Words, and filters of the query language.", kind: "string" },
+    CLUSTERS,
+    LIST[1],
+    Parameter { name: "limit", summary: "Results wanted, 1 to 50; 50 when absent.", kind: "integer" },
+];
+
 const CLUSTERS: Parameter =
     Parameter { name: "cluster", summary: "Clusters, separated by commas; all when absent.", kind: "string" };
 
@@ -135,6 +142,14 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: LIST_ALL,
         streams: true,
         answer: "AllRows",
+    },
+    Operation {
+        id: "search",
+        path: "/search",
+        summary: "Everything that mentions the words, of all kinds, the best first; says what was not searched.",
+        parameters: SEARCH,
+        streams: false,
+        answer: "Found",
     },
     Operation {
         id: "listResources",

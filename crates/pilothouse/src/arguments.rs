@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// List objects or workloads
     Get(GetArguments),
+    /// Search everything: names, labels, images and messages of all kinds
+    Search(SearchArguments),
     /// Explain why an object is as it is
     Why(WhyArguments),
     /// Print what a pod's container prints
@@ -157,6 +159,36 @@ pub(crate) struct GetArguments {
     /// Add a column with all labels
     #[arg(long)]
     pub(crate) show_labels: bool,
+}
+
+/// What is searched.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  pilothouse search web
+  pilothouse search oom kind:Pod -n team-a
+  pilothouse search trainer --all-contexts -o wide")]
+pub(crate) struct SearchArguments {
+    /// Words that all must be mentioned, and filters of the query language
+    #[arg(value_name = "TEXT", required = true)]
+    pub(crate) text: Vec<String>,
+    /// Namespaces, separated by commas [default: all]
+    #[arg(short, long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
+    pub(crate) namespace: Vec<String>,
+    /// All namespaces, and what lives in none
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// The clusters of all contexts together
+    #[arg(long)]
+    pub(crate) all_contexts: bool,
+    /// Show at most so many results, 50 at most
+    #[arg(long, value_name = "NUMBER", value_parser = limit)]
+    pub(crate) limit: Option<usize>,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", hide_default_value = true)]
+    pub(crate) output: Format,
+    /// Leave out the headings
+    #[arg(long)]
+    pub(crate) no_headers: bool,
 }
 
 /// How rows are printed.

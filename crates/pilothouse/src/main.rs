@@ -10,6 +10,7 @@ mod get;
 mod logs;
 mod output;
 mod plain;
+mod search;
 mod serve;
 mod why;
 
@@ -41,6 +42,7 @@ async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
         Command::Serve(options) => serve::run(&arguments.cluster, &options).await,
         Command::Demo(options) => demo::run(&arguments.cluster, &options).await,
         Command::Get(options) => get::run(&arguments.cluster, &options).await,
+        Command::Search(options) => search::run(&arguments.cluster, &options).await,
         Command::Why(options) => why::run(&arguments.cluster, &options).await,
         Command::Logs(options) => logs::run(&arguments.cluster, &options).await,
         Command::Delete(options) => act::delete(&arguments.cluster, &options).await,

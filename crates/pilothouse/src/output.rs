@@ -24,6 +24,11 @@ pub(crate) fn document(value: &Value, format: Document) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints a text as it is.
+pub(crate) fn text(text: &str) -> Result<(), Failure> {
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
+
 /// Prints the version.
 pub(crate) fn version(options: &VersionArguments) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");

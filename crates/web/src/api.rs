@@ -24,6 +24,7 @@ mod act;
 mod many;
 mod openapi;
 mod rows;
+mod search;
 
 /// Where the API stands.
 pub(crate) const ROOT: &str = "/api/v1";
@@ -84,6 +85,7 @@ fn handler(id: &str) -> Option<MethodRouter<Web>> {
         "listClusters" => get(clusters),
         "listAllWorkloads" => get(many::workloads),
         "listAllObjects" => get(many::objects),
+        "search" => get(search::search),
         "listResources" => get(resources),
         "listWorkloads" => get(workloads),
         "listObjects" => get(objects),

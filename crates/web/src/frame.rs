@@ -149,9 +149,7 @@ impl Frame {
                 }
             }
             span.space {}
-            @if self.cluster.is_some() {
-                button.button.plain.needs-script type="button" data-palette="" { (icon("search")) "Find" kbd { "Ctrl K" } }
-            }
+            a.button.plain.find href=(urls::search()) hx-boost="false" data-palette="" { (icon("search")) "Find" kbd.needs-script { "Ctrl K" } }
             button.button.plain.needs-script type="button" data-theme-switch="" aria-label="Switch between light and dark" {
                 (icon("theme"))
             }
@@ -237,12 +235,11 @@ impl Frame {
 
     fn palette(&self) -> Markup {
         html! {
-            @if let Some(cluster) = &self.cluster {
-                dialog.palette #palette aria-label="Find" data-address=(urls::palette(&cluster.name)) {
-                    input type="search" placeholder="Find places, kinds and objects" aria-label="Find places, kinds and objects"
-                        role="combobox" aria-expanded="true" aria-controls="palette-found" autocomplete="off" spellcheck="false";
-                    div.found #palette-found role="listbox" aria-label="Found" {}
-                }
+            @let cluster = self.cluster.as_ref().map(|cluster| cluster.name.as_str());
+            dialog.palette #palette aria-label="Find" data-address=(urls::palette(cluster)) {
+                input type="search" placeholder="Find anything: names, labels, images, messages, kinds, places" aria-label="Find anything"
+                    role="combobox" aria-expanded="true" aria-controls="palette-found" autocomplete="off" spellcheck="false";
+                div.found #palette-found role="listbox" aria-label="Found" {}
             }
         }
     }

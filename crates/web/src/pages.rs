@@ -11,3 +11,4 @@ pub(crate) mod object;
 pub(crate) mod overview;
 pub(crate) mod palette;
 pub(crate) mod place;
+pub(crate) mod search;

@@ -80,6 +80,8 @@ pub(crate) fn pages() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/", get(pages::clusters::home)),
         (assets::ROUTE, get(assets::serve)),
         ("/clusters", get(pages::clusters::show)),
+        ("/palette", get(pages::palette::show)),
+        ("/search", get(pages::search::show)),
         ("/all/workloads", get(pages::all::workloads)),
         ("/all/r/{group}/{version}/{plural}", get(pages::all::resource)),
         ("/all/live", get(live::many::follow)),

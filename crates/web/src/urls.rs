@@ -154,8 +154,16 @@ pub(crate) fn live(cluster: &str) -> Url {
 }
 
 /// The palette's answers.
-pub(crate) fn palette(cluster: &str) -> Url {
-    Url(format!("/c/{}/palette", segment(cluster)))
+pub(crate) fn palette(cluster: Option<&str>) -> Url {
+    Url(match cluster {
+        Some(cluster) => format!("/c/{}/palette", segment(cluster)),
+        None => "/palette".to_owned(),
+    })
+}
+
+/// Search over everything.
+pub(crate) fn search() -> Url {
+    Url("/search".to_owned())
 }
 
 /// Everything that runs in several clusters.

@@ -92,6 +92,12 @@ impl Visit {
         self.engine.cluster(self.params()?.get("cluster").map(String::as_str).unwrap_or_default())
     }
 
+    /// The cluster, where the route names one.
+    pub(crate) fn optional_cluster(&self) -> Option<Result<Cluster, AppError>> {
+        let names_one = self.params.as_ref().is_none_or(|params| params.contains_key("cluster"));
+        names_one.then(|| self.cluster())
+    }
+
     fn params(&self) -> Result<&HashMap<String, String>, AppError> {
         let broken = || AppError::new(ErrorKind::NotFound, "this address cannot be decoded: it is not UTF-8");
         self.params.as_ref().ok_or_else(broken)
@@ -128,7 +134,7 @@ impl Visit {
     }
 
     /// The resources of the first cluster that is connected.
-    fn everywhere(&self) -> Vec<NavigationGroup> {
+    pub(crate) fn everywhere(&self) -> Vec<NavigationGroup> {
         let connected = |view: &ClusterView| matches!(view.connection, ConnectionState::Connected { .. });
         let catalog = |view: ClusterView| self.engine.cluster(view.id.as_str()).ok()?.catalog();
         let first = self.engine.clusters().into_iter().filter(connected).find_map(catalog);

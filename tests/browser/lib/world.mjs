@@ -12,7 +12,7 @@ const kubectlPath = spawnSync(join(root, "scripts/kubectl-versions"), { encoding
 
 /** A program whose first output that fits `pattern` is what it is started for. */
 async function start(program, args, pattern, options = {}) {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...options.env } });
   let said = "";
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const found = new Promise((resolve, reject) => {
@@ -77,6 +77,22 @@ export async function real() {
   const args = ["serve", "--kubeconfig", cluster.found, "--listen", "127.0.0.1:0", "--no-open"];
   const console = await start(join(built, "pilothouse"), args, URL_PRINTED);
   return world(console.found, cluster.found, home, [console.stop, cluster.stop]);
+}
+
+/** A console on several clusters: two that live, named east and west, and one that nobody answers for, named north. */
+export async function several() {
+  const [east, west] = await Promise.all([demo({ seed: 7 }), demo({ seed: 8 })]);
+  const home = mkdtempSync(join(tmpdir(), "pilothouse-browser-"));
+  const write = (name, text) => {
+    writeFileSync(join(home, name), text.replaceAll("pilothouse-demo", name).replaceAll('"admin"', `"admin-of-${name}"`), { mode: 0o600 });
+    return join(home, name);
+  };
+  const config = (of) => readFileSync(of.kubeconfig, "utf8");
+  const dead = config(east).replace(/https:[^\s"]+/, "https://127.0.0.1:1");
+  const files = [write("east", config(east)), write("west", config(west)), write("north", dead)];
+  const args = ["serve", "--listen", "127.0.0.1:0", "--no-open"];
+  const console = await start(join(built, "pilothouse"), args, URL_PRINTED, { env: { KUBECONFIG: files.join(":"), HOME: home } });
+  return { ...world(console.found, files[0], home, [console.stop, east.stop, west.stop]), east, west };
 }
 
 /** A console on another world's cluster, over a wire that can be cut and mended. */

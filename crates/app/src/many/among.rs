@@ -28,7 +28,7 @@ pub(super) enum Key {
 }
 
 /// The columns of a list over clusters whose own lists have these columns: that of the cluster first.
-pub(super) fn joined<'a>(lists: impl Iterator<Item = &'a [Column]>) -> Arc<[Column]> {
+pub(crate) fn joined<'a>(lists: impl Iterator<Item = &'a [Column]>) -> Arc<[Column]> {
     let mut columns = vec![Column::new("Cluster", ColumnKind::Text)];
     for column in lists.flatten() {
         let column = renamed(column);
@@ -49,7 +49,7 @@ fn renamed(column: &Column) -> Column {
 
 impl Among {
     /// This cluster in a list with these columns, the first of which is the cluster's.
-    pub(super) fn new(cluster: &str, columns: Arc<[Column]>) -> Self {
+    pub(crate) fn new(cluster: &str, columns: Arc<[Column]>) -> Self {
         Self { cluster: cluster.into(), columns }
     }
 
@@ -138,7 +138,7 @@ fn leaves(filter: Filter, change: &impl Fn(Filter) -> Filter) -> Filter {
 }
 
 /// Whether a condition on the cluster holds; `None` for conditions on anything else.
-pub(super) fn decided(leaf: &Filter, cluster: &Str) -> Option<bool> {
+pub(crate) fn decided(leaf: &Filter, cluster: &Str) -> Option<bool> {
     match leaf {
         Filter::Compare(Field::Column(0), ..) | Filter::Exists(Field::Column(0)) => {
             Some(leaf.matches(&row_of(cluster), Timestamp::UNIX_EPOCH))
@@ -170,7 +170,7 @@ pub(crate) fn may_hold(filter: &Filter, known: &dyn Fn(&Filter) -> Option<bool>)
 }
 
 /// A row that says nothing but its cluster.
-fn row_of(cluster: &Str) -> Row {
+pub(crate) fn row_of(cluster: &Str) -> Row {
     let nothing = || Str::from("");
     Row {
         resource: Arc::new(Resource::new("", "", "", "")),

@@ -1,8 +1,16 @@
-// Ctrl K: a dialog that asks the server for places, kinds and objects as one types.
+// Ctrl K: a dialog that asks the server for objects, places and kinds as one types, and again while more is being found.
 import htmx from "htmx.org";
 
+/** An answer that is not all there is is asked for again after so long, then after longer. */
+const SOON = 150;
+const LATE = 1200;
+
 let asked = 0;
+/** Whether the person has chosen among what is shown: from then on nothing moves. */
+let steady = false;
+let late = 0;
 let pause: ReturnType<typeof setTimeout> | undefined;
+let more: ReturnType<typeof setTimeout> | undefined;
 
 function parts() {
   const dialog = document.querySelector<HTMLDialogElement>("dialog.palette");
@@ -27,10 +35,11 @@ function select(found: HTMLElement, field: HTMLInputElement, index: number): voi
   }
 }
 
-async function ask(): Promise<void> {
+async function ask(again = 0): Promise<void> {
   const found = parts();
   if (!found) return;
   const mine = ++asked;
+  if (again === 0) steady = false;
   const address = `${found.dialog.dataset.address}?q=${encodeURIComponent(found.field.value)}`;
   let html: string;
   try {
@@ -40,10 +49,54 @@ async function ask(): Promise<void> {
   } catch {
     html = '<p class="nothing">The console does not answer. Is it still running?</p>';
   }
-  if (mine !== asked) return;
-  found.found.innerHTML = html;
-  htmx.process(found.found);
-  select(found.found, found.field, 0);
+  if (mine !== asked || !found.dialog.open) return;
+  show(found, html);
+  if (found.found.querySelector("[data-more]")) {
+    clearTimeout(more);
+    more = setTimeout(() => {
+      if (mine === asked && found.dialog.open) void ask(again + 1);
+    }, Math.min(LATE, SOON * 1.3 ** again));
+  }
+}
+
+type Parts = NonNullable<ReturnType<typeof parts>>;
+
+/** Shows an answer. What the person has chosen among stays where it is: what is new comes below it. */
+function show({ found, field }: Parts, html: string): void {
+  const chosen = options(found).find((option) => option.getAttribute("aria-selected") === "true");
+  if (!steady) {
+    found.innerHTML = html;
+    htmx.process(found);
+    select(found, field, 0);
+    return;
+  }
+  const next = document.createElement("div");
+  next.innerHTML = html;
+  const known = new Set(options(found).map((option) => option.getAttribute("href")));
+  const fresh = options(next).filter((option) => !known.has(option.getAttribute("href")) && option.id !== "found-all");
+  const list = found.querySelector(".objects");
+  if (list) {
+    const end = list.querySelector(".all");
+    for (const option of fresh.filter((one) => one.closest(".objects"))) {
+      option.id = `found-late-${late++}`;
+      list.insertBefore(option.closest("li") ?? option, end);
+    }
+    const all = next.querySelector("#found-all");
+    if (all && end?.querySelector("a")) end.querySelector("a")!.textContent = all.textContent;
+  } else {
+    const objects = [...next.querySelectorAll(".answer > h2, .answer > ul.objects")].filter(
+      (part) => part.matches(".objects") || part.nextElementSibling?.matches(".objects"),
+    );
+    found.querySelector(".answer")?.append(...objects);
+  }
+  const told = next.querySelector(".told");
+  if (told) {
+    found.querySelector(".told")?.remove();
+    found.querySelector(".answer")?.append(told);
+  }
+  found.querySelector(".answer")?.toggleAttribute("data-more", next.querySelector("[data-more]") !== null);
+  htmx.process(found);
+  if (chosen) select(found, field, options(found).indexOf(chosen));
 }
 
 function open(): void {
@@ -74,6 +127,7 @@ export function start(): void {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       const step = event.key === "ArrowDown" ? 1 : -1;
+      steady = true;
       if (all.length > 0) select(found.found, found.field, (at + step + all.length) % all.length);
     } else if (event.key === "Enter") {
       event.preventDefault();
@@ -85,9 +139,15 @@ export function start(): void {
     clearTimeout(pause);
     pause = setTimeout(() => void ask(), 90);
   });
+  document.addEventListener("pointermove", (event) => {
+    if (event.target instanceof Element && event.target.closest("dialog.palette .found")) steady = true;
+  });
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
-    if (target?.closest("[data-palette]")) open();
+    if (target?.closest("[data-palette]") && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      open();
+    }
     const dialog = target?.closest<HTMLDialogElement>("dialog.palette");
     if (dialog && (target === dialog || target?.closest("a"))) dialog.close();
   });

@@ -148,6 +148,15 @@ fn schemas() -> Value {
             "total": whole, "unfiltered": whole, "asOf": moment, "complete": truth,
             "clusters": list(&reference("Part")), "rows": list(&reference("Row")),
         })),
+        "Found": object(&["total", "complete", "searched", "of", "kinds", "namespaces", "clusters", "gaps", "rows"], json!({
+            "total": whole, "complete": truth, "searched": whole, "of": whole,
+            "kinds": list(&reference("Facet")), "namespaces": list(&reference("Facet")), "clusters": list(&reference("Facet")),
+            "gaps": list(&object(&["cluster", "kinds", "why"], json!({"cluster": text, "kinds": texts, "why": text}))),
+            "rows": list(&json!({"allOf": [reference("Row"), object(&["matched"], json!({
+                "matched": object(&["in", "text"], json!({"in": text, "text": text})),
+            }))]})),
+        })),
+        "Facet": object(&["value", "count"], json!({"value": text, "count": whole})),
         "Part": object(&["name", "state", "complete", "asOf", "total", "error", "notes"], json!({
             "name": text, "state": {"type": "string", "enum": ["connecting", "connected", "failed"]},
             "complete": truth, "asOf": moment, "total": whole, "error": maybe_text, "notes": texts,

@@ -103,9 +103,8 @@ fn view(
     html! {
         div.list-page {
             div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
-            (toolbar(listed, about, question, wrong.is_some()))
+            (toolbar(listed, about, (question, wrong.is_some()), chooser))
             (clamped)
-            (chooser)
             @if let Some(error) = wrong {
                 (question_error(error, &asked))
                 p.soft { "Without the question:" }
@@ -116,7 +115,7 @@ fn view(
 }
 
 /// The search field.
-fn toolbar(listed: &ListedInAll<'_>, about: &About, question: &Question, wrong: bool) -> Markup {
+fn toolbar(listed: &ListedInAll<'_>, about: &About, (question, wrong): (&Question, bool), chooser: &Markup) -> Markup {
     let here = &listed.here;
     let kept = Question { q: String::new(), offset: 0, ..question.clone() };
     let widened = Question { wide: !question.wide, ..question.clone() };
@@ -133,6 +132,7 @@ fn toolbar(listed: &ListedInAll<'_>, about: &About, question: &Question, wrong: 
                 }
                 button.button { "Filter" }
             }
+            (chooser)
             @if question.filters() { a.button.plain href=(here.ask(&cleared)) { "Clear" } }
             a.button href=(here.ask(&widened)) { @if question.wide { "Fewer columns" } @else { "All columns" } }
         }

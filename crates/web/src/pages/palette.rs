@@ -1,76 +1,111 @@
-//! What the palette finds: `/c/{cluster}/palette?q=`.
+//! What the palette finds: `/palette?q=` and, on a page of a cluster, `/c/{cluster}/palette?q=`.
 
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Ask, Cluster, Source};
-use pilothouse_model::{Completeness, GroupResource};
+use pilothouse_app::{AppError, Cluster, ConnectionState, ErrorKind, Found, Many, NavigationItem, SearchAsk};
+use std::time::Duration;
 
+use super::search::misread;
+use crate::components::found::{gaps, page_of, searched, why};
 use crate::components::listing::thousands;
 use crate::components::prose::sentence;
-use crate::components::{freshness, status};
+use crate::components::status;
 use crate::failure;
+use crate::question::Question;
 use crate::urls::{self, Url};
 use crate::visit::{PATIENCE, Visit};
 
 /// Places and kinds shown.
-const MOST: usize = 8;
-/// Objects of one kind shown.
-const MOST_OBJECTS: usize = 6;
+const MOST: usize = 5;
+/// Objects shown.
+const MOST_OBJECTS: usize = 20;
+/// How long one answer waits for tables; the palette asks again while there is more to come.
+const BRIEF: Duration = Duration::from_millis(120);
 
-/// Where objects are searched besides the workloads: where people know a name and not where it stands.
-const SEARCHED: [(&str, &str); 8] = [
-    ("", "pods"),
-    ("", "nodes"),
-    ("", "namespaces"),
-    ("", "services"),
-    ("", "configmaps"),
-    ("", "persistentvolumeclaims"),
-    ("apps", "deployments"),
-    ("networking.k8s.io", "ingresses"),
-];
-
-/// One thing found.
-struct Found {
+/// A place or a kind.
+struct Entry {
     title: String,
     note: String,
-    mark: Markup,
     url: Url,
 }
 
-/// A group of what was found.
+/// A group of those.
 struct Group {
     title: &'static str,
-    found: Vec<Found>,
+    entries: Vec<Entry>,
     /// How many more there are.
     more: usize,
 }
 
 impl Group {
     /// The first `most` of all that was found.
-    fn new(title: &'static str, mut found: Vec<Found>, most: usize) -> Self {
-        let more = found.len().saturating_sub(most);
-        found.truncate(most);
-        Self { title, found, more }
+    fn new(title: &'static str, mut entries: Vec<Entry>, most: usize) -> Self {
+        let more = entries.len().saturating_sub(most);
+        entries.truncate(most);
+        Self { title, entries, more }
     }
 }
 
-/// `/c/{cluster}/palette`
+/// `/palette` and `/c/{cluster}/palette`
 pub(crate) async fn show(visit: Visit) -> Response {
-    match found(&visit).await {
+    match answer(&visit).await {
         Ok(html) => html.into_response(),
         Err(error) => (failure::status(error.kind), html! { p.nothing { (sentence(&error.message)) } }).into_response(),
     }
 }
 
-async fn found(visit: &Visit) -> Result<Markup, AppError> {
-    let cluster = visit.cluster()?;
-    let wanted = visit.query("q").unwrap_or_default().trim().to_lowercase();
-    let catalog = cluster.wait_catalog(PATIENCE).await?;
+async fn answer(visit: &Visit) -> Result<Markup, AppError> {
+    // On a page of a cluster its places come first; objects are of all clusters that somebody opened.
+    let cluster = match visit.optional_cluster() {
+        Some(cluster) => Some(cluster?),
+        None => None,
+    };
+    let asked = visit.query("q").unwrap_or_default().trim();
+    let wanted = asked.to_lowercase();
+    let groups = match &cluster {
+        Some(cluster) => of_cluster(cluster, &wanted).await,
+        None => of_all(visit, &wanted),
+    };
+    let many = opened(visit, cluster.as_ref())?;
+    let found = match search(&many, asked).await {
+        Ok(found) => found,
+        Err(error) if error.kind == ErrorKind::BadInput => {
+            return Ok(html! { (view(&groups, None, &many)) (misread(&error)) });
+        }
+        Err(error) => return Err(error),
+    };
+    let question = Question { q: asked.to_owned(), ..Question::default() };
+    Ok(view(&groups, Some((&found, &question)), &many))
+}
+
+/// The clusters that somebody opened: typing opens no other.
+fn opened(visit: &Visit, cluster: Option<&Cluster>) -> Result<Many, AppError> {
+    let here = |name: &str| cluster.is_some_and(|cluster| cluster.id().as_str() == name);
+    let names: Vec<String> = visit
+        .engine
+        .clusters()
+        .into_iter()
+        .filter(|view| view.connection != ConnectionState::Idle || here(view.id.as_str()))
+        .map(|view| view.id.to_string())
+        .collect();
+    let names = if names.is_empty() { vec![visit.engine.current().to_string()] } else { names };
+    visit.engine.many(&names)
+}
+
+async fn search(many: &Many, text: &str) -> Result<Found, AppError> {
+    let ask = SearchAsk { text: text.to_owned(), namespaces: Vec::new(), limit: Some(MOST_OBJECTS) };
+    many.search(ask)?.settled(BRIEF).await
+}
+
+/// Places and kinds of a cluster.
+async fn of_cluster(cluster: &Cluster, wanted: &str) -> Vec<Group> {
     let name = cluster.id().as_str();
     let mut places = vec![
         plain("Overview", "", urls::cluster(name)),
         plain("Workloads", "everything that runs", urls::workloads(name)),
         plain("Clusters", "", urls::clusters()),
+        plain("Workloads of all clusters", "", urls::all_workloads()),
+        plain("Search", "everything", urls::search()),
     ];
     for (instrument, its) in cluster.places() {
         let manifest = instrument.manifest();
@@ -78,130 +113,139 @@ async fn found(visit: &Visit) -> Result<Markup, AppError> {
             its.iter().map(|place| plain(place.title, manifest.title, urls::place(name, manifest.id, place.id))),
         );
     }
-    let kinds = catalog.navigation().into_iter().flat_map(|group| {
-        let title = group.title;
-        group.items.into_iter().map(move |item| (title.clone(), item))
-    });
-    let kinds = kinds.map(|(group, item)| {
-        let short = item.resource.short_names.iter().map(|name| &**name).collect::<Vec<_>>().join(" ");
-        (plain(&item.title, &group, urls::list(name, &item.resource)), short)
-    });
-    let places = best(places.into_iter().map(|place| (place, String::new())), &wanted);
-    let kinds = best(kinds, &wanted);
-    let mut groups = vec![Group::new("Places", places, MOST), Group::new("Kinds", kinds, MOST)];
-    let mut unknown = Vec::new();
-    if wanted.len() >= 2 {
-        let (objects, gaps) = objects(&cluster, &wanted).await;
-        groups.push(objects);
-        unknown = gaps;
-    }
-    Ok(view(&groups, &unknown))
+    let catalog = cluster.wait_catalog(PATIENCE).await;
+    let groups = catalog.map(|catalog| catalog.navigation()).unwrap_or_default();
+    let kinds = groups
+        .iter()
+        .flat_map(|group| group.items.iter().map(|item| kind(item, &group.title, urls::list(name, &item.resource))));
+    grouped(places, kinds.collect(), wanted)
 }
 
-fn plain(title: &str, note: &str, url: Url) -> Found {
-    Found { title: title.to_owned(), note: note.to_owned(), mark: Markup::default(), url }
+/// Places and kinds over all clusters.
+fn of_all(visit: &Visit, wanted: &str) -> Vec<Group> {
+    let mut places = vec![
+        plain("Clusters", "", urls::clusters()),
+        plain("Workloads", "everything that runs, in all clusters", urls::all_workloads()),
+        plain("Search", "everything", urls::search()),
+    ];
+    places.extend(
+        visit.engine.clusters().iter().map(|view| plain(view.id.as_str(), "cluster", urls::cluster(view.id.as_str()))),
+    );
+    let groups = visit.everywhere();
+    let kinds = groups
+        .iter()
+        .flat_map(|group| group.items.iter().map(|item| kind(item, &group.title, urls::all_list(&item.resource))));
+    grouped(places, kinds.collect(), wanted)
+}
+
+fn grouped(places: Vec<Entry>, kinds: Vec<(Entry, String)>, wanted: &str) -> Vec<Group> {
+    let places = best(places.into_iter().map(|place| (place, String::new())), wanted);
+    vec![Group::new("Places", places, MOST), Group::new("Kinds", best(kinds.into_iter(), wanted), MOST)]
+}
+
+fn plain(title: &str, note: &str, url: Url) -> Entry {
+    Entry { title: title.to_owned(), note: note.to_owned(), url }
+}
+
+/// A kind with its short names.
+fn kind(item: &NavigationItem, group: &str, url: Url) -> (Entry, String) {
+    let short = item.resource.short_names.iter().map(|name| &**name).collect::<Vec<_>>().join(" ");
+    (plain(&item.title, group, url), short)
 }
 
 /// Those that match: by the start of the title first, then by any part of it, its note or its short names.
-fn best(all: impl Iterator<Item = (Found, String)>, wanted: &str) -> Vec<Found> {
+fn best(all: impl Iterator<Item = (Entry, String)>, wanted: &str) -> Vec<Entry> {
     let mut ranked: Vec<_> = all
-        .filter_map(|(found, aliases)| {
-            let title = found.title.to_lowercase();
+        .filter_map(|(entry, aliases)| {
+            let title = entry.title.to_lowercase();
             let rank = if title == wanted || aliases.split(' ').any(|alias| alias == wanted) {
                 0
             } else if title.starts_with(wanted) {
                 1
-            } else if title.contains(wanted) || found.note.to_lowercase().contains(wanted) {
+            } else if title.contains(wanted) || entry.note.to_lowercase().contains(wanted) {
                 2
             } else {
                 return None;
             };
-            Some((rank, found))
+            Some((rank, entry))
         })
         .collect();
     ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().map(|(_, found)| found).collect()
+    ranked.into_iter().map(|(_, entry)| entry).collect()
 }
 
-/// Objects whose name holds the text: among workloads and [`SEARCHED`], as far as they are known now.
-/// Beside them, which of these could not be searched (completely), and why.
-async fn objects(cluster: &Cluster, wanted: &str) -> (Group, Vec<(&'static str, Completeness)>) {
-    let nothing = || Group::new("Objects", Vec::new(), MOST);
-    let Some(catalog) = cluster.catalog() else { return (nothing(), vec![("objects", Completeness::Loading)]) };
-    let mut sources = vec![("workloads", Source::Workloads)];
-    for (group, plural) in SEARCHED {
-        let served = catalog.served(GroupResource::new(group, plural)).cloned();
-        sources.extend(served.map(|resource| (plural, Source::Resource(resource))));
-    }
-    let pattern: String = wanted.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')).collect();
-    if pattern.is_empty() {
-        return (nothing(), Vec::new());
-    }
-    let ask = Ask { q: format!("name:*{pattern}*"), limit: Some(MOST_OBJECTS), ..Ask::default() };
-    let answers = sources.iter().map(|(_, source)| cluster.list_settled(source, &ask, PATIENCE));
-    let mut seen = std::collections::BTreeSet::new();
-    let mut objects = nothing();
-    let mut unknown = Vec::new();
-    for ((name, _), answer) in sources.iter().zip(futures::future::join_all(answers).await) {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                unknown.push((*name, Completeness::Broken(error.message)));
-                continue;
-            }
-        };
-        if !answer.completeness.is_complete() {
-            unknown.push((*name, answer.completeness.clone()));
-        }
-        // A pod that is a workload of its own counts twice here: at least so many are not shown.
-        objects.more += answer.total.saturating_sub(answer.rows.len());
-        for record in answer.rows {
-            let row = &record.row;
-            let namespace = row.namespace.as_deref();
-            let url = urls::object(cluster.id().as_str(), &row.resource, namespace, &row.name);
-            if seen.insert(url.as_str().to_owned()) {
-                let note = match namespace {
-                    Some(namespace) => format!("{} · {namespace}", row.resource.kind),
-                    None => row.resource.kind.to_string(),
-                };
-                objects.found.push(Found { title: row.name.to_string(), note, mark: status::status(&row.status), url });
-            }
-        }
-    }
-    (objects, unknown)
-}
-
-fn view(groups: &[Group], unknown: &[(&str, Completeness)]) -> Markup {
-    let none = groups.iter().all(|group| group.found.is_empty());
+fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Markup {
+    let several = many.clusters().len() > 1;
+    let waits = found.is_some_and(|(found, _)| !is_over(found));
+    let none =
+        groups.iter().all(|group| group.entries.is_empty()) && found.is_none_or(|(found, _)| found.hits.is_empty());
     html! {
-        @if none && unknown.is_empty() {
-            p.nothing { "Nothing has this name. Objects are found by name among workloads, pods, deployments, services, "
-                "ingresses, config maps, volume claims, nodes and namespaces; other kinds have their own lists." }
-        } @else if none {
-            p.nothing { "Nothing known has this name." }
+        div.answer data-more=[waits.then_some("1")] {
+            @if let Some((found, question)) = found.filter(|(found, _)| !found.hits.is_empty()) {
+                (objects(found, question, several))
+            }
+            @for Group { title, entries, more } in groups.iter().filter(|group| !group.entries.is_empty()) {
+                h2 { (title) }
+                ul role="group" aria-label=(title) {
+                    @for (index, one) in entries.iter().enumerate() {
+                        li role="presentation" {
+                            a role="option" id={ "found-" (title) "-" (index) } tabindex="-1" href=(one.url) {
+                                (one.title)
+                                @if !one.note.is_empty() { small { (one.note) } }
+                            }
+                        }
+                    }
+                }
+                @if *more > 0 { p.nothing.gap { (thousands(*more)) " more: write more of the name" } }
+            }
+            @if none { p.nothing { @if waits { "Nothing found so far." } @else { "Nothing found." } } }
+            @if let Some((found, _)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
+                div.told { p.nothing.gap { (searched(&Found { done: !waits, ..found.clone() })) } (gaps(&Found { done: !waits, ..found.clone() }, several)) }
+            }
         }
-        @for (name, completeness) in unknown {
-            p.nothing.gap { "Not all " (name) " are searched: " (freshness::why(completeness)) }
-        }
-        @for Group { title, found, more } in groups.iter().filter(|group| !group.found.is_empty()) {
-            h2 { (title) }
-            ul role="group" aria-label=(title) {
-                @for (index, one) in found.iter().enumerate() {
-                    li role="presentation" {
-                        a role="option" id={ "found-" (title) "-" (index) } tabindex="-1" href=(one.url) {
-                            (one.title) (one.mark)
-                            @if !one.note.is_empty() { small { (one.note) } }
+    }
+}
+
+/// Whether nothing more will come.
+fn is_over(found: &Found) -> bool {
+    use pilothouse_app::Why;
+    !found.gaps.iter().any(|gap| gap.why == Why::Known(pilothouse_model::Completeness::Loading))
+}
+
+/// Objects, the best first, and where the rest is.
+fn objects(found: &Found, question: &Question, several: bool) -> Markup {
+    html! {
+        h2 { "Objects" }
+        ul.objects role="group" aria-label="Objects" {
+            @for (index, hit) in found.hits.iter().enumerate() {
+                @let row = &hit.record.row;
+                li role="presentation" {
+                    a role="option" id={ "found-object-" (index) } tabindex="-1" href=(page_of(hit)) {
+                        span.name { (row.name) } (status::status(&row.status)) (why(&hit.matched))
+                        small {
+                            (row.resource.kind)
+                            @if let Some(namespace) = &row.namespace { " · " (namespace) }
+                            @if several { " · " (hit.cluster) }
                         }
                     }
                 }
             }
-            @if *more > 0 { p.nothing.gap { (thousands(*more)) " more: write more of the name" } }
+            @if found.total > found.hits.len() {
+                li.all role="presentation" {
+                    a role="option" id="found-all" tabindex="-1" href=(urls::search().ask(question)) {
+                        "All " (thousands(found.total)) " results"
+                    }
+                }
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pilothouse_app::{SearchGap, Why};
+    use pilothouse_model::{ClusterId, Completeness};
+
     use super::*;
 
     #[test]
@@ -212,7 +256,7 @@ mod tests {
                 (plain(title, "Workloads", urls::clusters()), alias.to_owned())
             })
         };
-        let titles = |wanted: &str| best(all(), wanted).into_iter().map(|found| found.title).collect::<Vec<_>>();
+        let titles = |wanted: &str| best(all(), wanted).into_iter().map(|entry| entry.title).collect::<Vec<_>>();
         assert_eq!(titles("deploy"), ["Deployments"]);
         assert_eq!(titles("po"), ["Pods", "PodTemplates"]);
         assert_eq!(titles("pods"), ["Pods"]);
@@ -220,19 +264,22 @@ mod tests {
         assert_eq!(titles("nope").len(), 0);
     }
 
-    #[test]
-    fn what_is_not_searched_and_what_is_not_shown_is_told() {
-        let none =
-            |unknown: &[(&str, Completeness)]| view(&[Group::new("Objects", Vec::new(), MOST)], unknown).into_string();
-        assert!(none(&[]).contains("Nothing has this name"));
-        let loading = none(&[("pods", Completeness::Loading)]);
-        assert!(
-            !loading.contains("Nothing has this name") && loading.contains("Not all pods are searched: still loading")
-        );
-        let forbidden = none(&[("nodes", Completeness::Forbidden("<no>".into()))]);
-        assert!(forbidden.contains("Not all nodes are searched: not allowed: &lt;no&gt;"), "{forbidden}");
-        let many = (0..MOST + 3).map(|index| plain(&index.to_string(), "", urls::clusters())).collect();
-        let html = view(&[Group::new("Kinds", many, MOST)], &[]).into_string();
+    #[tokio::test]
+    async fn what_is_not_searched_and_what_is_not_shown_is_told() {
+        let (engine, _folder) = crate::tests::engine();
+        let many = engine.many(&["prod".to_owned()]).unwrap();
+        let gap = |why| SearchGap { cluster: ClusterId::new("prod"), kinds: vec!["pods".to_owned()], why };
+        let shown = |gaps: Vec<SearchGap>| {
+            let found = Found { gaps, done: true, of: 1, ..Found::default() };
+            view(&[], Some((&found, &Question::default())), &many).into_string()
+        };
+        assert!(shown(Vec::new()).contains("Nothing found."));
+        let loading = shown(vec![gap(Why::Known(Completeness::Loading))]);
+        assert!(loading.contains("data-more") && loading.contains("Nothing found so far"), "{loading}");
+        let forbidden = shown(vec![gap(Why::Known(Completeness::Forbidden(String::new())))]);
+        assert!(forbidden.contains("you may not list them") && !forbidden.contains("data-more"), "{forbidden}");
+        let many_kinds = (0..MOST + 3).map(|index| plain(&index.to_string(), "", urls::clusters())).collect();
+        let html = view(&[Group::new("Kinds", many_kinds, MOST)], None, &many).into_string();
         assert!(html.contains("3 more") && html.matches("<li").count() == MOST, "{html}");
     }
 }

@@ -1,0 +1,337 @@
+//! Search over everything: all kinds, namespaces and clusters, ranked.
+//!
+//! A search asks the tables that are watched at once, opens others a few at a time, the most useful first, and says of how many
+//! kinds it knows the answer. It asks as any list does, through the handles of the clusters: who may not list something finds
+//! nothing there.
+
+mod kinds;
+mod rank;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pilothouse_model::{ClusterId, Column, Completeness, Filter};
+use pilothouse_store::Record;
+use tokio::time::{Instant, sleep_until};
+
+use crate::cluster::{Cluster, ConnectionState};
+use crate::error::{AppError, ErrorKind};
+use crate::many::{Many, conditions, known_names};
+use kinds::{Kind, Progress, kinds};
+use rank::Rank;
+
+pub use rank::{Matched, What};
+
+/// Results that are given at most.
+pub const MOST_RESULTS: usize = 50;
+/// Kinds of one cluster that a search opens at most.
+const MOST_KINDS: usize = 100;
+/// Tables of one cluster that a search lets load at the same time.
+const AT_ONCE: usize = 6;
+/// How often it is looked whether there is more.
+const STEP: Duration = Duration::from_millis(80);
+/// How long a search goes on.
+const LONGEST: Duration = Duration::from_secs(30);
+/// What is shorter is found everywhere.
+const SHORTEST: usize = 2;
+
+/// A question about everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchAsk {
+    /// What is looked for: words, and filters of the query language for the tables that have the field.
+    pub text: String,
+    /// Namespaces; none means all, and objects that live in none.
+    pub namespaces: Vec<String>,
+    /// Results wanted, [`MOST_RESULTS`] at most; `None` for as many.
+    pub limit: Option<usize>,
+}
+
+/// A search that goes on while tables load.
+pub struct Search {
+    ask: SearchAsk,
+    conditions: Option<Filter>,
+    words: Vec<String>,
+    places: Vec<Place>,
+    until: Instant,
+    last: Option<Instant>,
+    told: Option<(usize, usize, bool)>,
+    over: bool,
+}
+
+/// One cluster that is searched.
+struct Place {
+    id: ClusterId,
+    cluster: Result<Cluster, AppError>,
+    /// What is searched there; `None` until it is known what it serves.
+    kinds: Option<Vec<Kind>>,
+}
+
+/// What a search has found so far.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The best, the best first.
+    pub hits: Vec<Hit>,
+    /// How many there are: exact for the kinds that were searched.
+    pub total: usize,
+    /// How many of each kind.
+    pub kinds: Vec<Facet>,
+    /// How many in each namespace.
+    pub namespaces: Vec<Facet>,
+    /// How many in each cluster.
+    pub clusters: Vec<Facet>,
+    /// Kinds that were searched completely, in all clusters together.
+    pub searched: usize,
+    /// Kinds that there are to search.
+    pub of: usize,
+    /// What was not searched, or not completely, and why.
+    pub gaps: Vec<SearchGap>,
+    /// Whether no more will come.
+    pub done: bool,
+}
+
+/// One thing found.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// Where.
+    pub cluster: ClusterId,
+    /// Its row, and its object.
+    pub record: Arc<Record>,
+    /// What the row's cells are.
+    pub columns: Arc<[Column]>,
+    /// Where the words were found.
+    pub matched: Matched,
+    rank: Rank,
+}
+
+/// How many results have a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facet {
+    /// The value.
+    pub value: String,
+    /// How many.
+    pub count: usize,
+}
+
+/// What was not searched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchGap {
+    /// In which cluster.
+    pub cluster: ClusterId,
+    /// Which kinds: `pods`; empty when it is the whole cluster.
+    pub kinds: Vec<String>,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why something was not searched.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Why {
+    /// How much of it is known.
+    Known(Completeness),
+    /// There are more kinds than one search opens.
+    TooMany,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooMany => "more kinds than one search opens",
+            Self::Known(Completeness::Complete) => "it was searched",
+            Self::Known(Completeness::Loading) => "still loading",
+            Self::Known(Completeness::Absent) => "the cluster does not serve it",
+            Self::Known(Completeness::Forbidden(words)) if words.is_empty() => "not allowed",
+            Self::Known(Completeness::Forbidden(words) | Completeness::Stale(words) | Completeness::Broken(words)) => {
+                words
+            }
+        })
+    }
+}
+
+impl Many {
+    /// Searches everything in these clusters. Nothing is waited for before [`Search::next`].
+    pub fn search(&self, ask: SearchAsk) -> Result<Search, AppError> {
+        let conditions = conditions(&ask.text);
+        if let Some(filter) = &conditions {
+            let all: Vec<ClusterId> = self.engine().clusters().into_iter().map(|view| view.id).collect();
+            known_names(&ask.text, filter, &all)?;
+        }
+        let place = |id: &ClusterId| {
+            // A cluster that the question rules out is not opened.
+            let ruled_out = conditions.as_ref().is_some_and(|filter| kinds::rules_out_cluster(filter, id));
+            (!ruled_out).then(|| Place { id: id.clone(), cluster: self.engine().cluster(id.as_str()), kinds: None })
+        };
+        let nothing = ask.text.trim().chars().count() < SHORTEST;
+        Ok(Search {
+            places: if nothing { Vec::new() } else { self.clusters().iter().filter_map(place).collect() },
+            words: conditions.as_ref().map(rank::words).unwrap_or_default(),
+            conditions,
+            until: Instant::now() + LONGEST,
+            last: None,
+            told: None,
+            over: false,
+            ask,
+        })
+    }
+}
+
+impl Search {
+    /// What is found so far: at once the first time, then whenever there is more. `None` after the search is over.
+    pub async fn next(&mut self) -> Option<Result<Found, AppError>> {
+        if self.over {
+            return None;
+        }
+        loop {
+            if let Some(last) = self.last {
+                sleep_until(last + STEP).await;
+            }
+            self.last = Some(Instant::now());
+            self.step();
+            let done = Instant::now() >= self.until || self.places.iter().all(Place::is_done);
+            if done && let Some(error) = self.misread() {
+                self.over = true;
+                return Some(Err(error));
+            }
+            let found = self.found(done);
+            let told = (found.total, found.searched, done);
+            if self.told != Some(told) {
+                self.told = Some(told);
+                self.over = done;
+                return Some(Ok(found));
+            }
+        }
+    }
+
+    /// What is found when the search is over, or when `patience` is.
+    pub async fn settled(&mut self, patience: Duration) -> Result<Found, AppError> {
+        self.until = self.until.min(Instant::now() + patience);
+        let mut found = Found { done: true, ..Found::default() };
+        while let Some(next) = self.next().await {
+            found = next?;
+        }
+        Ok(found)
+    }
+
+    fn step(&mut self) {
+        let Self { ask, words, places, conditions, .. } = self;
+        for place in places {
+            let Ok(cluster) = &place.cluster else { continue };
+            if place.kinds.is_none() {
+                let Some(catalog) = cluster.catalog() else { continue };
+                place.kinds = Some(kinds(&catalog, conditions.as_ref(), ask, MOST_KINDS));
+            }
+            let kinds = place.kinds.as_deref_mut().unwrap_or_default();
+            let mut loading = kinds.iter().filter(|kind| kind.progress == Progress::Loading).count();
+            for kind in kinds {
+                match kind.progress {
+                    Progress::Waiting if loading >= AT_ONCE => continue,
+                    Progress::Waiting | Progress::Loading => {}
+                    Progress::Done | Progress::LeftOut | Progress::Misread => continue,
+                }
+                let waited = kind.progress == Progress::Waiting;
+                kind.look(cluster, ask, words);
+                loading += usize::from(waited && kind.progress == Progress::Loading);
+            }
+        }
+    }
+
+    /// What is wrong with the question, when no table could read it.
+    fn misread(&self) -> Option<AppError> {
+        let kinds = || self.places.iter().filter_map(|place| place.kinds.as_ref()).flatten();
+        if kinds().any(|kind| kind.progress == Progress::Done) {
+            return None;
+        }
+        kinds().find_map(|kind| kind.error.clone().filter(|error| error.kind == ErrorKind::BadInput))
+    }
+
+    fn found(&self, done: bool) -> Found {
+        let mut found = Found { done, ..Found::default() };
+        let (mut by_kind, mut by_namespace, mut by_cluster) = (Counts::new(), Counts::new(), Counts::new());
+        for place in &self.places {
+            found.gaps.extend(place.gaps());
+            // Tables that have no such field have no such rows.
+            for kind in place.kinds.iter().flatten().filter(|kind| kind.progress != Progress::Misread) {
+                found.of += 1;
+                found.searched += usize::from(kind.progress == Progress::Done && kind.completeness.is_complete());
+                found.total += kind.total;
+                found.hits.extend(kind.hits.iter().cloned());
+                add(&mut by_cluster, place.id.as_str(), kind.total);
+                for (name, count) in &kind.by_kind {
+                    add(&mut by_kind, name, *count);
+                }
+                for (name, count) in &kind.by_namespace {
+                    add(&mut by_namespace, name, *count);
+                }
+            }
+        }
+        found.hits.sort_by(|one, other| one.rank.cmp(&other.rank).then_with(|| one.cluster.cmp(&other.cluster)));
+        found.hits.truncate(self.ask.most());
+        (found.kinds, found.namespaces, found.clusters) = (facets(by_kind), facets(by_namespace), facets(by_cluster));
+        found
+    }
+}
+
+type Counts = BTreeMap<String, usize>;
+
+fn add(counts: &mut Counts, value: &str, count: usize) {
+    if count > 0 {
+        *counts.entry(value.to_owned()).or_default() += count;
+    }
+}
+
+/// The most frequent first.
+fn facets(counts: Counts) -> Vec<Facet> {
+    let mut facets: Vec<_> = counts.into_iter().map(|(value, count)| Facet { value, count }).collect();
+    facets.sort_by_key(|facet| std::cmp::Reverse(facet.count));
+    facets
+}
+
+impl SearchAsk {
+    fn most(&self) -> usize {
+        self.limit.unwrap_or(MOST_RESULTS).min(MOST_RESULTS)
+    }
+}
+
+impl Place {
+    /// Whether nothing more will be found here.
+    fn is_done(&self) -> bool {
+        let Ok(cluster) = &self.cluster else { return true };
+        match &self.kinds {
+            // What does not answer is told; it may answer the next search.
+            None => matches!(cluster.state(), ConnectionState::Failed { .. }),
+            Some(kinds) => kinds.iter().all(|kind| !matches!(kind.progress, Progress::Waiting | Progress::Loading)),
+        }
+    }
+
+    fn gaps(&self) -> Vec<SearchGap> {
+        let gap = |kinds, why| SearchGap { cluster: self.id.clone(), kinds, why };
+        let Some(kinds) = &self.kinds else {
+            let completeness = match &self.cluster {
+                Err(error) => Completeness::Broken(error.message.clone()),
+                Ok(cluster) => match cluster.state() {
+                    ConnectionState::Failed { error, .. } => Completeness::Broken(error.message),
+                    _ => Completeness::Loading,
+                },
+            };
+            return vec![gap(Vec::new(), Why::Known(completeness))];
+        };
+        // Kinds that are not searched for the same reason are told together; each refusal has words of its own.
+        let mut reasons: Vec<(Why, BTreeSet<String>)> = Vec::new();
+        for kind in kinds {
+            let why = match (kind.progress, &kind.completeness) {
+                (Progress::Misread, _) => continue,
+                (Progress::LeftOut, _) => Why::TooMany,
+                (Progress::Waiting | Progress::Loading, _) => Why::Known(Completeness::Loading),
+                (_, completeness) if completeness.is_complete() => continue,
+                (_, Completeness::Forbidden(_)) => Why::Known(Completeness::Forbidden(String::new())),
+                (_, completeness) => Why::Known(completeness.clone()),
+            };
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, names)) => drop(names.insert(kind.name.clone())),
+                None => reasons.push((why, [kind.name.clone()].into())),
+            }
+        }
+        reasons.into_iter().map(|(why, names)| gap(names.into_iter().collect(), why)).collect()
+    }
+}
