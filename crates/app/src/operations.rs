@@ -144,6 +144,7 @@ pub const OPERATIONS: &[Operation] = &[
         answer: "AllRows",
     },
     Operation {
+        method: Method::Get,
         id: "search",
         path: "/search",
         summary: "Everything that mentions the words, of all kinds, the best first; says what was not searched.",

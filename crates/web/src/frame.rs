@@ -197,6 +197,7 @@ impl Frame {
                 ul {
                     li { (self.link(&urls::clusters(), "Clusters")) }
                     li { (self.link(&urls::all_workloads().ask(&scope), "Workloads")) }
+                    li { (self.link(&urls::search(), "Search")) }
                 }
             }
             @for (index, group) in self.everywhere.iter().enumerate() { (self.group(urls::all_list, index, group, &scope)) }

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use pilothouse_app::{Found, Hit, Matched, SearchGap, What, Why};
 use pilothouse_model::Completeness;
 
-use super::freshness;
 use super::listing::thousands;
+use super::{freshness, prose};
 use crate::urls::{self, Url};
 
 /// Names of kinds that a sentence holds.
@@ -65,6 +65,7 @@ fn sentence(gap: &SearchGap, several: bool) -> Markup {
         @match &gap.why {
             Why::TooMany => "more than one search opens; name the kind, as in kind:Pod",
             Why::Known(Completeness::Forbidden(words)) if words.is_empty() => "you may not list them",
+            Why::Known(Completeness::Broken(words)) if gap.kinds.is_empty() => (prose::sentence(words)),
             Why::Known(completeness) => (freshness::why(completeness)),
         }
     }

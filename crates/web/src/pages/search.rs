@@ -90,12 +90,12 @@ fn results(question: &Question, found: &Found, several: bool, (waits, now): (boo
             span.space {}
             span.soft { (searched(&Found { done: !waits, ..found.clone() })) }
         }
-        div.search-body {
-            div.facets {
+        div.search-body.narrowable[!found.kinds.is_empty()] {
+            @if !found.kinds.is_empty() { div.facets {
                 (facet("Kind", "kind", &found.kinds, question))
                 (facet("Namespace", "ns", &found.namespaces, question))
                 @if several { (facet("Cluster", "cluster", &found.clusters, question)) }
-            }
+            } }
             div.results {
                 @if found.hits.is_empty() {
                     div.empty { strong { @if waits { "Nothing found so far" } @else { "Nothing found" } } }
