@@ -195,12 +195,7 @@ impl Offer<'_> {
         let names = field::fields(self.columns).into_iter().filter(|name| !OTHERS.contains(name));
         let item = |name: &str| {
             let known = field::find(name, self.columns)?;
-            let detail = match &known.field {
-                Field::Column(index) if !self.columns[*index].description.is_empty() => {
-                    self.columns[*index].description.to_string()
-                }
-                _ => known.kind.takes().to_owned(),
-            };
+            let detail = field::meaning(&known, self.columns);
             Some(Item::new(format!("{name}{colon}"), ItemKind::Field, detail))
         };
         ranked(typed, names.filter_map(item))

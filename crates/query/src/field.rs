@@ -29,7 +29,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What values a field of this kind takes, for error messages.
+    /// What values a field of this kind takes, in a word or two.
+    fn brief(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Level => "a level",
+            Self::Number => "a number",
+            Self::Fraction => "ready of total",
+            Self::Boolean => "true or false",
+            Self::Cpu => "cores",
+            Self::Bytes => "bytes",
+            Self::Moment => "an age or a date",
+            Self::Span => "a time span",
+        }
+    }
+
+    /// The same in a sentence's words, for error messages.
     pub(crate) fn takes(self) -> &'static str {
         match self {
             Self::Text => "text, with * and ? as wildcards, or a regular expression between slashes",
@@ -44,6 +59,19 @@ impl Kind {
         }
     }
 }
+
+/// What a standard field is, in a few words.
+const MEANINGS: [(Field, &str); 9] = [
+    (Field::Name, "the object's name"),
+    (Field::Namespace, "the object's namespace"),
+    (Field::Kind, "the object's kind"),
+    (Field::State, "the word of its state"),
+    (Field::Level, "how serious its state is"),
+    (Field::Reason, "why, in one word"),
+    (Field::Message, "why, in a sentence"),
+    (Field::Image, "any of its container images"),
+    (Field::Deleted, "since when it waits for its end"),
+];
 
 /// Fields that every table has. `namespace` and `name` always mean the object's own; a column of the same name as one of
 /// the others takes its place, because what is asked is what is shown.
@@ -104,6 +132,16 @@ fn of_column(index: usize, kind: ColumnKind) -> Known {
         ColumnKind::Duration => Kind::Span,
     };
     Known { field: Field::Column(index), kind }
+}
+
+/// What a field is, in a few words.
+pub(crate) fn meaning(known: &Known, columns: &[Column]) -> String {
+    let described = match &known.field {
+        Field::Column(index) => columns.get(*index).map(|column| &*column.description),
+        Field::Created => Some("since when it exists"),
+        field => MEANINGS.iter().find(|(own, _)| own == field).map(|(_, meaning)| *meaning),
+    };
+    described.filter(|text| !text.is_empty()).unwrap_or(known.kind.brief()).to_owned()
 }
 
 /// Every field name of a table, once each: the columns first.
