@@ -282,7 +282,8 @@ fn holds(row: &Row, field: &Field, comparison: Comparison, operand: &Operand, no
     }
 }
 
-fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Timestamp) -> bool {
+/// Whether a cell compares with an operand.
+pub fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Timestamp) -> bool {
     let ordering = match (cell, operand) {
         (Cell::Text(text), operand) => return compare_text(text, comparison, operand),
         // A longer age is an earlier moment.

@@ -138,7 +138,7 @@ fn bodies(criterion: &mut Bench, pods: &mut Pods) {
 #[expect(clippy::print_stderr, reason = "a bench reports to the terminal")]
 fn main() {
     let mut criterion = Criterion::default().with_measurement(ProcessorTime).configure_from_args();
-    let now: Timestamp = "2026-11-20T00:00:00Z".parse().unwrap_or_default();
+    let now: Timestamp = "2026-11-20T00:00:00.5Z".parse().unwrap_or_default();
     let mut pods = Pods::new();
     let before = resident();
     let started = ProcessorTime.start();

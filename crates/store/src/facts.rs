@@ -11,14 +11,15 @@ mod reader;
 
 use std::sync::Arc;
 
-use pilothouse_model::{Cell, Field, Row, Timestamp};
+use pilothouse_model::filter::SortKey;
+use pilothouse_model::{Cell, Field, Row, Str};
 
 pub(crate) use code::Code;
 pub(crate) use lane::{Kind, Lane};
 pub(crate) use lists::Lists;
 pub(crate) use reader::Reader;
 
-use crate::words::{Clerk, Pairs, Words};
+use crate::words::{Clerk, Pairs, Word, Words};
 
 /// Slots of a [`Chunk`].
 pub(crate) const SLOTS: usize = 256;
@@ -132,6 +133,48 @@ impl Chunk {
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, &Lane)> {
         self.lanes.iter().enumerate()
     }
+
+    /// Writes the lanes in which a row differs from the one before it in the same slot. Gives the words that are used no
+    /// more.
+    fn write_lanes(
+        &mut self,
+        index: usize,
+        (before, row): (Option<&Row>, &Row),
+        words: &mut Words,
+        clerk: &mut Clerk,
+    ) -> Vec<Word> {
+        let mut used = Vec::new();
+        let alone = self.live.without(Mask::default().with(index)).is_empty();
+        for lane in 0..FIXED + row.cells.len().max(self.lanes.len().saturating_sub(FIXED)) {
+            let value = Value::of(row, lane);
+            if !alone && before.is_some_and(|before| Value::of(before, lane) == value) {
+                continue;
+            }
+            if lane >= self.lanes.len() {
+                self.lanes.push(Lane::default());
+            }
+            let lane = &mut self.lanes[lane];
+            if before.is_some() {
+                used.extend(lane.words(index));
+            }
+            let written = lane::Written {
+                code: match value.key {
+                    SortKey::Number(number) => Code::number(number),
+                    SortKey::Text(text) => Code::word(clerk.word(words, text)),
+                    SortKey::Unknown => Code::UNKNOWN,
+                    SortKey::Missing => Code::MISSING,
+                },
+                kind: match value.cell {
+                    Some(cell) => Kind::of(cell),
+                    None if value.time && matches!(value.key, SortKey::Number(_)) => Kind::Time,
+                    None => Kind::None,
+                },
+                shown: value.cell.and_then(shown).map_or(Code::MISSING, |text| Code::word(clerk.word(words, &text))),
+            };
+            lane.set(index, written, alone);
+        }
+        used
+    }
 }
 
 impl Facts {
@@ -139,37 +182,29 @@ impl Facts {
         &self.chunks
     }
 
-    /// Writes the facts of a slot. A slot in use is taken back first.
-    pub(crate) fn write(&mut self, slot: u32, row: &Row, clerk: &mut Clerk) {
+    /// Writes the facts of a slot, in which `before` stood: what stays the same is not touched.
+    pub(crate) fn write(&mut self, slot: u32, before: Option<&Row>, row: &Row, clerk: &mut Clerk) {
         let (at, index) = (slot as usize / SLOTS, slot as usize % SLOTS);
         while self.chunks.len() <= at {
             self.chunks.push(Arc::default());
         }
         let Self { words, pairs, chunks } = self;
-        // First what is new, then what was: texts that stay keep their numbers.
-        let labels: Vec<u32> =
-            row.labels.iter().map(|(key, value)| clerk.pair((&mut *words, &mut *pairs), key, value)).collect();
-        let images: Vec<u32> = row.images.iter().map(|image| clerk.word(words, image)).collect();
-        let codes = codes(row, |text| Code::word(clerk.word(words, text)));
-        let before = Self::used(&chunks[at], index);
         let chunk = Arc::make_mut(&mut chunks[at]);
-        let alone = chunk.live.without(Mask::default().with(index)).is_empty();
-        for (lane, (code, kind)) in codes.iter().enumerate() {
-            if lane >= chunk.lanes.len() {
-                chunk.lanes.push(Lane::default());
-            }
-            chunk.lanes[lane].set(index, *code, *kind, alone);
+        // What was is released last: texts that stay keep their numbers.
+        let mut used = Used { words: chunk.write_lanes(index, (before, row), words, clerk), pairs: Vec::new() };
+        if before.map(|before| &before.labels) != Some(&row.labels) {
+            let pair = |(key, value): &(Str, Str)| clerk.pair((&mut *words, &mut *pairs), key, value);
+            let labels: Vec<u32> = row.labels.iter().map(pair).collect();
+            used.pairs.extend(chunk.labels.get(index));
+            chunk.labels = Lists::with(&chunk.labels, index, &labels);
         }
-        for lane in chunk.lanes.iter_mut().skip(codes.len()) {
-            lane.set(index, Code::UNKNOWN, Kind::None, alone);
-        }
-        for (lists, items) in [(&mut chunk.labels, &labels), (&mut chunk.images, &images)] {
-            if lists.get(index) != &items[..] {
-                Arc::make_mut(lists).set(index, items);
-            }
+        if before.map(|before| &before.images) != Some(&row.images) {
+            let images: Vec<u32> = row.images.iter().map(|image| clerk.word(words, image)).collect();
+            used.words.extend(chunk.images.get(index));
+            chunk.images = Lists::with(&chunk.images, index, &images);
         }
         chunk.live.set(index, true);
-        before.release(clerk, words, pairs);
+        used.release(clerk, words, pairs);
     }
 
     /// Takes the facts of a slot back.
@@ -177,29 +212,20 @@ impl Facts {
         let (at, index) = (slot as usize / SLOTS, slot as usize % SLOTS);
         let Self { words, pairs, chunks } = self;
         let Some(shared) = chunks.get_mut(at) else { return };
-        let before = Self::used(shared, index);
-        let chunk = Arc::make_mut(shared);
-        for lists in [&mut chunk.labels, &mut chunk.images] {
-            if !lists.get(index).is_empty() {
-                Arc::make_mut(lists).set(index, &[]);
-            }
+        let mut used = Used::default();
+        for lane in &shared.lanes {
+            used.words.extend(lane.words(index));
         }
+        used.words.extend(shared.images.get(index));
+        used.pairs.extend(shared.labels.get(index));
+        let chunk = Arc::make_mut(shared);
+        chunk.labels = Lists::with(&chunk.labels, index, &[]);
+        chunk.images = Lists::with(&chunk.images, index, &[]);
         chunk.live.set(index, false);
         if chunk.live.is_empty() {
             *chunk = Chunk::default();
         }
-        before.release(clerk, words, pairs);
-    }
-
-    fn used(chunk: &Chunk, index: usize) -> Used {
-        if !chunk.live.has(index) {
-            return Used::default();
-        }
-        let words = chunk.lanes.iter().filter_map(|lane| lane.get(index).as_word());
-        Used {
-            words: words.chain(chunk.images.get(index).iter().copied()).collect(),
-            pairs: chunk.labels.get(index).to_vec(),
-        }
+        used.release(clerk, words, pairs);
     }
 }
 
@@ -224,28 +250,48 @@ impl Used {
     }
 }
 
-/// The values of the lanes of a row: as [`Field::sort_key`] gives them.
-fn codes(row: &Row, mut word: impl FnMut(&str) -> Code) -> Vec<(Code, Kind)> {
-    let time = |time: Option<Timestamp>| match time {
-        Some(time) => (Code::number(time.as_duration().as_secs_f64()), Kind::Time),
-        None => (Code::MISSING, Kind::None),
-    };
-    let mut codes = Vec::with_capacity(FIXED + row.cells.len());
-    let status = &row.status;
-    codes.push(row.namespace.as_deref().map_or(Code::MISSING, &mut word));
-    codes.push(word(&row.name));
-    codes.push(word(&row.resource.kind));
-    let mut filled = |text: &str| if text.is_empty() { Code::MISSING } else { word(text) };
-    let texts = [filled(&status.word), filled(status.level.as_str()), filled(&status.reason), filled(&status.message)];
-    codes.extend(texts);
-    let mut codes: Vec<(Code, Kind)> = codes.into_iter().map(|code| (code, Kind::None)).collect();
-    codes.push(time(row.created));
-    codes.push(time(row.deleted));
-    codes.extend(row.cells.iter().map(|cell| match cell {
-        Cell::Missing => (Code::MISSING, Kind::None),
-        Cell::Unknown => (Code::UNKNOWN, Kind::None),
-        Cell::Text(text) => (word(text), Kind::None),
-        cell => (cell.number().map_or(Code::UNKNOWN, Code::number), Kind::of(cell)),
-    }));
-    codes
+/// What a row has in a lane.
+#[derive(PartialEq)]
+struct Value<'a> {
+    key: SortKey<'a>,
+    /// Of columns.
+    cell: Option<&'a Cell>,
+    /// Whether it is a moment that is no cell.
+    time: bool,
+}
+
+impl<'a> Value<'a> {
+    fn of(row: &'a Row, lane: usize) -> Self {
+        let field = match lane {
+            0 => Field::Namespace,
+            1 => Field::Name,
+            2 => Field::Kind,
+            3 => Field::State,
+            4 => Field::Level,
+            5 => Field::Reason,
+            6 => Field::Message,
+            7 => Field::Created,
+            8 => Field::Deleted,
+            column => Field::Column(column - FIXED),
+        };
+        let cell = lane.checked_sub(FIXED).and_then(|column| row.cells.get(column));
+        Self { key: field.sort_key(row), cell, time: matches!(field, Field::Created | Field::Deleted) }
+    }
+}
+
+/// The text that stands for a cell whose number does not tell all that it is compared by.
+fn shown(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Fraction(ready, total) => Some(format!("{ready}/{total}")),
+        Cell::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// The cell that [`shown`] gave the text of.
+pub(crate) fn cell_shown(text: &str) -> Option<Cell> {
+    match text.split_once('/') {
+        Some((ready, total)) => Some(Cell::Fraction(ready.parse().ok()?, total.parse().ok()?)),
+        None => text.parse().ok().map(Cell::Boolean),
+    }
 }

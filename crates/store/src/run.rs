@@ -5,6 +5,7 @@ mod order;
 mod test;
 mod verdicts;
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 use crate::facts::{Code, Reader, SLOTS};
 use crate::page_key::PageKey;
-use crate::record::{Record, natural_order};
+use crate::record::Record;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use cover::Cover;
@@ -150,16 +151,19 @@ fn count(state: &State, cover: &Cover, field: &Field) -> Vec<(Cell, usize)> {
         Some(word) => words[word as usize],
         None => others.get(&code).copied().unwrap_or_default(),
     };
-    let mut counts: Vec<_> = different
+    let ranks = order::ranks(&state.facts.words, different.iter().filter_map(|code| code.as_word()).collect());
+    let ranked = |code: Code| match code.as_word() {
+        Some(word) => Code::word(ranks.get(word as usize).copied().unwrap_or_default()),
+        None => code,
+    };
+    let mut counts: Vec<(Reverse<u32>, Code, u32)> = different
         .into_iter()
-        .filter_map(|code| {
+        .map(|code| {
             let (count, slot) = counted(code);
-            Some((state.record(slot)?, count as usize))
+            (Reverse(count), ranked(code), slot)
         })
         .collect();
-    counts.sort_unstable_by(|(left, count), (right, other)| {
-        let values = || field.sort_key(&left.row).cmp(&field.sort_key(&right.row));
-        other.cmp(count).then_with(values).then_with(|| natural_order(&left.row, &right.row))
-    });
-    counts.into_iter().map(|(record, count)| (field.of(&record.row), count)).collect()
+    counts.sort_unstable();
+    let row = |slot| state.record(slot).map(|record| field.of(&record.row));
+    counts.into_iter().filter_map(|(count, _, slot)| Some((row(slot)?, count.0 as usize))).collect()
 }

@@ -85,10 +85,11 @@ impl State {
         (self.order.position(place), record.is_some_and(|record| id.is(&record.row)))
     }
 
-    pub(crate) fn slots_in_namespace(&self, namespace: &str) -> impl Iterator<Item = u32> {
-        let own = move |slot: &u32| self.slots.get(*slot).and_then(|record| record.row.namespace.as_deref());
+    pub(crate) fn slots_in_namespace(&self, namespace: &str) -> impl Iterator<Item = u32> + use<'_> {
         let first = self.find(|row| row.namespace.as_deref() < Some(namespace));
-        self.order.from(first).copied().take_while(move |slot| own(slot) == Some(namespace))
+        let end = self.find(|row| row.namespace.as_deref() <= Some(namespace));
+        let count = self.order.position(end) - self.order.position(first);
+        self.order.from(first).copied().take(count)
     }
 
     /// The rows of this namespace and name, of any kind.
@@ -148,7 +149,7 @@ impl State {
             Some((_, slot)) => {
                 let before = self.slots.get(slot).cloned()?;
                 self.reindex(slot, Some(&before.row), Some(&record.row));
-                self.facts.write(slot, &record.row, clerk);
+                self.facts.write(slot, Some(&before.row), &record.row, clerk);
                 self.slots.set(slot, Some(record));
                 Some(before)
             }
@@ -157,7 +158,7 @@ impl State {
                 let place = self.find(|row| natural_order(row, &record.row).is_lt());
                 Arc::make_mut(&mut self.order).insert(place, slot);
                 self.reindex(slot, None, Some(&record.row));
-                self.facts.write(slot, &record.row, clerk);
+                self.facts.write(slot, None, &record.row, clerk);
                 self.slots.set(slot, Some(record));
                 None
             }

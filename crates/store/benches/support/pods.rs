@@ -60,8 +60,13 @@ impl Pods {
 
     /// The record of one pod at one version: another version has another status.
     pub(crate) fn record(&mut self, number: u64, version: u64) -> Record {
-        let object = object(number, version);
+        self.record_of(&object(number, version))
+    }
+
+    /// The record of a pod.
+    pub(crate) fn record_of(&mut self, object: &Object) -> Record {
         self.json_bytes += object.value().to_string().len();
+        let number = object.integer("/spec/priority").unwrap_or_default();
         let status = match object.text("/status/phase") {
             Some("Failed") => Status::new(Level::Error, "OOMKilled")
                 .because("OOMKilled", "the container used more memory than its limit"),
@@ -78,15 +83,15 @@ impl Pods {
             object.created().map_or(Cell::Missing, Cell::Time),
             Cell::optional(object.text("/status/podIP")),
             Cell::optional(object.text("/spec/nodeName")),
-            Cell::Integer(number.cast_signed() % 9),
-            Cell::Quantity(Quantity::units(number.cast_signed() % 64)),
-            Cell::Quantity(Quantity::units((number.cast_signed() % 64) << 30)),
+            Cell::Integer(number % 9),
+            Cell::Quantity(Quantity::units(number % 64)),
+            Cell::Quantity(Quantity::units((number % 64) << 30)),
         ];
         let interner = &mut self.interner;
-        let row = Row::assemble(self.resource.clone(), &object, Projection { status, cells }, &mut |text| {
+        let row = Row::assemble(self.resource.clone(), object, Projection { status, cells }, &mut |text| {
             interner.intern(text)
         });
-        Record { row, body: self.compressor.compress(&object) }
+        Record { row, body: self.compressor.compress(object) }
     }
 }
 
@@ -143,7 +148,7 @@ pub(crate) fn object(number: u64, version: u64) -> Object {
         "spec": {
             "nodeName": node, "restartPolicy": "Never", "dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler",
             "serviceAccountName": "default-editor", "serviceAccount": "default-editor", "terminationGracePeriodSeconds": 30,
-            "hostname": format!("train-{job}-{rank}"), "subdomain": format!("train-{job}"), "priority": 0,
+            "hostname": format!("train-{job}-{rank}"), "subdomain": format!("train-{job}"), "priority": number,
             "enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority", "securityContext": {"fsGroup": 100},
             "containers": [{
                 "name": "trainer", "image": image, "imagePullPolicy": "IfNotPresent",

@@ -47,6 +47,16 @@ pub(crate) struct Lane {
     /// Whether any of the values may be a text.
     texts: bool,
     codes: Codes,
+    /// The texts that stand for fractions and booleans, which compare by more than their number.
+    shown: Codes,
+}
+
+/// What is written in a slot.
+pub(super) struct Written {
+    pub(super) code: Code,
+    pub(super) kind: Kind,
+    /// A text that stands for it, or [`Code::MISSING`].
+    pub(super) shown: Code,
 }
 
 #[derive(Clone, Debug)]
@@ -58,26 +68,66 @@ enum Codes {
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { kind: Kind::None, texts: false, codes: Codes::Same(Code::UNKNOWN) }
+        Self { kind: Kind::None, texts: false, codes: Codes::Same(Code::UNKNOWN), shown: Codes::Same(Code::MISSING) }
+    }
+}
+
+impl Codes {
+    fn get(&self, index: usize) -> Code {
+        match self {
+            Self::Same(code) => *code,
+            Self::Narrow(codes) => Code::widen(codes[index]),
+            Self::Wide(codes) => Code(codes[index]),
+        }
+    }
+
+    fn read(&self) -> [Code; SLOTS] {
+        match self {
+            Self::Same(code) => [*code; SLOTS],
+            Self::Narrow(codes) => std::array::from_fn(|at| Code::widen(codes[at])),
+            Self::Wide(codes) => std::array::from_fn(|at| Code(codes[at])),
+        }
+    }
+
+    fn set(&mut self, index: usize, code: Code, alone: bool) {
+        if alone {
+            *self = Self::Same(code);
+            return;
+        }
+        if self.get(index) == code {
+            return;
+        }
+        match (&mut *self, code.narrow()) {
+            (Self::Narrow(codes), Some(narrow)) => Arc::make_mut(codes)[index] = narrow,
+            (Self::Wide(codes), _) => Arc::make_mut(codes)[index] = code.0,
+            (Self::Same(same), Some(narrow)) if same.narrow().is_some() => {
+                let mut codes = [same.narrow().unwrap_or(u32::MAX); SLOTS];
+                codes[index] = narrow;
+                *self = Self::Narrow(Arc::new(codes));
+            }
+            (Self::Same(_) | Self::Narrow(_), _) => {
+                let mut codes = self.read().map(|code| code.0);
+                codes[index] = code.0;
+                *self = Self::Wide(Arc::new(codes));
+            }
+        }
     }
 }
 
 impl Lane {
-    pub(crate) fn get(&self, index: usize) -> Code {
-        match &self.codes {
-            Codes::Same(code) => *code,
-            Codes::Narrow(codes) => Code::widen(codes[index]),
-            Codes::Wide(codes) => Code(codes[index]),
-        }
-    }
-
     /// Every value.
     pub(crate) fn read(&self) -> [Code; SLOTS] {
-        match &self.codes {
-            Codes::Same(code) => [*code; SLOTS],
-            Codes::Narrow(codes) => std::array::from_fn(|at| Code::widen(codes[at])),
-            Codes::Wide(codes) => std::array::from_fn(|at| Code(codes[at])),
-        }
+        self.codes.read()
+    }
+
+    /// The word that stands for a value which compares by more than its number.
+    pub(crate) fn shown(&self, index: usize) -> Option<Word> {
+        self.shown.get(index).as_word()
+    }
+
+    /// The words that a slot uses.
+    pub(super) fn words(&self, index: usize) -> impl Iterator<Item = Word> {
+        self.codes.get(index).as_word().into_iter().chain(self.shown(index))
     }
 
     /// The slots of `mask` that have a text for which something holds.
@@ -92,29 +142,10 @@ impl Lane {
     }
 
     /// Writes one value; `alone` when no other slot of the chunk holds a row.
-    pub(crate) fn set(&mut self, index: usize, code: Code, kind: Kind, alone: bool) {
+    pub(super) fn set(&mut self, index: usize, Written { code, kind, shown }: Written, alone: bool) {
         self.kind = if alone { kind } else { self.kind.join(kind) };
         self.texts = code.as_word().is_some() || (self.texts && !alone);
-        if alone {
-            self.codes = Codes::Same(code);
-            return;
-        }
-        if self.get(index) == code {
-            return;
-        }
-        match (&mut self.codes, code.narrow()) {
-            (Codes::Narrow(codes), Some(narrow)) => Arc::make_mut(codes)[index] = narrow,
-            (Codes::Wide(codes), _) => Arc::make_mut(codes)[index] = code.0,
-            (Codes::Same(same), Some(narrow)) if same.narrow().is_some() => {
-                let mut codes = [same.narrow().unwrap_or(u32::MAX); SLOTS];
-                codes[index] = narrow;
-                self.codes = Codes::Narrow(Arc::new(codes));
-            }
-            (Codes::Same(_) | Codes::Narrow(_), _) => {
-                let mut codes = self.read().map(|code| code.0);
-                codes[index] = code.0;
-                self.codes = Codes::Wide(Arc::new(codes));
-            }
-        }
+        self.codes.set(index, code, alone);
+        self.shown.set(index, shown, alone);
     }
 }

@@ -1,5 +1,7 @@
 //! A few numbers per slot, of all slots of one chunk one behind the other.
 
+use std::sync::Arc;
+
 use super::SLOTS;
 
 /// Numbers per slot.
@@ -22,7 +24,16 @@ impl Lists {
         &self.items[start..self.ends[index] as usize]
     }
 
-    pub(crate) fn set(&mut self, index: usize, items: &[u32]) {
+    /// The same with other numbers for one slot.
+    pub(super) fn with(lists: &Arc<Self>, index: usize, items: &[u32]) -> Arc<Self> {
+        let mut lists = Arc::clone(lists);
+        if lists.get(index) != items {
+            Arc::make_mut(&mut lists).set(index, items);
+        }
+        lists
+    }
+
+    fn set(&mut self, index: usize, items: &[u32]) {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
         let end = self.ends[index] as usize;
         self.items.splice(start..end, items.iter().copied());

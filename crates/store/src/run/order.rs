@@ -8,7 +8,7 @@ use super::cover::Cover;
 use crate::facts::{Code, Reader, SLOTS};
 use crate::page_key::Value;
 use crate::state::State;
-use crate::words::Word;
+use crate::words::{Word, Words};
 
 /// Up to so many different texts are put in order by themselves; more are looked up in the order of all.
 const FEW: usize = 2048;
@@ -117,29 +117,12 @@ impl Keys {
                 }
             });
         }
-        let text = |word: &Word| facts.words.text(*word);
-        let mut ranks = Vec::new();
-        let mut place = |different: &[Word]| {
-            ranks = vec![0_u32; facts.words.len()];
-            different.iter().enumerate().for_each(|(rank, word)| ranks[*word as usize] = rank as u32);
-        };
         // A text that is there has an odd rank, so that one that is gone fits between.
-        let mut missing_text = 0;
-        if different.len() <= FEW {
-            different.sort_unstable_by(|left, right| text(left).cmp(text(right)));
-            place(&different);
-            if let Some(Value::Text(wanted)) = after {
-                let before = different.partition_point(|word| text(word) < &**wanted);
-                let found = different.get(before).is_some_and(|word| text(word) == &**wanted);
-                missing_text = before as u64 * 2 + u64::from(found);
-            }
-        } else {
-            place(&facts.words.in_order().collect::<Vec<_>>());
-            if let Some(Value::Text(wanted)) = after {
-                let (before, found) = facts.words.place(wanted);
-                missing_text = before as u64 * 2 + u64::from(found.is_some());
-            }
-        }
+        let place = after.map(|value| match value {
+            Value::Text(wanted) => rank_among(&facts.words, &different, wanted),
+            _ => 0,
+        });
+        let ranks = ranks(&facts.words, different);
         let values = codes.into_iter().map(|code| match code.as_word() {
             Some(word) => {
                 let rank = ranks.get(word as usize).copied().unwrap_or_default();
@@ -149,10 +132,35 @@ impl Keys {
         });
         let after = match after {
             Some(Value::Number(number)) => Code::number(*number),
-            Some(Value::Text(_)) => Code::ranked(missing_text),
+            Some(Value::Text(_)) => Code::ranked(place.unwrap_or_default()),
             Some(Value::Unknown) => Code::UNKNOWN,
             Some(Value::Missing) | None => Code::MISSING,
         };
         Self { values: values.collect(), after: after.directed(sort.descending) }
     }
+}
+
+/// By word, the ranks of these words among each other, or among all.
+pub(super) fn ranks(words: &Words, mut different: Vec<Word>) -> Vec<u32> {
+    let mut ranks = vec![0; words.len()];
+    let mut place = |rank: usize, word: Word| ranks[word as usize] = rank as u32;
+    if different.len() <= FEW {
+        different.sort_unstable_by(|left, right| words.text(*left).cmp(words.text(*right)));
+        different.into_iter().enumerate().for_each(|(rank, word)| place(rank, word));
+    } else {
+        words.in_order().enumerate().for_each(|(rank, word)| place(rank, word));
+    }
+    ranks
+}
+
+/// Where a text stands among the same ranks, doubled: odd where it is one of the words.
+fn rank_among(words: &Words, different: &[Word], wanted: &str) -> u64 {
+    let (before, found) = if different.len() <= FEW {
+        let before = different.iter().filter(|word| words.text(**word) < wanted).count();
+        (before, different.iter().any(|word| words.text(*word) == wanted))
+    } else {
+        let (before, found) = words.place(wanted);
+        (before, found.is_some())
+    };
+    before as u64 * 2 + u64::from(found)
 }

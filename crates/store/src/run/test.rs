@@ -24,6 +24,8 @@ enum Test<'a> {
         lane: usize,
         verdicts: Verdicts<'a>,
         numbers: Numbers,
+        /// Of cells that compare by more than their number.
+        shown: Option<Verdicts<'a>>,
         filter: &'a Filter,
     },
     /// Any of the images.
@@ -85,7 +87,7 @@ impl Numbers {
 
 impl<'a> Matcher<'a> {
     pub(crate) fn new(state: &'a State, filter: &'a Filter, now: Timestamp) -> Self {
-        Self { state, now, test: Test::of(state, filter) }
+        Self { state, now, test: Test::of(state, filter, now) }
     }
 
     /// The slots of a chunk's mask that match.
@@ -113,36 +115,50 @@ impl Place<'_> {
 }
 
 impl<'a> Test<'a> {
-    fn of(state: &State, filter: &'a Filter) -> Self {
+    fn of(state: &State, filter: &'a Filter, now: Timestamp) -> Self {
         match filter {
             Filter::All => Self::All,
             Filter::And(filters) => {
-                let mut tests: Vec<Self> = filters.iter().map(|filter| Self::of(state, filter)).collect();
+                let mut tests: Vec<Self> = filters.iter().map(|filter| Self::of(state, filter, now)).collect();
                 tests.sort_by_key(Self::cost);
                 Self::And(tests)
             }
             Filter::Or(filters) => {
-                let mut tests: Vec<Self> = filters.iter().map(|filter| Self::of(state, filter)).collect();
+                let mut tests: Vec<Self> = filters.iter().map(|filter| Self::of(state, filter, now)).collect();
                 tests.sort_by_key(Self::cost);
                 Self::Or(tests)
             }
-            Filter::Not(filter) => Self::Not(Box::new(Self::of(state, filter))),
+            Filter::Not(filter) => Self::Not(Box::new(Self::of(state, filter, now))),
             Filter::Compare(field, comparison, operand) => {
                 let numbers = Numbers::of(*comparison, operand);
-                Self::field(state, field, Judge::Compare(*comparison, operand), numbers, filter)
+                Self::field((state, now), field, Judge::Compare(*comparison, operand), numbers, filter)
             }
-            Filter::Exists(field) => Self::field(state, field, Judge::Any, Numbers::All, filter),
-            Filter::Levels(levels) => Self::field(state, &Field::Level, Judge::Levels(levels), Numbers::Never, filter),
+            Filter::Exists(field) => Self::field((state, now), field, Judge::Any, Numbers::All, filter),
+            Filter::Levels(levels) => {
+                Self::field((state, now), &Field::Level, Judge::Levels(levels), Numbers::Never, filter)
+            }
             Filter::Labels(selector) => Selected::of(state, selector).map_or(Self::Row(filter), Self::Labels),
             Filter::Text(needle) if needle.is_empty() => Self::All,
             Filter::Text(_) | Filter::Mentions(_) => Self::Mentions(filter, None),
         }
     }
 
-    fn field(state: &State, field: &Field, judge: Judge<'a>, numbers: Numbers, filter: &'a Filter) -> Self {
+    fn field(
+        (state, now): (&State, Timestamp),
+        field: &Field,
+        judge: Judge<'a>,
+        numbers: Numbers,
+        filter: &'a Filter,
+    ) -> Self {
         let verdicts = Verdicts::new(judge);
         match (field, lane_of(field)) {
-            (_, Some(lane)) => Self::Lane { lane, verdicts, numbers, filter },
+            (_, Some(lane)) => {
+                let shown = match judge {
+                    Judge::Compare(comparison, operand) => Some(Judge::Shown(comparison, operand, now)),
+                    Judge::Levels(_) | Judge::Shown(..) | Judge::Any => None,
+                };
+                Self::Lane { lane, verdicts, numbers, shown: shown.map(Verdicts::new), filter }
+            }
             (Field::Image, None) => Self::Images(verdicts),
             (Field::Label(key), None) => Self::Label(state.facts.words.place(key).1, verdicts),
             (_, None) => Self::Row(filter),
@@ -172,7 +188,7 @@ impl<'a> Test<'a> {
                 tests.iter_mut().fold(Mask::default(), |found, test| found.or(test.holds(place, mask.without(found))))
             }
             Self::Not(test) => mask.without(test.holds(place, mask)),
-            Self::Lane { lane, verdicts, numbers, filter } => {
+            Self::Lane { lane, verdicts, numbers, shown, filter } => {
                 let Some(lane) = place.chunk.lane(*lane) else { return Mask::default() };
                 if lane.kind == Kind::None && !matches!(numbers, Numbers::All) {
                     return lane.filter_words(mask, |word| verdicts.of(&facts.words, word));
@@ -182,7 +198,10 @@ impl<'a> Test<'a> {
                 mask.filter(|index| match (codes[index].as_word(), codes[index].as_number()) {
                     (Some(word), _) => verdicts.of(&facts.words, word),
                     (None, Some(number)) => {
-                        numbers.hold(lane.kind, number, now).unwrap_or_else(|| place.ask(filter, index))
+                        numbers.hold(lane.kind, number, now).unwrap_or_else(|| match (lane.shown(index), &mut *shown) {
+                            (Some(word), Some(shown)) => shown.of(&facts.words, word),
+                            _ => place.ask(filter, index),
+                        })
                     }
                     (None, None) => false,
                 })

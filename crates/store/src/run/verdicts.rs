@@ -1,10 +1,10 @@
 //! Answers about texts, once for each distinct text.
 
 use memchr::memmem::Finder;
-use pilothouse_model::filter::{Pattern, compare_text, text};
-use pilothouse_model::{Comparison, Level, Operand};
+use pilothouse_model::filter::{Pattern, compare, compare_text, text};
+use pilothouse_model::{Comparison, Level, Operand, Timestamp};
 
-use crate::facts::Facts;
+use crate::facts::{Facts, cell_shown};
 use crate::words::{Word, Words};
 
 /// What is asked of a text.
@@ -12,6 +12,8 @@ use crate::words::{Word, Words};
 pub(crate) enum Judge<'a> {
     Compare(Comparison, &'a Operand),
     Levels(&'a [Level]),
+    /// Of the text that stands for a cell.
+    Shown(Comparison, &'a Operand, Timestamp),
     /// Any text will do.
     Any,
 }
@@ -21,6 +23,9 @@ impl Judge<'_> {
         match self {
             Self::Compare(comparison, operand) => compare_text(text, comparison, operand),
             Self::Levels(levels) => levels.iter().any(|level| level.as_str() == text),
+            Self::Shown(comparison, operand, now) => {
+                cell_shown(text).is_some_and(|cell| compare(&cell, comparison, operand, now))
+            }
             Self::Any => true,
         }
     }
@@ -63,7 +68,7 @@ impl<'a> Verdicts<'a> {
     fn judge(&mut self, words: &Words, word: Word) -> bool {
         self.count += 1;
         if self.count == MANY
-            && let Judge::Compare(_, operand) = self.judge
+            && let Judge::Compare(Comparison::Equal, operand) = self.judge
             && let Some(parts) = required(operand)
         {
             let candidates = candidates(words, &parts);
@@ -130,7 +135,7 @@ impl Hits {
         let words = &facts.words;
         let found = match pattern.required() {
             Some(parts) => {
-                let candidates = candidates(words, &parts.iter().map(String::as_str).collect::<Vec<_>>());
+                let candidates = candidates(words, parts);
                 let mut found = Bits::new(words.len());
                 let likely = (0..words.len() as Word).filter(|word| candidates.has(*word));
                 likely.filter(|word| pattern.finds(words.text(*word))).for_each(|word| found.add(word));
@@ -162,7 +167,7 @@ fn all(words: &Words, holds: impl Fn(&str) -> bool) -> Bits {
 
 /// The words whose text has any of these in it (in lower case), and all that are not ASCII: beyond it letters have more
 /// than two cases.
-fn candidates(words: &Words, parts: &[&str]) -> Bits {
+fn candidates(words: &Words, parts: &[String]) -> Bits {
     let mut found = Bits::new(words.len());
     for part in parts {
         look_through(words, part, &mut found);
@@ -201,10 +206,15 @@ fn look_through(words: &Words, needle: &str, found: &mut Bits) {
     }
 }
 
-/// Texts of which one is in every text that compares; `None` when nothing is known.
-fn required(operand: &Operand) -> Option<Vec<&str>> {
+/// Texts in lower-case ASCII, of which one is in every ASCII text that is equal; `None` when nothing is known.
+fn required(operand: &Operand) -> Option<Vec<String>> {
     match operand {
-        Operand::Pattern(pattern) => pattern.required().map(|parts| parts.iter().map(String::as_str).collect()),
+        Operand::Pattern(pattern) => pattern.required().map(<[String]>::to_vec),
+        Operand::Text(glob) => {
+            let parts = glob.split(|c: char| matches!(c, '*' | '?') || !c.is_ascii());
+            let longest = parts.max_by_key(|part| part.len()).filter(|part| !part.is_empty())?;
+            Some(vec![longest.to_ascii_lowercase()])
+        }
         _ => None,
     }
 }
