@@ -39,8 +39,19 @@ impl Stream for Log {
 }
 
 impl Cluster {
-    /// The log of a pod's container.
+    /// The log of a pod's container. It ends within half a minute after the reader may not read it any more.
     pub async fn logs(&self, namespace: &str, pod: &str, options: &LogOptions) -> Result<Log, AppError> {
+        self.logs_checked(namespace, pod, options, CHECK).await
+    }
+
+    /// The same; the cluster is asked every so often whether the reader still may.
+    pub async fn logs_checked(
+        &self,
+        namespace: &str,
+        pod: &str,
+        options: &LogOptions,
+        every: Duration,
+    ) -> Result<Log, AppError> {
         let connection = self.own_connection()?;
         let pods = Arc::new(Resource::new("", "v1", "pods", "Pod"));
         let target = Target::new(&pods, Some(namespace), pod);
@@ -67,7 +78,7 @@ impl Cluster {
             namespace: Some(namespace.to_owned()),
             name: Some(pod.to_owned()),
         };
-        Ok(Log(guarded(self.clone(), access, stream, CHECK)))
+        Ok(Log(guarded(self.clone(), access, stream, every)))
     }
 }
 

@@ -182,6 +182,8 @@ impl Cluster {
 pub(crate) fn refused(error: ClusterError) -> AppError {
     let kind = match &error {
         ClusterError::Other { code: 409, .. } => ErrorKind::Conflict,
+        // So a patch that names the object it is meant for is refused by another one.
+        ClusterError::Other { code: 422, message, .. } if message.contains("metadata.uid") => ErrorKind::Conflict,
         ClusterError::Other { code: 400..=499, .. } => ErrorKind::BadInput,
         _ => return AppError::from(error),
     };

@@ -2,6 +2,8 @@
 // stands. Lines come as text and stay text. The box holds so many lines and no more; the oldest go first.
 
 const MOST = 20000;
+/** How long a tab may be hidden before its stream is given back. */
+const HIDDEN = 30000;
 
 let stream: EventSource | null = null;
 let section: HTMLElement | null = null;
@@ -20,6 +22,14 @@ export function follow(): void {
 function close(): void {
   stream?.close();
   stream = null;
+}
+
+/** Browsers allow few streams to one host: a log that nobody looks at gives its own back, and begins anew later. */
+function rest(): void {
+  if (!stream) return;
+  close();
+  section = null;
+  address = "";
 }
 
 function open(place: HTMLElement): void {
@@ -78,6 +88,15 @@ function say(place: HTMLElement, words: string, trouble = false): void {
 }
 
 export function start(): void {
+  let hide: ReturnType<typeof setTimeout> | undefined;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hide);
+    if (document.hidden) {
+      hide = setTimeout(rest, HIDDEN);
+    } else if (!section) {
+      follow();
+    }
+  });
   window.addEventListener("pagehide", () => {
     close();
     section = null;

@@ -151,7 +151,7 @@ fn page(cluster: &Cluster, asked: &Asked, filled: &Filled, told: &Markup) -> Con
         (told)
         section.card.confirm aria-label="What will happen" {
             div.body {
-                p.danger-words { (mark(danger)) " " (prose(&words)) }
+                p.danger-words { (mark(danger)) " " span { (prose(&words)) } }
                 p.soft { "In cluster " strong { (cluster.id()) } ", with your own rights. It is written to the audit log where the console keeps one." }
                 form method="post" action=(action) hx-boost="false" {
                     input type="hidden" name="uid" value=(asked.object.uid());

@@ -73,7 +73,7 @@ fn page(cluster: &Cluster, target: &Target, text: &str, told: &Markup) -> Conten
                 button.button.primary type="submit" { "Save" }
                 button.button type="submit" name="try" value="1" { "Try it first" }
                 a.button.plain href=(here) { "Cancel" }
-                span.soft { "`resourceVersion` says which version you edit: when somebody else was faster, nothing is overwritten." }
+                span.soft { code { "resourceVersion" } " says which version you edit: when somebody else was faster, nothing is overwritten." }
             }
         }
     };
