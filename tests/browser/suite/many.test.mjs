@@ -82,6 +82,10 @@ test("clusters are chosen by the address, by the question and by the picker", as
 });
 
 test("the palette finds objects of every cluster as one types, and what was chosen stays", async () => {
+  // Typing opens no cluster: the lists of both are opened first.
+  const lists = await open(context, world, LIST);
+  await row(lists, "west-only").waitFor();
+  await lists.close();
   const page = await open(context, world, "/c/east");
   await page.locator("header .connection.good").waitFor();
   await page.keyboard.press("Control+k");

@@ -198,9 +198,31 @@ fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Ma
                 }
                 @if *more > 0 { p.nothing.gap { (thousands(*more)) " more: write more of the name" } }
             }
+            @if let Some((_, question)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
+                (elsewhere(question, many))
+            }
             @if none { p.nothing { @if waits { "Nothing found so far." } @else { "Nothing found." } } }
             @if let Some((found, _)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
                 div.told { p.nothing.gap { (searched(&Found { done: !waits, ..found.clone() })) } (gaps(&Found { done: !waits, ..found.clone() }, several)) }
+            }
+        }
+    }
+}
+
+/// Typing opens no cluster; one key more does.
+fn elsewhere(question: &Question, many: &Many) -> Markup {
+    let all = many.engine().clusters().len();
+    let more = all.saturating_sub(many.clusters().len());
+    html! {
+        @if more > 0 {
+            h2 { "Other clusters" }
+            ul role="group" aria-label="Other clusters" {
+                li role="presentation" {
+                    a role="option" id="found-elsewhere" tabindex="-1" href=(urls::search().ask(question)) {
+                        "Search all " (all) " clusters"
+                        small { (more) @if more == 1 { " is" } @else { " are" } " not open yet" }
+                    }
+                }
             }
         }
     }
