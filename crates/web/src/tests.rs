@@ -236,7 +236,7 @@ async fn every_answer_is_dressed() {
         let policy = value("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(value("x-content-type-options"), "nosniff");
-        assert_eq!(value("referrer-policy"), "no-referrer");
+        assert_eq!(value("referrer-policy"), "same-origin");
         assert_eq!(value("cross-origin-resource-policy"), "same-origin");
         assert!(["no-store", "public, max-age=31536000, immutable"].contains(&value("cache-control").as_str()));
     }
