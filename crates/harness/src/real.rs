@@ -165,9 +165,10 @@ fn flag(name: &str, path: impl AsRef<Path>) -> String {
     format!("--{name}={}", path.as_ref().display())
 }
 
-/// Makes an authority, the server's certificate and the key that signs service account tokens; gives the authority.
+/// Makes an authority, the certificates of the server and of the administrator, and the key that signs service account
+/// tokens; gives the authority.
 fn write_certificates(folder: &Path) -> String {
-    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
     let authority_key = KeyPair::generate().expect("a key");
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -179,11 +180,19 @@ fn write_certificates(folder: &Path) -> String {
     let mut server = CertificateParams::new(names).expect("the names are valid");
     server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
     let server = server.signed_by(&server_key, &issuer).expect("the authority signs");
+    let admin_key = KeyPair::generate().expect("a key");
+    let mut admin = CertificateParams::default();
+    admin.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    admin.distinguished_name.push(DnType::CommonName, "admin");
+    admin.distinguished_name.push(DnType::OrganizationName, "system:masters");
+    let admin = admin.signed_by(&admin_key, &issuer).expect("the authority signs");
     let accounts = KeyPair::generate().expect("a key");
     let files = [
         ("authority.crt", certificate.pem()),
         ("server.crt", server.pem()),
         ("server.key", server_key.serialize_pem()),
+        ("admin.crt", admin.pem()),
+        ("admin.key", admin_key.serialize_pem()),
         ("accounts.key", accounts.serialize_pem()),
         ("accounts.pub", accounts.public_key_pem()),
     ];
@@ -233,6 +242,7 @@ fn start_server(binaries: &Path, folder: &Path, (port, etcd): (u16, &str), optio
         .arg(flag("tls-cert-file", folder.join("server.crt")))
         .arg(flag("tls-private-key-file", folder.join("server.key")))
         .arg(flag("token-auth-file", folder.join("tokens.csv")))
+        .arg(flag("client-ca-file", folder.join("authority.crt")))
         .arg(flag("service-account-key-file", folder.join("accounts.pub")))
         .arg(flag("service-account-signing-key-file", folder.join("accounts.key")))
         .args(["--service-account-issuer=https://pilothouse.test", "--authorization-mode=RBAC"])

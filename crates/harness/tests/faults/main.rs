@@ -7,7 +7,10 @@
 )]
 
 mod answers;
+mod definitions;
+mod large;
 mod observer;
+mod people;
 mod rig;
 mod server;
 mod watches;
