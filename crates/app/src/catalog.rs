@@ -145,6 +145,17 @@ impl Catalog {
             .find(|now| now.plural == resource.plural && now.group == resource.group && now.version == resource.version)
     }
 
+    /// What a resource is by now: the same, or the version that is served in its place since its own is not any more.
+    pub(crate) fn now(&self, resource: &Resource) -> Option<&Arc<Resource>> {
+        let version = resource.api_version();
+        self.same(resource).or_else(|| {
+            // What could not be asked for may be served all the same.
+            let told = !self.problems.iter().any(|problem| problem.api_version.as_ref() == Some(&version));
+            let other = self.served(resource.group_resource()).filter(|_| told)?;
+            (other.kind == resource.kind && other.namespaced == resource.namespaced).then_some(other)
+        })
+    }
+
     /// Resources that can be listed, each once, at the preferred version.
     pub fn listed(&self) -> impl Iterator<Item = &Arc<Resource>> {
         let mut last: Option<(&str, &str)> = None;
