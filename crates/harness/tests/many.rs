@@ -198,19 +198,25 @@ async fn questions(engine: &Engine) {
     assert_eq!(error.replacement.as_deref(), Some("north"));
 }
 
-/// `pilothouse get` over all contexts, while north is dead or alive.
+/// `pilothouse get` and `pilothouse search` over all contexts, while north is dead or alive.
 fn command_line(config: &Path, alive: bool) {
-    let mut command = Command::new(places::built("pilothouse"));
-    command.args(["get", "configmaps", "-A", "-l", "test=many", "--all-contexts"]).env("KUBECONFIG", config);
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
-    assert!(printed.starts_with("CLUSTER   NAMESPACE   NAME"), "{printed}");
-    let rows: Vec<_> = printed.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
-    if alive {
-        assert_eq!((rows, output.status.code()), (vec!["east", "north", "west"], Some(0)), "{errors}");
-    } else {
-        assert_eq!((rows, output.status.code()), (vec!["east", "west"], Some(1)), "{printed}");
-        assert!(errors.contains("north: ") && !errors.contains("east: "), "{errors}");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(places::built("pilothouse"));
+        let output = command.args(arguments).arg("--all-contexts").env("KUBECONFIG", config).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout), text(&output.stderr), output.status.code())
+    };
+    let clusters = if alive { vec!["east", "north", "west"] } else { vec!["east", "west"] };
+    for (arguments, headings) in [
+        (&["get", "configmaps", "-A", "-l", "test=many"][..], ["CLUSTER", "NAMESPACE", "NAME"]),
+        (&["search", "first", "label:test=many"], ["CLUSTER", "KIND", "NAMESPACE"]),
+    ] {
+        let (printed, errors, code) = run(arguments);
+        let lines: Vec<Vec<&str>> = printed.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[0][..3], headings, "{printed}");
+        let mut rows: Vec<&str> = lines[1..].iter().map(|line| line[0]).collect();
+        rows.sort_unstable();
+        assert_eq!((rows, code), (clusters.clone(), Some(i32::from(!alive))), "{printed}{errors}");
+        assert!(alive || (errors.contains("north: ") && !errors.contains("east: ")), "{errors}");
     }
 }

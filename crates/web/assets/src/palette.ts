@@ -84,7 +84,7 @@ function show({ found, field }: Parts, html: string): void {
     const all = next.querySelector("#found-all");
     if (all && end?.querySelector("a")) end.querySelector("a")!.textContent = all.textContent;
   } else {
-    const objects = [...next.querySelectorAll(".answer > h2, .answer > ul.objects")].filter(
+    const objects = [...next.querySelectorAll(".answer > .heading, .answer > ul.objects")].filter(
       (part) => part.matches(".objects") || part.nextElementSibling?.matches(".objects"),
     );
     found.querySelector(".answer")?.append(...objects);

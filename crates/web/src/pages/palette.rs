@@ -185,7 +185,7 @@ fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Ma
                 (objects(found, question, several))
             }
             @for Group { title, entries, more } in groups.iter().filter(|group| !group.entries.is_empty()) {
-                h2 { (title) }
+                div.heading role="presentation" { (title) }
                 ul role="group" aria-label=(title) {
                     @for (index, one) in entries.iter().enumerate() {
                         li role="presentation" {
@@ -215,7 +215,7 @@ fn elsewhere(question: &Question, many: &Many) -> Markup {
     let more = all.saturating_sub(many.clusters().len());
     html! {
         @if more > 0 {
-            h2 { "Other clusters" }
+            div.heading role="presentation" { "Other clusters" }
             ul role="group" aria-label="Other clusters" {
                 li role="presentation" {
                     a role="option" id="found-elsewhere" tabindex="-1" href=(urls::search().ask(question)) {
@@ -237,7 +237,7 @@ fn is_over(found: &Found) -> bool {
 /// Objects, the best first, and where the rest is.
 fn objects(found: &Found, question: &Question, several: bool) -> Markup {
     html! {
-        h2 { "Objects" }
+        div.heading role="presentation" { "Objects" }
         ul.objects role="group" aria-label="Objects" {
             @for (index, hit) in found.hits.iter().enumerate() {
                 @let row = &hit.record.row;
