@@ -107,7 +107,6 @@ impl Population {
         for number in 0..dice.below(6) {
             variables.push(json!({"name": format!("HYPER_{number}"), "value": format!("0.{}", dice.below(100_000))}));
         }
-        let account = json!({"name": "kube-api-access", "readOnly": true, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"});
         let mut spec = json!({
             "restartPolicy": if matches!(workload.owner().kind, "ReplicaSet" | "StatefulSet") { "Always" } else { "Never" },
             "serviceAccountName": "default-editor", "hostname": format!("worker-{rank}"), "securityContext": {"fsGroup": 100},
@@ -116,14 +115,12 @@ impl Population {
                 "args": ["--epochs", (10 + dice.below(90)).to_string(), "--seed", dice.below(1 << 30).to_string()], "env": variables,
                 "resources": {"limits": {"nvidia.com/gpu": gpus, "cpu": "64", "memory": "512Gi"},
                     "requests": {"nvidia.com/gpu": gpus, "cpu": (1 + dice.below(32)).to_string(), "memory": format!("{}Gi", 1 + dice.below(256))}},
-                "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "shm", "mountPath": "/dev/shm"}, account],
+                "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "shm", "mountPath": "/dev/shm"}],
                 "ports": [{"name": "rendezvous", "containerPort": 29500}],
             }],
             "volumes": [
                 {"name": "data", "persistentVolumeClaim": {"claimName": format!("dataset-{}", dice.below(50))}},
                 {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "64Gi"}},
-                {"name": "kube-api-access", "projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-                    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}]}},
             ],
             "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
         });
@@ -132,7 +129,7 @@ impl Population {
                 "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]);
         }
         if let Some(containers) = spec["containers"].as_array_mut().filter(|_| self.has_sidecar(number)) {
-            containers.push(json!({"name": "log-shipper", "image": "registry.example/mesh/log-shipper:2.4.1", "volumeMounts": [account],
+            containers.push(json!({"name": "log-shipper", "image": "registry.example/mesh/log-shipper:2.4.1", "volumeMounts": [{"name": "data", "mountPath": "/data"}],
                 "resources": {"limits": {"cpu": "200m", "memory": "256Mi"}, "requests": {"cpu": "50m", "memory": "64Mi"}}}));
         }
         if self.fate(number) != Fate::Unschedulable {

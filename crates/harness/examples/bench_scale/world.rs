@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use pilothouse_harness::{Api, Embedded, Options as Plane, RealControlPlane};
 use serde_json::{Value, json};
 
+use crate::console::CONTEXT;
 use crate::load;
 use crate::options::Options;
 use crate::outcome::Outcome;
 use crate::population::Population;
 
 /// Changes whenever the generator makes other objects, so that an old load is not taken for a new one.
-const EDITION: u64 = 1;
+const EDITION: u64 = 2;
 
 /// A running cluster with the load in it.
 pub(crate) struct World {
@@ -67,11 +68,9 @@ impl World {
         }
     }
 
+    /// A kubeconfig of the administrator, whose context has the same name on either cluster.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        match &self.plane {
-            Control::Real(plane) => plane.kubeconfig("admin"),
-            Control::Embedded(cluster) => cluster.kubeconfig("admin"),
-        }
+        self.admin().credential().write(self.folder(), CONTEXT)
     }
 
     /// Where etcd answers, if there is one.
