@@ -114,6 +114,22 @@ const LOG: &[Parameter] = &[
     Parameter { name: "timestamps", summary: "Begin each line with its time.", kind: "boolean" },
 ];
 
+const COMPLETE: &[Parameter] = &[
+    Parameter {
+        name: "resource",
+        summary: "What is listed: group/version/plural, the core group written `core`; workloads when absent.",
+        kind: "string",
+    },
+    Parameter { name: "q", summary: "The query text so far.", kind: "string" },
+    Parameter {
+        name: "cursor",
+        summary: "How many bytes of q stand before the cursor; all when absent.",
+        kind: "integer",
+    },
+    Parameter { name: "namespace", summary: "Namespaces, separated by commas; all when absent.", kind: "string" },
+    Parameter { name: "labelSelector", summary: "Label selector in Kubernetes' syntax.", kind: "string" },
+];
+
 /// Every operation of the API.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
@@ -160,6 +176,15 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: &[],
         streams: false,
         answer: "Resources",
+    },
+    Operation {
+        id: "completeQuestion",
+        method: Method::Get,
+        path: "/clusters/{cluster}/completions",
+        summary: "What can be written next in a query text: fields, values with how many rows have each, operators, labels.",
+        parameters: COMPLETE,
+        streams: false,
+        answer: "Completions",
     },
     Operation {
         id: "listWorkloads",

@@ -4,6 +4,7 @@ mod act;
 mod arguments;
 mod ask;
 mod audit;
+mod completions;
 mod demo;
 mod failure;
 mod get;
@@ -19,6 +20,9 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    if completions::answered() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = match arguments::read() {
         Ok(arguments) => arguments,
         Err(code) => return code,
@@ -49,6 +53,6 @@ async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
         Command::Scale(options) => act::scale(&arguments.cluster, &options).await,
         Command::Rollout(options) => act::rollout(&arguments.cluster, &options).await,
         Command::Version(options) => output::version(&options),
-        Command::Completions { shell } => output::completions(shell),
+        Command::Completions { shell } => completions::script(shell),
     }
 }

@@ -1,13 +1,11 @@
-//! How answers are printed: documents, tables, the version, completions.
+//! How answers are printed: documents, tables, the version.
 
 use std::io::Write;
 
-use clap::CommandFactory;
-use clap_complete::Shell;
 use pilothouse_model::{Certainty, Completeness};
 use serde_json::{Value, json};
 
-use crate::arguments::{Arguments, Document, VersionArguments};
+use crate::arguments::{Document, VersionArguments};
 use crate::failure::Failure;
 use crate::plain::{escaped, plain};
 
@@ -41,14 +39,6 @@ pub(crate) fn version(options: &VersionArguments) -> Result<(), Failure> {
             Ok(())
         }
     }
-}
-
-/// Prints a completion script.
-pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "pilothouse", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
-    Ok(())
 }
 
 /// How sure a cause is, in a word.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::deeds::from_own_page;
 use crate::failure;
+use crate::pages::complete;
 use crate::question::{Pairs, Question};
 use crate::server::Web;
 use crate::visit::Visit;
@@ -87,6 +88,7 @@ fn handler(id: &str) -> Option<MethodRouter<Web>> {
         "listAllObjects" => get(many::objects),
         "search" => get(search::search),
         "listResources" => get(resources),
+        "completeQuestion" => get(completions),
         "listWorkloads" => get(workloads),
         "listObjects" => get(objects),
         "getNamespacedObject" | "getObject" => get(object),
@@ -154,6 +156,10 @@ async fn all_resources(visit: &Visit) -> Result<Value, AppError> {
         .collect();
     let notes: Vec<_> = catalog.problems.iter().map(ToString::to_string).collect();
     Ok(json!({ "total": resources.len(), "resources": resources, "notes": notes }))
+}
+
+async fn completions(visit: Visit) -> Response {
+    answer(complete::answer(&visit, PATIENCE, true).await)
 }
 
 async fn workloads(State(web): State<Web>, headers: HeaderMap, visit: Visit) -> Response {

@@ -3,6 +3,7 @@
 pub(crate) mod act;
 pub(crate) mod all;
 pub(crate) mod clusters;
+pub(crate) mod complete;
 pub(crate) mod edit;
 pub(crate) mod list;
 pub(crate) mod logs;

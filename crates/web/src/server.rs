@@ -101,6 +101,7 @@ pub(crate) fn pages() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/c/{cluster}/logs/{namespace}/{pod}/text", get(pages::logs::text)),
         ("/c/{cluster}/live", get(live::follow)),
         ("/c/{cluster}/palette", get(pages::palette::show)),
+        ("/c/{cluster}/complete", get(pages::complete::show)),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use maud::{Markup, Render, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pilothouse_app::Source;
 use pilothouse_app::Target;
 use pilothouse_model::Resource;
 
@@ -151,6 +152,19 @@ pub(crate) fn log_text(cluster: &str, namespace: &str, pod: &str) -> Url {
 /// The stream of everything that a page follows.
 pub(crate) fn live(cluster: &str) -> Url {
     Url(format!("/c/{}/live", segment(cluster)))
+}
+
+/// What can be written in the search field of a list.
+pub(crate) fn complete(cluster: &str, source: &Source, question: &Question) -> Url {
+    let address = Url(format!("/c/{}/complete", segment(cluster)));
+    let scope = Question { labels: question.labels.clone(), ..question.scope() };
+    match source {
+        Source::Workloads => address.ask(&scope),
+        Source::Resource(resource) => {
+            let name = format!("{}/{}/{}", group(resource), resource.version, resource.plural);
+            address.ask(&scope).with("resource", &name)
+        }
+    }
 }
 
 /// The palette's answers.

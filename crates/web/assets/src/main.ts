@@ -1,6 +1,7 @@
 // The console's script: everything works without it, it only adds what a browser alone can do.
 import "htmx.org";
 import * as clock from "./clock";
+import * as complete from "./complete";
 import * as keys from "./keys";
 import * as live from "./live";
 import * as logs from "./logs";
@@ -16,6 +17,7 @@ let page = location.pathname;
 function settle(): void {
   clock.tick(document);
   live.follow();
+  complete.settle();
   logs.follow();
   here();
   if (page === location.pathname) return;
@@ -42,6 +44,7 @@ function here(): void {
 
 here();
 clock.start();
+complete.start();
 keys.start();
 palette.start();
 pickers.start();

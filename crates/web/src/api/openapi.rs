@@ -184,6 +184,13 @@ fn schemas() -> Value {
         })),
         "Secret": {"type": "object", "description": "A Secret as Kubernetes describes it, with its values."},
         "Log": {"type": "string", "description": "The log as its container wrote it."},
+        "Completions": object(&["replace", "items"], json!({
+            "replace": object(&["start", "end"], json!({"start": whole, "end": whole})),
+            "items": list(&object(&["text", "kind", "detail", "count"], json!({
+                "text": text, "kind": {"type": "string", "enum": ["field", "value", "operator", "function"]},
+                "detail": text, "count": {"type": ["integer", "null"], "description": "How many rows have it, where that was counted."},
+            }))),
+        })),
         "Explanation": object(&["cluster", "object", "state", "level", "reason", "message", "complete", "notes", "causes"], json!({
             "cluster": text, "object": raw, "state": maybe_text, "level": maybe_text, "reason": text, "message": text,
             "complete": truth, "notes": texts,

@@ -113,7 +113,7 @@ fn view(
     html! {
         div.list-page {
             div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
-            (toolbar(listed, about, wrong.is_some()))
+            (toolbar(listed, about, wrong.is_some(), scene.cluster))
             (strangers)
             @match wrong {
                 Some(error) => {
@@ -138,7 +138,7 @@ pub(super) fn clamped(asked: Option<&str>, shown: usize) -> Markup {
     }
 }
 
-fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
+fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool, cluster: &str) -> Markup {
     let Some(here) = &listed.here else { return html! {} };
     let question = listed.question;
     let kept = Question { q: String::new(), offset: 0, ..question.clone() };
@@ -150,6 +150,7 @@ fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool) -> Markup {
                 div.field {
                     (icon("search"))
                     input #q type="search" name="q" value=(question.q) placeholder=(about.example) aria-label={ "Filter " (about.title) }
+                        data-complete=(urls::complete(cluster, listed.source, question))
                         aria-invalid=[wrong.then_some("true")] autocomplete="off" spellcheck="false" autocapitalize="off";
                     kbd.needs-script { "/" }
                 }
