@@ -177,27 +177,21 @@ fn best(all: impl Iterator<Item = (Entry, String)>, wanted: &str) -> Vec<Entry> 
 fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Markup {
     let several = many.clusters().len() > 1;
     let waits = found.is_some_and(|(found, _)| !is_over(found));
+    // Who begins to write the title of a place or a kind means that; else objects come first.
+    let meant = found.is_none_or(|(_, question)| {
+        let wanted = question.q.to_lowercase();
+        let mut all = groups.iter().flat_map(|group| &group.entries);
+        all.any(|entry| entry.title.to_lowercase().starts_with(&wanted))
+    });
     let none =
         groups.iter().all(|group| group.entries.is_empty()) && found.is_none_or(|(found, _)| found.hits.is_empty());
     html! {
         div.answer data-more=[waits.then_some("1")] {
+            @if meant { (entries(groups)) }
             @if let Some((found, question)) = found.filter(|(found, _)| !found.hits.is_empty()) {
                 (objects(found, question, several))
             }
-            @for Group { title, entries, more } in groups.iter().filter(|group| !group.entries.is_empty()) {
-                div.heading role="presentation" { (title) }
-                ul role="group" aria-label=(title) {
-                    @for (index, one) in entries.iter().enumerate() {
-                        li role="presentation" {
-                            a role="option" id={ "found-" (title) "-" (index) } tabindex="-1" href=(one.url) {
-                                (one.title)
-                                @if !one.note.is_empty() { small { (one.note) } }
-                            }
-                        }
-                    }
-                }
-                @if *more > 0 { p.nothing.gap { (thousands(*more)) " more: write more of the name" } }
-            }
+            @if !meant { (entries(groups)) }
             @if let Some((_, question)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
                 (elsewhere(question, many))
             }
@@ -205,6 +199,26 @@ fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Ma
             @if let Some((found, _)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
                 div.told { p.nothing.gap { (searched(&Found { done: !waits, ..found.clone() })) } (gaps(&Found { done: !waits, ..found.clone() }, several)) }
             }
+        }
+    }
+}
+
+/// Places and kinds.
+fn entries(groups: &[Group]) -> Markup {
+    html! {
+        @for Group { title, entries, more } in groups.iter().filter(|group| !group.entries.is_empty()) {
+            div.heading role="presentation" { (title) }
+            ul role="group" aria-label=(title) {
+                @for (index, one) in entries.iter().enumerate() {
+                    li role="presentation" {
+                        a role="option" id={ "found-" (title) "-" (index) } tabindex="-1" href=(one.url) {
+                            (one.title)
+                            @if !one.note.is_empty() { small { (one.note) } }
+                        }
+                    }
+                }
+            }
+            @if *more > 0 { p.nothing.gap { (thousands(*more)) " more: write more of the name" } }
         }
     }
 }
