@@ -11,7 +11,7 @@ use pilothouse_app::{
     AppError, AuditTo, Choice, Cluster, Contexts, Deletion, Engine, ErrorKind, Expected, LogOptions, Person, Sharing,
     Target, Token,
 };
-use pilothouse_harness::{Api, Embedded, Options, RealControlPlane};
+use pilothouse_harness::{Api, Console, Embedded, Options, RealControlPlane, places};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -299,4 +299,81 @@ async fn a_log_ends_when_the_right_to_read_it_is_gone() {
     assert!(log.next().await.is_none(), "that was all");
     let error = cluster.logs("team-a", "web", &options).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Forbidden, "and it does not open again: {error}");
+}
+
+#[tokio::test]
+async fn the_program_acts_as_its_own_user_and_as_nobody_else() {
+    let plane = RealControlPlane::start(Options::default()).await;
+    seed(plane.admin()).await;
+    let log = plane.folder().join("console.log");
+    let kubeconfig = plane.kubeconfig("admin");
+    let arguments = ["serve", "--kubeconfig", kubeconfig.to_str().unwrap(), "--listen", "127.0.0.1:0", "--no-open"];
+    let console = Console::start(&[&arguments[..], &["--audit-log", log.to_str().unwrap(), "--audit-events"]].concat());
+    let (origin, secret) = console.url().split_once("/?launch=").unwrap();
+    let cluster = reqwest::get(format!("{origin}/api/v1/clusters")).await.unwrap();
+    assert_eq!(cluster.status(), 401);
+    let client = reqwest::Client::new();
+    let ask = |method: Method, path: &str| {
+        client.request(method, format!("{origin}/api/v1/clusters{path}")).bearer_auth(secret)
+    };
+    let clusters: Value = ask(Method::GET, "").send().await.unwrap().json().await.unwrap();
+    let name = clusters["clusters"][0]["name"].as_str().unwrap();
+    let pod = format!("/{name}/resources/core/v1/pods/namespaces/a/for-ada");
+    // Were it passed on, the API server would refuse what Ben may not do, and name him.
+    let as_ben = ask(Method::DELETE, &pod).header("Impersonate-User", "ben").send().await.unwrap();
+    let words = as_ben.text().await.unwrap();
+    assert!(!words.contains("ben"), "{words}");
+    // The launch secret is no credential of the cluster: were it passed on, this would be refused.
+    let pod = pod.replace("for-ada", "for-ben");
+    let deleted = ask(Method::DELETE, &format!("{pod}?gracePeriodSeconds=0")).send().await.unwrap();
+    let (status, body) = (deleted.status(), deleted.json::<Value>().await.unwrap());
+    assert_eq!(status, 200, "{body}");
+    let gone = plane.admin().get("/api/v1/namespaces/a/pods/for-ben").await;
+    assert_eq!(gone.status, 404, "{}", gone.body);
+    let lines = recorded(&log);
+    assert!(
+        lines.iter().any(|line| line["request"] == body["request"] && line["result"]["outcome"] == "done"),
+        "{lines:?}"
+    );
+    let events = plane.admin().wait("/api/v1/namespaces/a/events", |answer| {
+        answer.body["items"]
+            .as_array()
+            .is_some_and(|items| items.iter().any(|event| event["source"]["component"] == "pilothouse"))
+    });
+    let events = events.await;
+    assert!(events.body.to_string().contains("through Pilothouse"), "{}", events.body);
+}
+
+#[tokio::test]
+async fn the_command_line_does_what_its_user_may_with_kubectls_words_and_exit_codes() {
+    let plane = RealControlPlane::start(Options::default()).await;
+    seed(plane.admin()).await;
+    let run = async |user: &str, line: &str| {
+        let mut command = tokio::process::Command::new(places::built("pilothouse"));
+        command.args(line.split(' ')).arg("--kubeconfig").arg(plane.kubeconfig(user)).env_remove("KUBECONFIG");
+        let output = command.output().await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, _) = run("ada", "scale deployment/web --replicas 2 -n a").await;
+    assert_eq!((code, out.as_str()), (0, "deployment.apps/web scaled\n"));
+    let (code, out, _) = run("ada", "delete pod for-ada -n a --dry-run=server").await;
+    assert_eq!((code, out.as_str()), (0, "pod \"for-ada\" deleted (server dry run)\n"));
+    let (code, out, _) = run("ada", "delete pod/for-ada -n a -o name --grace-period 1").await;
+    assert_eq!((code, out.as_str()), (0, "pod/for-ada\n"));
+    let (code, out, error) = run("ben", "delete pod for-ben for-admin -n a").await;
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert_eq!(error.matches("Error from server (Forbidden)").count(), 2, "{error}");
+    let (code, _, error) = run("ada", "rollout restart deployment/web -n a").await;
+    assert!(code == 1 && error.contains("Forbidden"), "{error}");
+    let (code, _, error) = run("admin", "rollout restart pod/for-ben -n a").await;
+    assert!(code == 1 && error.contains("pod cannot restart"), "{error}");
+    let (code, out, _) = run("admin", "rollout restart deployment/web -n a").await;
+    assert_eq!((code, out.as_str()), (0, "deployment.apps/web restarted\n"));
+    let (code, _, error) = run("admin", "delete pod none -n a").await;
+    assert!(code == 1 && error.contains("NotFound"), "{error}");
+    let (code, out, _) = run("admin", "delete pod none -n a --ignore-not-found").await;
+    assert_eq!((code, out.as_str()), (0, ""));
+    let (code, _, error) = run("ben", "logs for-ben -n a").await;
+    assert!(code == 1 && error.contains("Forbidden"), "{error}");
 }

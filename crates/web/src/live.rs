@@ -19,7 +19,7 @@ use crate::failure;
 use crate::frame::connection;
 use crate::pages::object;
 use crate::server::Web;
-use crate::visit::{Visit, reaching};
+use crate::visit::{PATIENCE, Visit, reaching};
 
 pub(crate) mod many;
 mod target;
@@ -125,6 +125,13 @@ fn object_messages(engine: Engine, cluster: Cluster, asked: target::AskedObject)
         let (engine, cluster, asked) = (engine.clone(), cluster.clone(), asked.clone());
         async move {
             let version = live.next().await?;
+            if let Ok(view) = &version
+                && !view.gone
+            {
+                // Rights change while a page is open: what was said lately holds, else the cluster is asked again.
+                let target = pilothouse_app::Target::new(&view.resource, view.row.namespace.as_deref(), &view.row.name);
+                cluster.offers(&target, &view.object, PATIENCE).await;
+            }
             let message = crate::visit::scene(&engine, &cluster, asked.scope.clone(), |scene| {
                 let offers = version.as_ref().ok().map(|view| object::offers(&cluster, view, scene));
                 page.message(version, (asked.view, &asked.windows), offers, scene)

@@ -14,6 +14,9 @@ use crate::person::Viewer;
 
 /// How long an answer is good.
 const GOOD: Duration = Duration::from_secs(30);
+/// How long it is kept for pages that are open, and after how many new answers old ones are thrown away.
+const KEPT: Duration = Duration::from_secs(600);
+const PRUNED: usize = 512;
 /// The most answers that are kept.
 const MOST: usize = 20_000;
 
@@ -38,6 +41,9 @@ type Question = (Option<Token>, Access);
 impl Allowed {
     fn remember(&self, key: Question, allowed: bool) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() % PRUNED == PRUNED - 1 {
+            known.retain(|_, (when, _)| when.elapsed() < KEPT);
+        }
         if known.len() >= MOST {
             known.clear();
         }

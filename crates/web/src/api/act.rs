@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use pilothouse_app::{
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use super::{PATIENCE, answer, target as addressed};
 use crate::failure;
 use crate::pages::logs;
+use crate::server::Web;
 use crate::visit::Visit;
 
 async fn target(visit: &Visit) -> Result<(Cluster, Target), AppError> {
@@ -123,11 +125,11 @@ async fn revealed(visit: &Visit) -> Result<Value, AppError> {
 }
 
 /// `GET …/log`
-pub(super) async fn log(headers: HeaderMap, visit: Visit) -> Response {
+pub(super) async fn log(State(web): State<Web>, headers: HeaderMap, visit: Visit) -> Response {
     let streams = super::wants_stream(&headers);
     match addressed(&visit).await {
         Ok((_, resource, Some(namespace), name)) if resource.group_resource() == GroupResource::new("", "pods") => {
-            logs::api(&visit, (namespace, name), streams).await
+            logs::api(&web, &visit, (namespace, name), streams).await
         }
         Ok((_, resource, ..)) => {
             let message = format!("{} have no log; ask for the log of a pod", resource.group_resource());

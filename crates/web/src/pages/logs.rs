@@ -186,7 +186,7 @@ async fn open(visit: &Visit) -> Result<Log, AppError> {
 }
 
 /// The lines of a log as events: `lines`, an array of texts; at the end `end`, or `trouble` with the reason.
-pub(crate) fn events(log: Log) -> impl Stream<Item = Event> {
+fn events(log: Log) -> impl Stream<Item = Event> {
     let state = Some((log, Lines::default()));
     stream::unfold(state, |state| async move {
         let (mut log, mut lines) = state?;
@@ -223,16 +223,16 @@ fn trouble(error: &AppError) -> Event {
 }
 
 /// `/c/{cluster}/logs/{namespace}/{pod}/text`: the log as it is, to keep.
-pub(crate) async fn text(visit: Visit) -> Response {
+pub(crate) async fn text(State(web): State<Web>, visit: Visit) -> Response {
     match open(&visit).await {
-        Ok(log) => as_text(log, Some(&visit)),
+        Ok(log) => as_text(log, Some(&visit), &web),
         Err(error) => visit.answer(Err(error)),
     }
 }
 
 /// A log as plain text; as a file where a page asked for one.
-pub(crate) fn as_text(log: Log, file: Option<&Visit>) -> Response {
-    let mut response = Response::new(Body::from_stream(log));
+fn as_text(log: Log, file: Option<&Visit>, web: &Web) -> Response {
+    let mut response = Response::new(Body::from_stream(log.take_until(web.shutdown.clone().cancelled_owned())));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if let Some(visit) = file {
@@ -250,16 +250,17 @@ pub(crate) fn as_text(log: Log, file: Option<&Visit>) -> Response {
 }
 
 /// A log as an answer of the API: plain text, or a stream of lines for who asks for one.
-pub(crate) async fn api(visit: &Visit, (namespace, pod): (&str, &str), streams: bool) -> Response {
+pub(crate) async fn api(web: &Web, visit: &Visit, (namespace, pod): (&str, &str), streams: bool) -> Response {
     let opened = match (Asked::read(visit), visit.cluster()) {
         (Ok(asked), Ok(cluster)) => cluster.logs(namespace, pod, &asked.options).await,
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match opened {
         Ok(log) if streams => {
-            Sse::new(events(log).map(Ok::<_, axum::Error>)).keep_alive(KeepAlive::default()).into_response()
+            let events = events(log).map(Ok::<_, axum::Error>).take_until(web.shutdown.clone().cancelled_owned());
+            Sse::new(events).keep_alive(KeepAlive::default()).into_response()
         }
-        Ok(log) => as_text(log, None),
+        Ok(log) => as_text(log, None, web),
         Err(error) => failure::api(&error),
     }
 }
