@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::record::{Record, RowId};
 
-/// A reader that is further behind than this many commits or changes reads everything anew.
+/// A reader that is further behind than this many commits or changes reads everything anew. Each change keeps the row that
+/// was.
 const MOST_SETS: usize = 256;
-const MOST_CHANGES: usize = 8192;
+const MOST_CHANGES: usize = 4096;
 
 /// What one commit changed.
 #[derive(Clone, Debug)]

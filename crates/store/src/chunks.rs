@@ -9,6 +9,8 @@ use crate::record::Record;
 const WIDTH: usize = 16;
 /// Items a chunk of [`Sorted`] has at most.
 const MOST: usize = 512;
+/// Places for further items that a chunk gets at a time. Doubling would leave a third of the memory unused.
+const SPARE: usize = 64;
 
 type Leaf = [Option<Arc<Record>>; WIDTH];
 type Branch = [Arc<Leaf>; WIDTH];
@@ -109,15 +111,19 @@ impl<T: Copy> Sorted<T> {
         // Behind the last chunk means at the end of the last chunk.
         let past_the_end = place.chunk >= self.chunks.len();
         if past_the_end && self.chunks.last().is_none_or(|last| last.len() >= MOST) {
-            self.chunks.push(Arc::new(Vec::with_capacity(MOST / 2)));
+            self.chunks.push(Arc::default());
         }
         let at = place.chunk.min(self.chunks.len().saturating_sub(1));
         let Some(shared) = self.chunks.get_mut(at) else { return };
         let chunk = Arc::make_mut(shared);
+        if chunk.len() == chunk.capacity() {
+            chunk.reserve_exact(SPARE);
+        }
         chunk.insert(if past_the_end { chunk.len() } else { place.index.min(chunk.len()) }, item);
         self.length += 1;
         if chunk.len() > MOST {
             let half = chunk.split_off(MOST / 2);
+            chunk.shrink_to(MOST / 2 + SPARE);
             self.chunks.insert(at + 1, Arc::new(half));
         }
     }

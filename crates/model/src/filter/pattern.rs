@@ -22,6 +22,7 @@ const DEEPEST: u32 = 32;
 pub struct Pattern {
     regex: Regex,
     required: Option<Arc<[String]>>,
+    is_local: bool,
 }
 
 /// A text that is not a regular expression.
@@ -73,7 +74,10 @@ impl Pattern {
             .dfa_size_limit(REMEMBERED)
             .build()
             .ok()
-            .map(|regex| Self { regex, required: required::parts(expression).map(Into::into) })
+            .map(|regex| {
+                let required = required::parts(expression).map(Into::into);
+                Self { regex, required, is_local: required::is_local(expression) }
+            })
     }
 
     /// Texts in lower-case ASCII of which one is in every ASCII text that the pattern is found in, in one case or another:
@@ -85,6 +89,16 @@ impl Pattern {
     /// The expression.
     pub fn as_str(&self) -> &str {
         self.regex.as_str()
+    }
+
+    /// Whether a match is short, and does not depend on what stands around it: many texts may be searched as one.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// Where it is first found in a text, from a place on.
+    pub fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
+        self.regex.find_at(text, from).map(|found| found.range())
     }
 
     /// Whether it is found in a text.

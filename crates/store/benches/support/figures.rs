@@ -10,7 +10,7 @@ use crate::pods::Pods;
 use crate::processor::ProcessorTime;
 use crate::questions::{PAGE, questions};
 
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 40;
 
 #[expect(clippy::print_stderr, reason = "a bench reports to the terminal")]
 fn tell(name: &str, mut times: Vec<Duration>) {

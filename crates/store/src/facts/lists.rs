@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::SLOTS;
 
+/// Places for further numbers that are made at a time.
+const SPARE: usize = 128;
+
 /// Numbers per slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Lists {
@@ -36,6 +39,9 @@ impl Lists {
     fn set(&mut self, index: usize, items: &[u32]) {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
         let end = self.ends[index] as usize;
+        if self.items.capacity() < self.items.len() + items.len() {
+            self.items.reserve_exact(items.len().max(SPARE));
+        }
         self.items.splice(start..end, items.iter().copied());
         let (new, old) = (items.len() as u32, (end - start) as u32);
         for end in &mut self.ends[index..] {

@@ -141,6 +141,11 @@ impl Hits {
                 likely.filter(|word| pattern.finds(words.text(*word))).for_each(|word| found.add(word));
                 found
             }
+            None if pattern.is_local() => {
+                let mut found = Bits::new(words.len());
+                look_through_for(words, pattern, &mut found);
+                found
+            }
             None => all(words, |text| pattern.finds(text)),
         };
         Self::with_pairs(facts, found)
@@ -202,6 +207,26 @@ fn look_through(words: &Words, needle: &str, found: &mut Bits) {
             } else {
                 from = at + 1;
             }
+        }
+    }
+}
+
+/// Adds the words in whose text a local pattern is found.
+fn look_through_for(words: &Words, pattern: &Pattern, found: &mut Bits) {
+    for (first, page) in words.pages() {
+        let (texts, ends) = (page.exact(), page.ends());
+        let (mut from, mut index) = (0, 0);
+        while let Some(at) = pattern.find_from(texts, from) {
+            while ends.get(index).is_some_and(|end| *end as usize <= at.start) {
+                index += 1;
+            }
+            let Some(end) = ends.get(index) else { break };
+            let (end, word) = (*end as usize, first + index as Word);
+            // What reaches into the next text may hide what is found in this one.
+            if at.end < end || pattern.finds(words.text(word)) {
+                found.add(word);
+            }
+            from = end;
         }
     }
 }

@@ -180,8 +180,20 @@ fn field() -> impl Strategy<Value = Field> {
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {
-    prop::sample::select(vec!["^n1", "[0-9]$", "run|FAIL", "(?-i)App", "", "one.two", "7\\.ex", "ß"])
-        .prop_map(|text| Pattern::new(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+    prop::sample::select(vec![
+        "^n1",
+        "[0-9]$",
+        "run|FAIL",
+        "(?-i)App",
+        "",
+        "one.two",
+        "7\\.ex",
+        "ß",
+        "[0-9][a-z-]",
+        "x?",
+        "\\s?[a-f]\\s?",
+    ])
+    .prop_map(|text| Pattern::new(text).unwrap_or_else(|error| panic!("{text}: {error}")))
 }
 
 fn operand() -> impl Strategy<Value = Operand> {

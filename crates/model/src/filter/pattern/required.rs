@@ -13,6 +13,18 @@ pub(super) fn parts(expression: &str) -> Option<Vec<String>> {
     of(&hir)
 }
 
+/// Bytes of the longest match of a local pattern.
+const SHORT: usize = 64;
+
+/// Whether no match is long or depends on what stands around it.
+pub(super) fn is_local(expression: &str) -> bool {
+    let parsed = ParserBuilder::new().nest_limit(super::DEEPEST).case_insensitive(true).build().parse(expression);
+    parsed.is_ok_and(|hir| {
+        let properties = hir.properties();
+        properties.look_set().is_empty() && properties.maximum_len().is_some_and(|longest| longest <= SHORT)
+    })
+}
+
 fn of(hir: &Hir) -> Option<Vec<String>> {
     match hir.kind() {
         HirKind::Literal(literal) => {
