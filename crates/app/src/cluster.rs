@@ -1,6 +1,8 @@
 //! One cluster: its connection, what it serves, and its live tables.
 
+mod choosing;
 mod keeping;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,24 +10,26 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use pilothouse_cluster::{ClusterError, Connection, Problem};
-use pilothouse_model::{ClusterId, Completeness, GroupResource, Instrument, ObjectRef, Page, Place, Resource, Str};
+use pilothouse_cluster::{Connection, Problem};
+use pilothouse_model::{ClusterId, GroupResource, Instrument, ObjectRef, Page, Place, Resource, Str};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Allowed;
-use crate::ask::{Ask, Listing, Source, confined_to};
+use crate::ask::{Ask, Listing, Source};
 use crate::audit::Audit;
-use crate::catalog::{Catalog, unavailable};
+use crate::catalog::{Catalog, NavigationGroup, unavailable};
 use crate::error::{AppError, ErrorKind};
-use crate::feed::{LiveTable, Scope, watch_resource};
 use crate::person::Viewer;
-use crate::workloads;
+use crate::rights::{Holder, Remembered};
+pub(crate) use choosing::{Chosen, Near, public};
+pub(crate) use tables::Cut;
+use tables::{Lease, TableKey};
 
 /// How long a table is kept after its last question.
 const LINGER: Duration = Duration::from_secs(120);
-/// How long a table whose task has died is left as it is before a new one may take its place.
-const MOURNING: Duration = Duration::from_secs(10);
+/// How often a question may turn to another table before it is answered.
+const MOST_TURNS: usize = 4;
 
 /// How a cluster is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,10 +61,24 @@ pub struct Cluster {
     pub(crate) viewer: Viewer,
 }
 
+/// What decides how a cluster is read.
+pub(crate) struct Settings {
+    /// The namespace that the context names; `default` when it names none.
+    pub(crate) default_namespace: String,
+    /// The namespaces that contexts of the same server name: somebody may be at home there.
+    pub(crate) namespaces: Vec<Str>,
+    /// Whether many people share the console.
+    pub(crate) shared: bool,
+    /// Whether everything is read with the credential of the one who asks.
+    pub(crate) user_credentials_only: bool,
+    /// How long what somebody may see is remembered.
+    pub(crate) rights_for: Duration,
+}
+
 pub(crate) struct Inner {
     id: ClusterId,
     connection: Connection,
-    default_namespace: String,
+    pub(crate) settings: Settings,
     pub(crate) instruments: &'static [&'static dyn Instrument],
     pub(crate) audit: Audit,
     /// What people may do, as the cluster said lately.
@@ -68,66 +86,32 @@ pub(crate) struct Inner {
     state: watch::Sender<ConnectionState>,
     catalog: ArcSwapOption<Catalog>,
     tables: Mutex<HashMap<TableKey, Lease>>,
+    remembered: Mutex<HashMap<Holder, Arc<Remembered>>>,
     /// Bumped with every new moment of any table.
     pub(crate) changed: watch::Sender<u64>,
     asked: Mutex<Instant>,
     closing: CancellationToken,
 }
 
-/// Which table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum TableKey {
-    Resource { group: Str, version: Str, plural: Str, scope: Scope },
-    Workloads { scope: Scope },
-}
-
-struct Lease {
-    table: Arc<LiveTable>,
-    /// The resource as it was when the table was opened; `None` for workloads.
-    resource: Option<Arc<Resource>>,
-    opened: Instant,
-    used: Instant,
-}
-
-impl TableKey {
-    fn new(source: &Source, scope: &Scope) -> Self {
-        match source {
-            Source::Workloads => Self::Workloads { scope: scope.clone() },
-            Source::Resource(resource) => Self::Resource {
-                group: Arc::clone(&resource.group),
-                version: Arc::clone(&resource.version),
-                plural: Arc::clone(&resource.plural),
-                scope: scope.clone(),
-            },
-        }
-    }
-}
-
-impl Lease {
-    /// Whether a new table has to take its place.
-    fn is_over(&self, resource: Option<&Arc<Resource>>) -> bool {
-        self.resource.as_ref() != resource || (self.table.is_dead() && self.opened.elapsed() >= MOURNING)
-    }
-}
-
 impl Cluster {
     pub(crate) fn open(
         id: ClusterId,
         connection: Connection,
-        default_namespace: String,
+        settings: Settings,
         instruments: &'static [&'static dyn Instrument],
         audit: Audit,
     ) -> Self {
         let inner = Arc::new(Inner {
             id,
             connection,
-            default_namespace,
+            settings,
             instruments,
             audit,
             allowed: Allowed::default(),
             state: watch::Sender::new(ConnectionState::Connecting),
             catalog: ArcSwapOption::empty(),
             tables: Mutex::default(),
+            remembered: Mutex::default(),
             changed: watch::Sender::new(0),
             asked: Mutex::new(Instant::now()),
             closing: CancellationToken::new(),
@@ -194,7 +178,7 @@ impl Cluster {
 
     /// The namespace that the context names; `default` when it names none.
     pub fn default_namespace(&self) -> &str {
-        &self.inner.default_namespace
+        &self.inner.settings.default_namespace
     }
 
     /// What it serves; `None` until it was reached once.
@@ -217,8 +201,9 @@ impl Cluster {
                 if let Some(catalog) = self.catalog() {
                     return Ok(catalog);
                 }
-                if let ConnectionState::Failed { error, .. } = &*state.borrow_and_update() {
-                    return Err(error.clone());
+                state.mark_unchanged();
+                if let ConnectionState::Failed { error, .. } = self.state() {
+                    return Err(error);
                 }
                 if state.changed().await.is_err() {
                     return Err(self.connecting());
@@ -236,13 +221,27 @@ impl Cluster {
     /// The instruments that have something to show here, each with the places that do.
     pub fn places(&self) -> Vec<(&'static dyn Instrument, Vec<Place>)> {
         let Some(catalog) = self.catalog() else { return Vec::new() };
-        let shown = |place: &&Place| place.needs.iter().any(|name| catalog.serves(*name));
+        let seen = |name: &GroupResource<'_>| {
+            let resource = catalog.served(*name);
+            resource.is_some_and(|resource| self.view_of(resource).is_none_or(|view| !view.listed.is_none()))
+        };
+        let shown = |place: &&Place| place.needs.iter().any(seen);
         self.inner
             .instruments
             .iter()
             .map(|instrument| (*instrument, instrument.manifest().places.iter().filter(shown).cloned().collect()))
             .filter(|(_, places): &(_, Vec<Place>)| !places.is_empty())
             .collect()
+    }
+
+    /// What it serves and the one who asks may list anywhere, grouped for the navigation; `None` until it was reached once.
+    pub fn navigation(&self) -> Option<Vec<NavigationGroup>> {
+        let mut groups = self.catalog()?.navigation();
+        for group in &mut groups {
+            group.items.retain(|item| self.view_of(&item.resource).is_none_or(|view| !view.listed.is_none()));
+        }
+        groups.retain(|group| !group.items.is_empty());
+        Some(groups)
     }
 
     /// The page of one place of an instrument.
@@ -273,20 +272,6 @@ impl Cluster {
         self.inner.instruments.iter().copied().find(|instrument| instrument.manifest().resources.contains(&name))
     }
 
-    /// The namespaces, sorted; `None` while they are unknown or may not be listed.
-    pub fn namespaces(&self) -> Option<Vec<String>> {
-        let catalog = self.catalog()?;
-        let resource = catalog.served(GroupResource::new("", "namespaces"))?;
-        let table = self.table(&Source::Resource(Arc::clone(resource)), None);
-        let snapshot = table.snapshot();
-        if snapshot.is_empty() && *snapshot.completeness() != Completeness::Complete {
-            return None;
-        }
-        let mut names: Vec<_> = snapshot.iter().map(|record| record.row.name.to_string()).collect();
-        names.sort_unstable();
-        Some(names)
-    }
-
     /// The resource behind a reference, when the cluster serves it.
     pub fn link(&self, reference: &ObjectRef) -> Option<Arc<Resource>> {
         self.catalog()?.by_kind(reference.group(), &reference.kind).cloned()
@@ -294,131 +279,34 @@ impl Cluster {
 
     /// Answers at once, with what is known.
     pub fn list(&self, source: &Source, ask: &Ask) -> Result<Listing, AppError> {
-        let table = self.table_for(source, ask)?;
-        self.answer(&table, ask)
+        self.choose(source, ask)?.answer(ask)
     }
 
     /// Answers when the table is loaded (or cannot be), or when `patience` is over.
     pub async fn list_settled(&self, source: &Source, ask: &Ask, patience: Duration) -> Result<Listing, AppError> {
         let deadline = tokio::time::Instant::now() + patience;
-        let mut table = self.table_for(source, ask)?;
-        table.settled(deadline).await;
-        // What may not be listed in the whole cluster may be listed in some namespaces.
-        let narrower = self.table_for(source, ask)?;
-        if !Arc::ptr_eq(&table, &narrower) {
-            table = narrower;
-            table.settled(deadline).await;
+        self.rights_settled(deadline).await;
+        let mut chosen = self.choose(source, ask)?;
+        // What may not be listed in the whole cluster may be listed in some namespaces, and with another credential.
+        for _ in 0..MOST_TURNS {
+            chosen.settled(deadline).await;
+            let narrower = self.choose(source, ask)?;
+            let same = Arc::ptr_eq(&chosen.table, &narrower.table);
+            chosen = narrower;
+            if same && !chosen.is_pending() {
+                break;
+            }
         }
-        self.answer(&table, ask)
+        chosen.answer(ask)
     }
 
-    fn answer(&self, table: &LiveTable, ask: &Ask) -> Result<Listing, AppError> {
-        let plan = ask.plan(table.columns())?;
-        let snapshot = table.snapshot();
-        let answer = snapshot.run(&plan, ask.offset, ask.limit.unwrap_or(usize::MAX), Timestamp::now());
-        Ok(Listing {
-            columns: Arc::clone(table.columns()),
-            rows: answer.rows,
-            total: answer.total,
-            unfiltered: snapshot.len(),
-            as_of: table.as_of(),
-            completeness: snapshot.completeness().clone(),
-            notes: table.freshness().notes.to_vec(),
-        })
-    }
-
-    /// The table that answers a question: of the whole cluster, or of some namespaces when only those may be read.
-    pub(crate) fn table_for(&self, source: &Source, ask: &Ask) -> Result<Arc<LiveTable>, AppError> {
-        let namespaced = match source {
-            Source::Workloads => true,
-            Source::Resource(resource) => resource.namespaced,
-        };
-        if ask.confined && namespaced && !ask.namespaces.is_empty() {
-            let mut namespaces = ask.namespaces.clone();
-            namespaces.sort_unstable();
-            namespaces.dedup();
-            return Ok(self.table(source, Some(namespaces)));
-        }
-        let whole = self.table(source, None);
-        if !namespaced || !whole.is_forbidden() {
-            return Ok(whole);
-        }
-        let mut namespaces = ask.namespaces.clone();
-        if namespaces.is_empty() {
-            namespaces = confined_to(&ask.plan(whole.columns())?.filter).unwrap_or_default();
-        }
-        namespaces.sort_unstable();
-        namespaces.dedup();
-        if namespaces.is_empty() { Ok(whole) } else { Ok(self.table(source, Some(namespaces))) }
-    }
-
-    /// The live table of a source in a scope; it begins to load with the first call.
-    pub(crate) fn table(&self, source: &Source, scope: Scope) -> Arc<LiveTable> {
-        // A resource may have changed since it was found: its columns, for one.
-        let source = &self.present(source);
-        let resource = match source {
-            Source::Workloads => None,
-            Source::Resource(resource) => Some(resource),
-        };
-        let key = TableKey::new(source, &scope);
-        let now = Instant::now();
-        let mut tables = self.tables();
-        if let Some(lease) = tables.get_mut(&key)
-            && !lease.is_over(resource)
-        {
-            lease.used = now;
-            return Arc::clone(&lease.table);
-        }
-        let table = Arc::new(match source {
-            Source::Workloads => workloads::derive(self, scope),
-            Source::Resource(resource) => watch_resource(
-                &self.inner.connection,
-                resource,
-                &scope,
-                self.inner.instruments,
-                self.inner.changed.clone(),
-            ),
-        });
-        let lease = Lease { table: Arc::clone(&table), resource: resource.cloned(), opened: now, used: now };
-        let before = tables.insert(key, lease);
-        drop(tables);
-        drop(before);
-        table
-    }
-
-    /// The same source as the catalog describes it now.
-    fn present(&self, source: &Source) -> Source {
-        let Source::Resource(resource) = source else { return Source::Workloads };
-        let now = self.known_catalog().and_then(|catalog| catalog.same(resource).cloned());
-        Source::Resource(now.unwrap_or_else(|| Arc::clone(resource)))
-    }
-
-    /// The live table for reading about objects in `namespace`: of the whole cluster where that is watched anyway, else of
-    /// the namespace alone, which is all that a page about one object needs.
-    pub(crate) fn table_near(&self, resource: &Arc<Resource>, namespace: Option<&str>) -> (Arc<LiveTable>, Scope) {
-        let source = self.present(&Source::Resource(Arc::clone(resource)));
-        let Some(namespace) = namespace.filter(|_| resource.namespaced) else {
-            return (self.table(&source, None), None);
-        };
-        let usable = self
-            .tables()
-            .get(&TableKey::new(&source, &None))
-            .is_some_and(|lease| !lease.table.is_forbidden() && !lease.table.is_loading() && !lease.table.is_dead());
-        let scope = if usable { None } else { Some(vec![namespace.to_owned()]) };
-        (self.table(&source, scope.clone()), scope)
-    }
-
-    /// Reads one object from the API server itself.
+    /// Reads one object from the API server itself, with the credential of the one who asks.
     pub(crate) async fn fetch(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
         name: &str,
-    ) -> Result<pilothouse_model::Object, ClusterError> {
-        self.inner.connection.get(resource, namespace, name).await
-    }
-
-    fn tables(&self) -> std::sync::MutexGuard<'_, HashMap<TableKey, Lease>> {
-        self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    ) -> Result<pilothouse_model::Object, AppError> {
+        Ok(self.own_connection()?.get(resource, namespace, name).await?)
     }
 }

@@ -36,12 +36,12 @@ impl Cluster {
     ) -> Result<Completion, AppError> {
         // What is being written need not be readable yet; where it is, it may say which table is meant.
         let unasked = Ask { q: String::new(), sort: String::new(), ..ask.clone() };
-        let chosen = self.table_for(source, ask).or_else(|_| self.table_for(source, &unasked))?;
+        let chosen = self.choose(source, ask).or_else(|_| self.choose(source, &unasked))?;
         // The plan carries what may be seen, as that of the list does.
-        let plan = unasked.plan(chosen.columns())?;
-        let snapshot = chosen.snapshot();
-        let rows = Rows { snapshot: &snapshot, plan: &plan, now: Timestamp::now() };
-        Ok(complete(chosen.columns(), &|wanted, like| rows.values(wanted, like)))
+        let plan = chosen.plan(&unasked)?;
+        let snapshot = chosen.table.snapshot();
+        let rows = Rows { snapshot: &snapshot, plan: &plan, now: crate::clock::now() };
+        Ok(complete(chosen.table.columns(), &|wanted, like| rows.values(wanted, like)))
     }
 }
 

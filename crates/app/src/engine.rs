@@ -3,15 +3,21 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Contexts};
 use pilothouse_model::{ClusterId, Instrument};
 
 use crate::audit::Audit;
-use crate::cluster::{Cluster, ConnectionState};
+use crate::cluster::{Cluster, ConnectionState, Settings};
 use crate::error::{AppError, ErrorKind};
 use crate::person::{Person, Sharing, Viewer};
+
+mod identify;
+
+/// How long what somebody may see is remembered: a change of rights takes effect within this time.
+const RIGHTS_FOR: Duration = Duration::from_secs(30);
 
 /// Everything the console knows. Cloning shares it.
 #[derive(Clone)]
@@ -24,6 +30,7 @@ struct Inner {
     contexts: Contexts,
     sharing: Option<Sharing>,
     instruments: &'static [&'static dyn Instrument],
+    rights_for: Duration,
     audit: Audit,
     open: Mutex<HashMap<ClusterId, Cluster>>,
     closing: AtomicBool,
@@ -59,6 +66,7 @@ impl Engine {
             contexts,
             sharing,
             instruments: pilothouse_instruments::all(),
+            rights_for: RIGHTS_FOR,
             audit: Audit::default(),
             open: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -69,6 +77,16 @@ impl Engine {
     /// The same engine as this person sees it: every answer is cut to what the clusters let the person see.
     pub fn seen_by(&self, person: Arc<Person>) -> Self {
         Self { inner: Arc::clone(&self.inner), viewer: Viewer::Person(person) }
+    }
+
+    /// The same engine, remembering what people may see for another time than half a minute. What is open or shared already
+    /// stays as it is.
+    #[must_use]
+    pub fn remembering_rights_for(mut self, time: Duration) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.rights_for = time;
+        }
+        self
     }
 
     /// Who asks.
@@ -123,16 +141,26 @@ impl Engine {
             return Ok(cluster.seen_by(self.viewer.clone()));
         }
         let connection = Connection::open(&self.inner.contexts, name)?;
-        let namespace = self.inner.contexts.default_namespace(name).to_owned();
-        let cluster =
-            Cluster::open(id.clone(), connection, namespace, self.inner.instruments, self.inner.audit.clone());
+        let settings = self.settings(name);
+        let cluster = Cluster::open(id.clone(), connection, settings, self.inner.instruments, self.inner.audit.clone());
         open.insert(id, cluster.clone());
         Ok(cluster.seen_by(self.viewer.clone()))
     }
 
+    fn settings(&self, name: &str) -> Settings {
+        let Inner { contexts, sharing, rights_for, .. } = &*self.inner;
+        Settings {
+            default_namespace: contexts.default_namespace(name).to_owned(),
+            namespaces: contexts.namespaces(name).into_iter().map(Into::into).collect(),
+            shared: sharing.is_some(),
+            user_credentials_only: sharing.is_some_and(|sharing| sharing.user_credentials_only),
+            rights_for: *rights_for,
+        }
+    }
+
     /// The time, from the one clock that answers are stamped with.
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        crate::clock::now()
     }
 
     /// Ends every watch and every window; nothing is opened after it.

@@ -1,6 +1,8 @@
 //! Live tables: a watch of the cluster room, projected by an instrument into a table of the store room.
 
+mod places;
 mod projector;
+mod unreadable;
 mod writer;
 
 use std::panic::AssertUnwindSafe;
@@ -13,15 +15,19 @@ use futures::future::FutureExt;
 use futures::stream::{self, SelectAll, StreamExt};
 use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Signal};
-use pilothouse_model::{Column, Completeness, Instrument, Resource};
+use pilothouse_model::{Column, Completeness, Instrument, Resource, Sight};
 use pilothouse_store::{Record, Snapshot, Table};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::clock::Stamp;
 use crate::isolate::Defect;
+use crate::moment::Name;
+pub(crate) use places::{Place, Places};
 pub(crate) use projector::{Projector, by_name};
+pub(crate) use unreadable::Unread;
 use writer::Writer;
 
 /// How long changes are gathered before readers see them; also how often a first list shows what it has so far.
@@ -32,13 +38,13 @@ const LARGE: usize = 32;
 /// those that send none, a new watch is asked for as often.
 const TRUST: Duration = Duration::from_secs(90);
 
-/// In which namespaces a table is kept: `None` for the whole cluster, else these, sorted.
-pub(crate) type Scope = Option<Vec<String>>;
+/// Where a table is kept: `None` for the whole cluster, else these places.
+pub(crate) type Scope = Option<Places>;
 
 /// A table that is kept up to date by a task, for as long as anyone holds it.
 pub(crate) struct LiveTable {
     shared: Arc<Shared>,
-    _task: AbortOnDropHandle<()>,
+    task: Option<AbortOnDropHandle<()>>,
 }
 
 /// What the task writes and readers read.
@@ -56,11 +62,22 @@ pub(crate) struct Shared {
 pub(crate) struct Freshness {
     /// When the data was last known to be current: the last sign of life of the watch, however quiet it is since. A claim to
     /// be current now would be a guess.
-    pub(crate) last: Option<Timestamp>,
+    pub(crate) last: Option<Stamp>,
     /// Whether a part of it may not be read, whatever else is wrong.
     pub(crate) forbidden: bool,
     /// What else a person should know.
     pub(crate) notes: Arc<[String]>,
+    /// What cannot be read.
+    pub(crate) unreadable: Arc<[Unread]>,
+    /// Of a derived table: everything that its rows were made from.
+    pub(crate) reads: Arc<[Name]>,
+}
+
+impl Freshness {
+    /// What else someone should know who sees this much.
+    pub(crate) fn notes(&self, sight: &Sight) -> Vec<String> {
+        self.notes.iter().cloned().chain(unreadable::notes(&self.unreadable, sight)).collect()
+    }
 }
 
 impl Shared {
@@ -105,7 +122,18 @@ impl LiveTable {
                 Err(panic) => publisher.fail(&Defect::of(&*panic).to_string()),
             }
         };
-        Self { shared, _task: AbortOnDropHandle::new(tokio::spawn(watched)) }
+        Self { shared, task: Some(AbortOnDropHandle::new(tokio::spawn(watched))) }
+    }
+
+    /// A table without rows, of which this much is known and nothing more will be.
+    pub(crate) fn still(columns: Arc<[Column]>, completeness: Completeness) -> Self {
+        let mut table = Table::new(Arc::clone(&columns));
+        let forbidden = matches!(completeness, Completeness::Forbidden(_));
+        table.set_completeness(completeness);
+        table.commit();
+        let shared = Shared::new(columns, table.snapshot(), None);
+        shared.publish(table.snapshot(), Freshness { forbidden, ..Freshness::default() });
+        Self { shared, task: None }
     }
 
     pub(crate) fn columns(&self) -> &Arc<[Column]> {
@@ -118,6 +146,11 @@ impl LiveTable {
 
     pub(crate) fn freshness(&self) -> Freshness {
         self.shared.now.load().1.clone()
+    }
+
+    /// Whether it never had anything to read.
+    pub(crate) fn is_still(&self) -> bool {
+        self.task.is_none()
     }
 
     /// Whether nobody writes it any more.
@@ -137,7 +170,7 @@ impl LiveTable {
 
     /// When the data was last known to be current.
     pub(crate) fn as_of(&self) -> Option<Timestamp> {
-        self.freshness().last
+        self.freshness().last.map(Stamp::time)
     }
 
     /// Wakes with every new moment.
@@ -147,6 +180,9 @@ impl LiveTable {
 
     /// Waits until the table is loaded or cannot be, or until the deadline.
     pub(crate) async fn settled(&self, deadline: Instant) {
+        if self.is_still() {
+            return;
+        }
         let mut version = self.subscribe();
         let settled = async { while self.is_loading() && version.changed().await.is_ok() {} };
         if timeout_at(deadline, settled).await.is_err() {
@@ -166,19 +202,20 @@ pub(crate) fn watch_resource(
     let projector = Projector::new(Arc::clone(resource), instruments);
     let table = Table::new(Arc::clone(projector.columns()));
     let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), Some(changed));
-    let namespaces: Vec<Option<String>> = match scope {
-        None => vec![None],
-        Some(names) => names.iter().cloned().map(Some).collect(),
-    };
+    let places = scope.as_ref().map_or_else(|| vec![Place::everywhere()], Places::each);
     let mut signals = SelectAll::new();
-    for (index, namespace) in namespaces.iter().enumerate() {
-        let mut receiver = connection.watch(Arc::clone(resource), namespace.clone());
+    for (index, Place { namespace, name }) in places.iter().enumerate() {
+        let (resource, namespace) = (Arc::clone(resource), namespace.clone());
+        let mut receiver = match name {
+            Some(name) => connection.watch_named(resource, namespace, name.clone()),
+            None => connection.watch(resource, namespace),
+        };
         let told = stream::poll_fn(move |context| receiver.poll_recv(context));
         // The end of one watch of several is told, or its part of the table would be out of date for ever.
         let told = told.map(Some).chain(stream::iter([None]));
         signals.push(told.map(move |signal| (index, signal)).boxed());
     }
-    let writer = Writer::new(projector, table, namespaces);
+    let writer = Writer::new(projector, table, places);
     LiveTable::new(Arc::clone(&shared), write(writer, signals, shared))
 }
 

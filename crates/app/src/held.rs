@@ -10,10 +10,11 @@ use pilothouse_store::Snapshot;
 use tokio::time::Instant;
 
 use crate::catalog::Catalog;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Near};
 use crate::feed::{LiveTable, Scope};
 use crate::looks::{Look, Looks};
 use crate::moment::{Moment, Name, Watched};
+use crate::rights::View;
 
 /// Tables that are watched as long as this is held.
 #[derive(Default)]
@@ -30,13 +31,16 @@ struct Holding {
     resource: Arc<Resource>,
     table: Arc<LiveTable>,
     scope: Scope,
+    /// What of it may be seen.
+    view: View,
     /// What the last answer was made from.
     snapshot: Arc<Snapshot>,
 }
 
 impl Holding {
-    fn new(resource: &Arc<Resource>, (table, scope): (Arc<LiveTable>, Scope)) -> Self {
-        Self { resource: Arc::clone(resource), snapshot: table.snapshot(), table, scope }
+    fn new(resource: &Arc<Resource>, near: Near) -> Self {
+        let Near { table, scope, view } = near;
+        Self { resource: Arc::clone(resource), snapshot: table.snapshot(), table, scope, view }
     }
 
     /// Whether what `looks` saw has changed since the last answer. What has not is not looked through again.
@@ -83,6 +87,13 @@ impl Held {
         self.tables.get(&name).is_some_and(|holding| holding.snapshot.completeness().is_complete())
     }
 
+    /// Whether the table of a resource would show an object where the questions are about, if there were one of this name.
+    pub(crate) fn lists(&self, resource: &Resource, name: &str) -> bool {
+        let key = (resource.group.to_string(), resource.plural.to_string());
+        let namespace = self.namespace().filter(|_| resource.namespaced);
+        self.tables.get(&key).is_some_and(|holding| holding.view.listed.sees(namespace, name))
+    }
+
     /// The table of a resource, held from now on.
     pub(crate) fn table(&mut self, cluster: &Cluster, resource: &Arc<Resource>) -> Arc<LiveTable> {
         let name = (resource.group.to_string(), resource.plural.to_string());
@@ -96,9 +107,16 @@ impl Held {
         self.tables.retain(|name, holding| {
             let Some(resource) = catalog.served(GroupResource::new(&name.0, &name.1)) else { return false };
             let near = cluster.table_near(resource, namespace);
-            let useless = holding.table.is_forbidden() || holding.table.is_dead() || holding.resource != *resource;
-            if !Arc::ptr_eq(&near.0, &holding.table) && (useless || !near.0.is_loading()) {
+            // Tables of which nothing is read change by being replaced.
+            let useless = holding.table.is_forbidden()
+                || holding.table.is_dead()
+                || holding.table.is_still()
+                || holding.resource != *resource;
+            if !Arc::ptr_eq(&near.table, &holding.table) && (useless || !near.table.is_loading()) {
                 *holding = Holding::new(resource, near);
+            } else {
+                // What may be seen is cut at once, whichever table it is read from.
+                holding.view = near.view;
             }
             true
         });
@@ -111,9 +129,12 @@ impl Held {
                 resource: Arc::clone(&holding.resource),
                 snapshot: Arc::clone(&holding.snapshot),
                 scope: holding.scope.clone(),
+                view: holding.view.clone(),
             }
         };
-        Moment::new(catalog, self.tables.values_mut().map(watched).collect())
+        let moment = Moment::new(catalog, self.tables.values_mut().map(watched).collect());
+        moment.turn_to(self.namespace.as_deref().map(Into::into));
+        moment
     }
 }
 

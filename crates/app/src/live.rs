@@ -1,23 +1,30 @@
 //! Answers that stay true: windows over lists, and objects that are followed.
 
+mod tally;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_model::{Column, Completeness, Resource};
-use pilothouse_store::{Delta, Record, Window};
+use pilothouse_store::{Delta, Record, Snapshot, Window};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ask::{Ask, Source};
-use crate::cluster::Cluster;
+use crate::clock;
+use crate::cluster::{Chosen, Cluster};
 use crate::error::{AppError, ErrorKind};
 use crate::feed::LiveTable;
 use crate::held::Held;
 use crate::object::ObjectView;
+use crate::rights::{Changes, Holder, Remembered};
+use tally::Tally;
 
 /// The shortest time between two updates of a window.
 const FOLD: Duration = Duration::from_millis(100);
+/// How long a page that loses rows waits for the table that has what is left.
+const GRACE: Duration = Duration::from_secs(1);
 /// The longest time without an update: says that the stream and the data are alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often a window is looked at again whose answer depends on the time.
@@ -34,10 +41,20 @@ pub struct LiveWindow {
     cluster: Cluster,
     source: Source,
     ask: Ask,
-    table: Arc<LiveTable>,
+    chosen: Chosen,
     window: Window,
+    tally: Tally,
     version: watch::Receiver<u64>,
-    told: Option<(Completeness, usize, Arc<[String]>)>,
+    rights: Option<Changes>,
+    /// Why it cannot be told at the moment what may be seen: until then nothing new is shown.
+    paused: Option<AppError>,
+    /// Why it is over.
+    refused: Option<AppError>,
+    told: Option<(Completeness, usize, Vec<String>)>,
+    /// The table to turn to, and when at the latest.
+    awaited: Option<(Arc<LiveTable>, Instant)>,
+    /// Whether something has happened that was not looked at yet.
+    due: bool,
     last: Instant,
 }
 
@@ -63,11 +80,24 @@ pub struct Update {
 impl Cluster {
     /// Opens a window: its first update brings the whole page.
     pub fn window(&self, source: Source, ask: Ask) -> Result<LiveWindow, AppError> {
-        let table = self.table_for(&source, &ask)?;
-        let window = open(&table, &ask)?;
-        let version = table.subscribe();
-        let last = Instant::now();
-        Ok(LiveWindow { cluster: self.clone(), source, ask, table, window, version, told: None, last })
+        let chosen = self.choose(&source, &ask)?;
+        let window = open(&chosen, &ask)?;
+        Ok(LiveWindow {
+            cluster: self.clone(),
+            source,
+            ask,
+            window,
+            tally: Tally::default(),
+            version: chosen.table.subscribe(),
+            rights: chosen.remembered.as_deref().map(Remembered::subscribe),
+            chosen,
+            paused: None,
+            refused: None,
+            told: None,
+            awaited: None,
+            due: false,
+            last: Instant::now(),
+        })
     }
 
     /// Follows one object.
@@ -76,8 +106,13 @@ impl Cluster {
             changed: self.inner.changed.subscribe(),
             cluster: self.clone(),
             held: Held::about(namespace),
+            rights: self.holder().ok().filter(|holder| *holder != Holder::Console).map(|holder| {
+                let remembered = self.remembered(&holder);
+                (remembered.subscribe(), remembered)
+            }),
             resource,
             name: name.to_owned(),
+            over: false,
             last: None,
             seen: None,
             read: None,
@@ -85,37 +120,41 @@ impl Cluster {
     }
 }
 
-fn open(table: &LiveTable, ask: &Ask) -> Result<Window, AppError> {
-    Ok(Window::new(ask.plan(table.columns())?, ask.offset, ask.limit.unwrap_or(usize::MAX)))
+fn open(chosen: &Chosen, ask: &Ask) -> Result<Window, AppError> {
+    Ok(Window::new(chosen.plan(ask)?, ask.offset, ask.limit.unwrap_or(usize::MAX)))
 }
 
 impl LiveWindow {
     /// The next update: at once the first time, then when something changed, and now and then to say that all is well. `None`
-    /// when the engine shuts down.
+    /// when the engine shuts down, or when the one who asks may ask no more (see [`LiveWindow::refused`]).
     pub async fn next(&mut self) -> Option<Update> {
         loop {
             if self.told.is_some() {
                 self.wait().await?;
             }
-            self.turn();
-            let snapshot = self.table.snapshot();
-            let notes = self.table.freshness().notes;
-            let delta = self.window.update(&snapshot, Timestamp::now());
-            let now = (snapshot.completeness().clone(), snapshot.len(), Arc::clone(&notes));
+            self.turn()?;
+            let snapshot = self.chosen.table.snapshot();
+            // While nobody can say what may be seen, nothing new is.
+            let delta = match self.paused {
+                Some(_) => None,
+                None => self.window.update(&snapshot, clock::now()),
+            };
+            let now = self.standing(&snapshot);
             let alive = self.last.elapsed() >= HEARTBEAT;
             if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
                 continue;
             }
+            let (completeness, unfiltered, notes) = now.clone();
             self.told = Some(now);
             self.last = Instant::now();
             return Some(Update {
                 total: self.window.total().unwrap_or_default(),
                 delta,
-                unfiltered: snapshot.len(),
-                as_of: self.table.as_of(),
-                completeness: snapshot.completeness().clone(),
-                notes: notes.to_vec(),
-                columns: Arc::clone(self.table.columns()),
+                unfiltered,
+                as_of: self.chosen.table.as_of(),
+                completeness,
+                notes,
+                columns: Arc::clone(self.chosen.table.columns()),
             });
         }
     }
@@ -125,35 +164,94 @@ impl LiveWindow {
         self.window.page()
     }
 
+    /// Why it ended, when it is not because the engine shut down: the credential of the one who asks is not accepted any more.
+    pub fn refused(&self) -> Option<&AppError> {
+        self.refused.as_ref()
+    }
+
+    /// How much is known, of how many rows, and what else there is to know.
+    fn standing(&mut self, snapshot: &Snapshot) -> (Completeness, usize, Vec<String>) {
+        if let (Some(error), Some((_, unfiltered, notes))) = (&self.paused, &self.told) {
+            return (Completeness::Stale(error.message.clone()), *unfiltered, notes.clone());
+        }
+        let unfiltered = self.tally.count(snapshot, &self.chosen.sight);
+        (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(&self.ask))
+    }
+
     async fn wait(&mut self) -> Option<()> {
         let patience = if self.window.plan().depends_on_time() { TICK } else { HEARTBEAT };
+        let rights = async {
+            match &mut self.rights {
+                Some(rights) => rights.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let still = self.chosen.table.is_still();
+        let awaited = async {
+            match &self.awaited {
+                Some((table, until)) => table.settled(*until).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Whoever gives up waiting loses nothing: what happened is still to be told the next time.
         tokio::select! {
+            () = std::future::ready(()), if self.due => {}
             () = self.cluster.closed() => return None,
+            () = rights => {}
+            () = awaited => {}
             // A table that will not change any more has another in its place soon (see `turn`).
-            changed = timeout(patience, self.version.changed()) => if let Ok(Err(_)) = changed { return None },
+            changed = timeout(patience, self.version.changed()), if !still => {
+                if let Ok(Err(_)) = changed { return None }
+            }
+            () = tokio::time::sleep(patience), if still => {}
         }
+        self.due = true;
         sleep_until(self.last + FOLD).await;
+        self.due = false;
         self.version.mark_unchanged();
         Some(())
     }
 
-    /// Turns to the table that the question is answered from now: that of the namespaces asked for when the whole cluster may
-    /// not be listed, or a new one of a resource that has changed.
-    fn turn(&mut self) {
-        let Ok(table) = self.cluster.table_for(&self.source, &self.ask) else { return };
-        if Arc::ptr_eq(&table, &self.table) {
-            return;
+    /// Turns to the table that the question is answered from now, and to what may be seen of it now: that of the namespaces
+    /// asked for when the whole cluster may not be listed, or a new one of a resource that has changed.
+    fn turn(&mut self) -> Option<()> {
+        self.paused = None;
+        let awaited = self.awaited.take();
+        let chosen = match self.cluster.choose(&self.source, &self.ask) {
+            Ok(chosen) => chosen,
+            Err(error) if error.kind == ErrorKind::Unauthorized => {
+                self.refused = Some(error);
+                return None;
+            }
+            Err(error) if error.kind == ErrorKind::Unavailable => {
+                self.paused = Some(error);
+                return Some(());
+            }
+            // Where columns went away, the question may mean nothing any more; then the old table stays, and tells its state.
+            Err(_) => return Some(()),
+        };
+        if chosen.is_like(&self.chosen) {
+            return Some(());
         }
-        let useless = self.table.is_forbidden() || self.table.is_dead();
-        if !useless && table.is_loading() {
-            return;
+        let useless = self.chosen.table.is_forbidden() || self.chosen.table.is_dead() || self.chosen.table.is_still();
+        if !useless && chosen.table.is_loading() && !chosen.is_pending() {
+            if chosen.sees_all_of(&self.chosen) {
+                return Some(());
+            }
+            // What may not be seen any more goes; a moment's wait spares a page that is empty for so long.
+            let until = awaited.map_or_else(|| Instant::now() + GRACE, |(_, until)| until);
+            if Instant::now() < until && !chosen.reach.is_none() {
+                self.awaited = Some((chosen.table, until));
+                return Some(());
+            }
         }
-        // Where columns went away, the question may mean nothing any more; then the old table stays, and tells its state.
-        if let Ok(window) = open(&table, &self.ask) {
-            self.version = table.subscribe();
+        if let Ok(window) = open(&chosen, &self.ask) {
+            self.version = chosen.table.subscribe();
+            self.rights = chosen.remembered.as_deref().map(Remembered::subscribe);
             self.window = window;
-            self.table = table;
+            self.chosen = chosen;
         }
+        Some(())
     }
 }
 
@@ -167,6 +265,10 @@ pub struct LiveObject {
     name: String,
     held: Held,
     changed: watch::Receiver<u64>,
+    /// What the person may see, and when that is something else.
+    rights: Option<(Changes, Arc<Remembered>)>,
+    /// Whether nothing more will be told.
+    over: bool,
     /// What was given last, and when.
     last: Option<(Version, Instant)>,
     /// The last version that there was.
@@ -178,9 +280,12 @@ pub struct LiveObject {
 impl LiveObject {
     /// The next version: at once the first time, then whenever anything on its page changed, and now and then to say that
     /// all is well. After the object is gone, or while it cannot be read, its last version is given once more, marked so.
-    /// `None` when the engine shuts down.
+    /// `None` when the engine shuts down, and after the cluster stopped to accept the credential of the one who asks.
     pub async fn next(&mut self) -> Option<Version> {
         loop {
+            if self.over {
+                return None;
+            }
             if let Some((read, watched)) = self.read {
                 self.wait(read, watched).await?;
             }
@@ -191,6 +296,7 @@ impl LiveObject {
                 Err(error) => error.kind == ErrorKind::NotFound && self.held.knows(&self.resource),
             };
             self.read = Some((Instant::now(), watched));
+            self.over = matches!(&viewed, Err(error) if error.kind == ErrorKind::Unauthorized && self.rights.is_some());
             let version = version(viewed.map(|viewed| viewed.view), &mut self.seen);
             if self.last.as_ref().is_some_and(|(last, given)| !is_news(last, &version, given.elapsed())) {
                 continue;
@@ -209,6 +315,7 @@ impl LiveObject {
                 () = self.cluster.closed() => return None,
                 changed = self.changed.changed() => changed.ok()?,
                 () = sleep_until(until) => return Some(()),
+                () = changed(&mut self.rights) => return Some(()),
             }
             sleep_until(checked + OBJECT_FOLD).await;
             checked = Instant::now();
@@ -220,12 +327,24 @@ impl LiveObject {
     }
 }
 
-/// What is told of an object after it was read anew. A failure takes nothing away from what was seen before.
+/// Waits until a person's rights are other ones.
+async fn changed(rights: &mut Option<(Changes, Arc<Remembered>)>) {
+    match rights {
+        Some((changes, _)) => changes.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is told of an object after it was read anew. A failure takes nothing away from what was seen before, unless that may
+/// not be seen any more.
 fn version(viewed: Result<ObjectView, AppError>, seen: &mut Option<Arc<ObjectView>>) -> Version {
     let error = match viewed {
         Ok(view) => return Ok(Arc::clone(seen.insert(Arc::new(view)))),
         Err(error) => error,
     };
+    if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Unauthorized) {
+        *seen = None;
+    }
     let Some(seen) = seen else { return Err(error) };
     let last = ObjectView::clone(seen);
     Ok(Arc::new(match error.kind {

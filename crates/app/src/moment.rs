@@ -7,12 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pilothouse_model::event;
-use pilothouse_model::{Completeness, Found, GroupResource, LabelSelector, Lookup, ObjectRef, Objects, Resource, Row};
+use pilothouse_model::{
+    Completeness, Found, GroupResource, LabelSelector, Lookup, ObjectRef, Objects, Resource, Row, Sight, Str,
+};
 use pilothouse_store::{Record, Snapshot};
 
 use crate::catalog::Catalog;
 use crate::feed::{Scope, by_name};
 use crate::looks::{Look, Looks};
+use crate::rights::View;
 
 /// Group and plural name, owned.
 pub(crate) type Name = (String, String);
@@ -21,23 +24,51 @@ pub(crate) type Name = (String, String);
 pub(crate) struct Watched {
     pub(crate) resource: Arc<Resource>,
     pub(crate) snapshot: Arc<Snapshot>,
-    /// In which namespaces it is watched.
+    /// Where it is watched.
     pub(crate) scope: Scope,
+    /// What of it may be seen: the rest is as if it were not there.
+    pub(crate) view: View,
 }
 
 impl Watched {
     /// How much is known of the objects in `namespace`, or in all.
     fn completeness(&self, namespace: Option<&str>) -> Completeness {
+        let name = self.resource.group_resource();
+        match (&self.view.listed, namespace) {
+            (Sight::All, _) => {}
+            (sight, Some(namespace)) if sight.sees_namespace(namespace) => {}
+            (Sight::Some(_), None) => return Completeness::Forbidden(format!("you may not list all {name}")),
+            (_, Some(namespace)) => return Completeness::Forbidden(format!("you may not list {name} in {namespace}")),
+            (Sight::None, None) => return Completeness::Forbidden(format!("you may not list {name}")),
+        }
         match (&self.scope, namespace) {
             (None, _) => self.snapshot.completeness().clone(),
-            (Some(known), Some(namespace)) if known.iter().any(|known| known == namespace) => {
-                self.snapshot.completeness().clone()
-            }
-            (Some(known), _) => Completeness::Broken(format!(
-                "{} are read in {} only",
-                self.resource.group_resource(),
-                known.join(", ")
-            )),
+            (Some(places), Some(namespace)) if places.contain(namespace) => self.snapshot.completeness().clone(),
+            (Some(places), _) => Completeness::Broken(format!("{name} are read in {} only", places.words())),
+        }
+    }
+
+    /// What has this owner.
+    fn dependents(&self, uid: &str) -> impl Iterator<Item = &Arc<Record>> {
+        self.snapshot.dependents(uid).into_iter().filter(|record| self.lists(record))
+    }
+
+    /// Whether an object may be seen as a part of a set.
+    fn lists(&self, record: &Record) -> bool {
+        self.view.listed.sees(record.row.namespace.as_deref(), &record.row.name)
+    }
+
+    /// The row of one object whose name is known.
+    fn named(&self, namespace: Option<&str>, name: &str) -> Option<&Arc<Record>> {
+        if self.view.named.sees(namespace, name) { self.snapshot.get(namespace, name) } else { None }
+    }
+
+    /// How much is known of one object by its name.
+    fn completeness_of(&self, namespace: Option<&str>, name: &str) -> Completeness {
+        match self.view.named.sees(namespace, name) {
+            // Whoever may read it by name need not be allowed to list it.
+            true if self.scope.is_none() => self.snapshot.completeness().clone(),
+            _ => self.completeness(namespace),
         }
     }
 }
@@ -45,6 +76,8 @@ impl Watched {
 /// A read-only view of one cluster at one moment.
 pub(crate) struct Moment<'a> {
     catalog: &'a Catalog,
+    /// The namespace that the question is about, if it is about one.
+    namespace: RefCell<Option<Str>>,
     tables: Vec<Watched>,
     missing: RefCell<BTreeSet<Name>>,
     looks: RefCell<Looks>,
@@ -52,7 +85,12 @@ pub(crate) struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     pub(crate) fn new(catalog: &'a Catalog, tables: Vec<Watched>) -> Self {
-        Self { catalog, tables, missing: RefCell::default(), looks: RefCell::default() }
+        Self { catalog, namespace: RefCell::default(), tables, missing: RefCell::default(), looks: RefCell::default() }
+    }
+
+    /// What follows is asked about something in this namespace, or in none.
+    pub(crate) fn turn_to(&self, namespace: Option<Str>) {
+        self.namespace.replace(namespace);
     }
 
     /// What was asked for and is served, but not watched.
@@ -77,19 +115,27 @@ impl<'a> Moment<'a> {
 
     /// How much is known of every resource that is watched, by its name, and of those asked for that are not watched yet.
     pub(crate) fn known(&self) -> Vec<(GroupResource<'_>, Completeness)> {
-        let watched =
-            self.tables.iter().map(|table| (table.resource.group_resource(), table.snapshot.completeness().clone()));
+        let watched = self.tables.iter().map(|table| (table.resource.group_resource(), self.known_of(table)));
         let missing = self.catalog.resources.iter().map(|resource| resource.group_resource());
         let missing =
             missing.filter(|name| self.missing.borrow().contains(&(name.group.to_owned(), name.plural.to_owned())));
         watched.chain(missing.map(|name| (name, Completeness::Loading))).collect()
     }
 
+    /// How much is known of one resource where the question is about.
+    fn known_of(&self, table: &Watched) -> Completeness {
+        let namespace = self.namespace.borrow();
+        match (namespace.as_deref().filter(|_| table.resource.namespaced), &table.view.listed) {
+            (_, Sight::All) => table.snapshot.completeness().clone(),
+            (namespace, _) => table.completeness(namespace),
+        }
+    }
+
     /// Everything watched that has this owner, events aside.
     pub(crate) fn owned_by(&self, uid: &str) -> Vec<&Arc<Record>> {
         self.look(Look::kin(uid));
         let tables = self.tables.iter().filter(|table| &*table.resource.plural != "events");
-        tables.flat_map(|table| table.snapshot.dependents(uid)).collect()
+        tables.flat_map(|table| table.dependents(uid)).collect()
     }
 
     /// Asks for a table, so that it is watched.
@@ -119,7 +165,7 @@ impl<'a> Moment<'a> {
         name: &str,
     ) -> Option<&Arc<Record>> {
         self.look(Look::named(resource, namespace, name));
-        self.table(resource).ok()?.snapshot.get(namespace, name)
+        self.table(resource).ok()?.named(namespace, name)
     }
 
     /// The resource and, when known, the row behind a reference.
@@ -151,10 +197,10 @@ impl Objects for Moment<'_> {
             Err(Completeness::Absent) => return Lookup::Missing,
             Err(completeness) => return Lookup::Unknown(completeness),
         };
-        match table.snapshot.get(namespace, name).map(|record| record.body.object()) {
+        match table.named(namespace, name).map(|record| record.body.object()) {
             Some(Ok(object)) => Lookup::Found(Arc::new(object)),
             Some(Err(error)) => Lookup::Unknown(Completeness::Broken(error.to_string())),
-            None => match table.completeness(namespace) {
+            None => match table.completeness_of(namespace, name) {
                 completeness if completeness.is_complete() => Lookup::Missing,
                 completeness => Lookup::Unknown(completeness),
             },
@@ -164,7 +210,10 @@ impl Objects for Moment<'_> {
     fn list(&self, resource: GroupResource<'_>, namespace: Option<&str>, selector: &LabelSelector) -> Found {
         self.look(Look::selected(resource, namespace, selector));
         match self.table(resource) {
-            Ok(table) => objects(table.snapshot.selected(namespace, selector), table.completeness(namespace)),
+            Ok(table) => {
+                let selected = table.snapshot.selected(namespace, selector).into_iter();
+                objects(selected.filter(|record| table.lists(record)), table.completeness(namespace))
+            }
             Err(completeness) => Found { objects: Vec::new(), completeness },
         }
     }
@@ -173,7 +222,7 @@ impl Objects for Moment<'_> {
         self.look(Look::owned(resource, uid));
         // What is owned lives where its owner lives, so a table of some namespaces that knows the owner knows all of it.
         match self.table(resource) {
-            Ok(table) => objects(table.snapshot.dependents(uid), table.snapshot.completeness().clone()),
+            Ok(table) => objects(table.dependents(uid), self.known_of(table)),
             Err(completeness) => Found { objects: Vec::new(), completeness },
         }
     }

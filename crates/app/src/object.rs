@@ -11,6 +11,7 @@ use pilothouse_model::{
 };
 use pilothouse_store::Interner;
 
+use crate::clock;
 use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
 use crate::feed::{Projector, worst};
@@ -163,7 +164,7 @@ impl Cluster {
     }
 
     async fn fetched(&self, resource: &Resource, namespace: Option<&str>, name: &str) -> Result<Object, AppError> {
-        self.fetch(resource, namespace, name).await.map_err(|error| match AppError::from(error) {
+        self.fetch(resource, namespace, name).await.map_err(|error| match error {
             error if error.kind == ErrorKind::NotFound => not_found(resource, namespace, name),
             error => error,
         })
@@ -178,6 +179,7 @@ impl Cluster {
         patience: Duration,
     ) -> Result<(Row, Vec<Cause>, Completeness), AppError> {
         let catalog = self.wait_catalog(patience).await?;
+        self.wait_rights(patience).await?;
         let mut held = Held::about(namespace);
         let current = self.current(resource, name, &mut held).await?;
         let mut row = self.row(resource, &current.object)?.0;
@@ -225,6 +227,7 @@ impl Cluster {
         patience: Duration,
     ) -> Result<Viewed, AppError> {
         let catalog = self.wait_catalog(patience).await?;
+        self.wait_rights(patience).await?;
         let current = self.current(resource, name, held).await?;
         let (mut row, columns) = self.row(resource, &current.object)?;
         let related = self
@@ -257,7 +260,10 @@ impl Cluster {
         let table = held.table(self, resource);
         let namespace = held.namespace();
         let snapshot = table.snapshot();
-        if let Some(record) = snapshot.get(namespace, name) {
+        // To list an object is not to read it: whether it may be read by its name, the cluster says itself where it is not
+        // known to say yes.
+        let readable = self.may_get(resource, namespace, name);
+        if let Some(record) = snapshot.get(namespace, name).filter(|_| readable) {
             let object = record
                 .body
                 .object()
@@ -269,14 +275,18 @@ impl Cluster {
                 watched: true,
             });
         }
-        if *snapshot.completeness() == Completeness::Complete {
+        // It may be one of those that are there and cannot be read; then the server says more.
+        let nothing_hidden = table.freshness().unreadable.is_empty();
+        // Only what the table would show if it were there is not there.
+        let shown = readable && held.lists(resource, name);
+        if nothing_hidden && *snapshot.completeness() == Completeness::Complete && shown {
             return Err(not_found(resource, namespace, name));
         }
         let object = self.fetched(resource, namespace, name).await?;
         Ok(Current {
             object: Arc::new(object),
             completeness: Completeness::Complete,
-            as_of: Some(Timestamp::now()),
+            as_of: Some(clock::now()),
             watched: false,
         })
     }

@@ -7,30 +7,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Workload};
+use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Sight, Workload};
 use pilothouse_store::{Body, Interner, Record, RowId, Snapshot, Table};
 use rustc_hash::FxHashSet;
 use tokio::time::Instant;
 
-use crate::ask::Source;
 use crate::catalog::Catalog;
-use crate::cluster::{Cluster, Inner};
-use crate::feed::{Freshness, LiveTable, Scope, Shared, worst};
+use crate::cluster::{Cluster, Cut, Inner};
+use crate::feed::{Freshness, LiveTable, Places, Scope, Shared, worst};
 use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
 use crate::moment::{Moment, Name};
 use crate::person::Viewer;
+use crate::rights::{Holder, View};
 use input::{Input, doubts};
 
 /// How long changes are gathered before rows are computed again.
 const FOLD: Duration = Duration::from_millis(100);
+/// How long it is not worth telling that nothing but the time has passed.
+const QUIET: Duration = Duration::from_secs(1);
+/// Why nothing is known of a resource of which nothing is seen.
+const NOT_SEEN: &str = "you may not list it";
 
 /// Gives the live table of a resource.
 pub(crate) type Open<'a> = dyn FnMut(&Arc<Resource>, Scope) -> Arc<LiveTable> + 'a;
 
-/// Starts to derive the workloads of a cluster in a scope. Does not keep the cluster: the cluster keeps the table.
-pub(crate) fn derive(cluster: &Cluster, scope: Scope) -> LiveTable {
-    let state = Derivation::new(scope, cluster.inner.instruments);
+/// Starts to derive the workloads of a cluster in a scope, from all that there is or from what some may see. Does not keep
+/// the cluster: the cluster keeps the table.
+pub(crate) fn derive(cluster: &Cluster, scope: Scope, cut: Option<Cut>) -> LiveTable {
+    let discreet = cluster.settings().shared;
+    let state = Derivation { cut, discreet, ..Derivation::new(scope, cluster.inner.instruments) };
     let shared = Shared::new(Workload::columns().into(), state.table.snapshot(), None);
     let changed = cluster.inner.changed.subscribe();
     LiveTable::new(Arc::clone(&shared), run(state, Arc::downgrade(&cluster.inner), changed, shared))
@@ -49,11 +55,15 @@ async fn run(
         // Thousands of rows may have to be computed: beside the runtime, which answers questions meanwhile.
         let stepped = tokio::task::spawn_blocking(move || {
             let cluster = Cluster { inner, viewer: Viewer::Console };
-            if let Some(catalog) = cluster.known_catalog() {
-                let mut open =
-                    |resource: &Arc<Resource>, scope| cluster.table(&Source::Resource(Arc::clone(resource)), scope);
+            if let Some(catalog) = cluster.known_catalog()
+                && !state.is_current(&catalog)
+            {
+                let holder = state.cut.as_ref().map_or(Holder::Console, |cut| cut.holder.clone());
+                let mut open = |resource: &Arc<Resource>, scope| cluster.table_of(&holder, resource, &scope);
                 let (snapshot, freshness) = state.step(&catalog, &mut open);
-                publisher.publish(snapshot, freshness);
+                if state.is_news(&snapshot, &freshness) {
+                    publisher.publish(snapshot, freshness);
+                }
             }
             state
         });
@@ -82,6 +92,14 @@ pub(crate) struct Derivation {
     catalog: Option<Arc<Catalog>>,
     /// Rows that could not be computed, and why.
     defects: BTreeMap<RowId, String>,
+    /// What goes in, when that is not everything.
+    cut: Option<Cut>,
+    /// Whether the words of failures are for many people to read.
+    discreet: bool,
+    /// The names of all inputs.
+    reads: Arc<[Name]>,
+    /// What was published last.
+    told: Option<(u64, Freshness)>,
 }
 
 impl Derivation {
@@ -95,7 +113,37 @@ impl Derivation {
             edges: Edges::default(),
             catalog: None,
             defects: BTreeMap::new(),
+            cut: None,
+            discreet: false,
+            reads: Arc::default(),
+            told: None,
         }
+    }
+
+    /// Whether nothing has happened since the last step.
+    fn is_current(&self, catalog: &Arc<Catalog>) -> bool {
+        let same = self.catalog.as_ref().is_some_and(|last| Arc::ptr_eq(last, catalog));
+        same && self.told.is_some() && self.inputs.values().all(Input::is_current)
+    }
+
+    /// Whether anybody has to know: rows differ, or how much is known, or some time has passed.
+    fn is_news(&mut self, snapshot: &Snapshot, freshness: &Freshness) -> bool {
+        let same = self.told.as_ref().is_some_and(|(version, last)| {
+            let soon = match (last.last, freshness.last) {
+                (Some(before), Some(now)) => now.count.duration_since(before.count) < QUIET,
+                (before, now) => before == now,
+            };
+            *version == snapshot.version() && soon && Freshness { last: freshness.last, ..last.clone() } == *freshness
+        });
+        if !same {
+            self.told = Some((snapshot.version(), freshness.clone()));
+        }
+        !same
+    }
+
+    /// What of a resource goes in.
+    fn view(&self, resource: &Resource) -> View {
+        self.cut.as_ref().map_or(View::ALL, |cut| cut.sights.view(resource.group_resource()))
     }
 
     /// Brings the table up to the present.
@@ -159,10 +207,20 @@ impl Derivation {
 
     fn open(&mut self, resource: &Arc<Resource>, runs: Option<&'static dyn Instrument>, open: &mut Open<'_>) -> &Input {
         let name = (resource.group.to_string(), resource.plural.to_string());
-        let scope = if resource.namespaced { self.scope.clone() } else { None };
+        let (view, own) = (self.view(resource), self.cut.as_ref().is_some_and(|cut| cut.own));
+        let scope = match &view.listed {
+            // Where nobody may read the whole, what may be seen is all that is read.
+            Sight::Some(seen) if own => Some(Places::of(seen, &[])),
+            _ if resource.namespaced => self.scope.clone(),
+            _ => None,
+        };
         self.inputs.entry(name).or_insert_with(|| {
-            let table = open(resource, scope.clone());
-            Input::new(resource, table, scope, runs)
+            let table = if view.listed.is_none() && (own || view.named.is_none()) {
+                Arc::new(LiveTable::still(Vec::new().into(), Completeness::Forbidden(NOT_SEEN.to_owned())))
+            } else {
+                open(resource, scope.clone())
+            };
+            Input::new((resource, view), table, scope, runs)
         })
     }
 
@@ -178,7 +236,8 @@ impl Derivation {
                 continue;
             };
             let resource = Arc::clone(&input.resource);
-            let known = input.snapshot.row(id).map(|record| record.body.object());
+            moment.turn_to(id.namespace.clone());
+            let known = input.row(id).map(|record| record.body.object());
             match known {
                 Some(Ok(object)) => self.compute_row(id, (instrument, resource), &object, &moment),
                 Some(Err(error)) => self.defect(id, &error.to_string()),
@@ -236,7 +295,11 @@ impl Derivation {
     fn moment(&mut self, catalog: &Catalog) -> (Snapshot, Freshness) {
         let unknown = self.unknown_kinds(catalog);
         let running = || self.inputs.values().filter(|input| input.runs.is_some());
+        // Of kinds that one does not see there is nothing to know, unless one sees none at all.
+        let seen = |input: &&Input| !input.view.listed.is_none();
+        let blind = self.cut.is_some() && !running().any(|input| seen(&input));
         let rows: Vec<Completeness> = running()
+            .filter(|input| blind || seen(input))
             .map(|input| input.snapshot.completeness().clone())
             .chain(unknown.iter().cloned().map(Completeness::Broken))
             .collect();
@@ -256,10 +319,16 @@ impl Derivation {
                 !matches!(input.snapshot.completeness(), Completeness::Forbidden(_) | Completeness::Absent)
             })
         };
+        if self.reads.len() != self.inputs.len() || !self.reads.iter().eq(self.inputs.keys()) {
+            self.reads = self.inputs.keys().cloned().collect();
+        }
         let freshness = Freshness {
             last: read().map(|input| input.freshness.last).min().flatten(),
-            forbidden: running().any(|input| input.freshness.forbidden),
-            notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects)).collect(),
+            // A cut table is what is left where the whole may not be read: there is nothing narrower to turn to.
+            forbidden: self.cut.is_none() && running().any(|input| input.freshness.forbidden),
+            notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects, self.discreet)).collect(),
+            reads: Arc::clone(&self.reads),
+            ..Freshness::default()
         };
         (self.table.snapshot(), freshness)
     }

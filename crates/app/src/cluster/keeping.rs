@@ -2,14 +2,15 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::FutureExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pilothouse_cluster::ClusterError;
 
-use super::{Cluster, ConnectionState, Inner, LINGER};
+use super::{Cluster, ConnectionState, Inner, LINGER, public};
 use crate::catalog::Catalog;
+use crate::clock;
 use crate::error::{AppError, ErrorKind};
 use crate::isolate::Defect;
 use crate::person::Viewer;
@@ -37,16 +38,33 @@ impl Cluster {
         *attempts = attempts.saturating_add(1);
         let wait = wait_after(&error, *attempts);
         tracing::warn!(cluster = %self.id(), attempts, "cannot reach the cluster: {error}");
-        let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
-        let failed = ConnectionState::Failed { error: error.into(), retry_at, attempts: *attempts };
+        let retry_at = clock::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
+        let failed = ConnectionState::Failed { error: self.told(error.into()), retry_at, attempts: *attempts };
         self.inner.state.send_replace(failed);
         wait
+    }
+
+    /// The failure of the console's own connection. Where many people read it, it says nothing of the console's credential
+    /// and surroundings: its log does.
+    fn told(&self, error: AppError) -> AppError {
+        if !self.settings().shared || public(&error.message) == error.message {
+            return error;
+        }
+        let message = format!("the console cannot connect to {} at {}", self.id(), self.server());
+        AppError::new(ErrorKind::Unavailable, message).hint("its own log says why; it is tried again")
     }
 
     async fn discover(&self) -> Result<String, ClusterError> {
         let version = self.inner.connection.version().await?;
         let before = self.known_catalog();
-        let catalog = Catalog::new(self.inner.connection.discover().await?).after(before.as_deref());
+        let mut discovery = self.inner.connection.discover().await?;
+        for problem in discovery.problems.iter_mut().filter(|_| self.settings().shared) {
+            // Whom the cluster takes the console for is nobody else's to know.
+            if let Some(at) = problem.why.find(": not allowed") {
+                problem.why.truncate(at);
+            }
+        }
+        let catalog = Catalog::new(discovery).after(before.as_deref());
         if before.as_deref() != Some(&catalog) {
             self.inner.catalog.store(Some(Arc::new(catalog)));
             self.inner.changed.send_modify(|version| *version += 1);
@@ -56,22 +74,6 @@ impl Cluster {
 
     fn is_idle(&self) -> bool {
         self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > LINGER && self.tables().is_empty()
-    }
-
-    /// Lets go of tables that nobody holds and nobody asked for lately. Ends their watches.
-    fn release(&self) {
-        let mut free = Vec::new();
-        self.tables().retain(|_, lease| {
-            if Arc::strong_count(&lease.table) > 1 {
-                lease.used = Instant::now();
-            } else if lease.used.elapsed() >= LINGER {
-                free.push(Arc::clone(&lease.table));
-                return false;
-            }
-            true
-        });
-        // A large table takes its time; nobody waits for it here.
-        drop(free);
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) async fn keep(cluster: Weak<Inner>) {
 impl Cluster {
     /// The attempt to connect panicked, which is a defect of ours; it is told and tried again.
     fn stumbled(&self, defect: &Defect) -> Duration {
-        let retry_at = Timestamp::now() + SignedDuration::try_from(SLOWEST_RETRY).unwrap_or(SignedDuration::ZERO);
+        let retry_at = clock::now() + SignedDuration::try_from(SLOWEST_RETRY).unwrap_or(SignedDuration::ZERO);
         let error = AppError::new(ErrorKind::Malformed, format!("cannot read what {} serves: {defect}", self.server()));
         self.inner.state.send_replace(ConnectionState::Failed { error, retry_at, attempts: 1 });
         SLOWEST_RETRY

@@ -74,7 +74,7 @@ impl Feed {
         let projector = Projector::new(Arc::new(resource), &[&Fragile]);
         let table = Table::new(Arc::clone(projector.columns()));
         let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None);
-        let writer = Writer::new(projector, table, vec![None]);
+        let writer = Writer::new(projector, table, vec![super::Place::everywhere()]);
         let (signals, mut told) = mpsc::unbounded_channel();
         let told = stream::poll_fn(move |context| told.poll_recv(context));
         Self { table: LiveTable::new(Arc::clone(&shared), write(writer, told.boxed(), shared)), signals }
@@ -132,12 +132,12 @@ async fn an_object_that_an_instrument_cannot_bear_costs_its_own_row() {
     feed.list(&["a", "bad", "c"]);
     feed.until("the list", complete).await;
     assert_eq!(feed.names(), ["a", "c"]);
-    let notes = feed.table.freshness().notes;
+    let notes = feed.table.freshness().notes(&Sight::All);
     assert!(notes.len() == 1 && notes[0].contains("bad") && notes[0].contains("too much"), "{notes:?}");
     feed.tell(Signal::Applied(widget("bad")));
     feed.tell(Signal::Applied(widget("d")));
     feed.until("the next change", |snapshot, _| snapshot.len() == 3).await;
-    assert_eq!(feed.table.freshness().notes.len(), 1, "it is told once");
+    assert_eq!(feed.table.freshness().notes(&Sight::All).len(), 1, "it is told once");
     assert!(!feed.table.is_dead());
 }
 
@@ -167,13 +167,13 @@ async fn a_relist_shows_when_it_is_whole_and_trouble_keeps_what_was_known() {
     feed.tell(Signal::Listing { first: false });
     let objects = vec![widget("c")];
     feed.tell(Signal::Page { objects, malformed: vec![unreadable(0)] });
-    feed.until("the page", |_, freshness| !freshness.notes.is_empty()).await;
+    feed.until("the page", |_, freshness| !freshness.notes(&Sight::All).is_empty()).await;
     assert_eq!(feed.names(), ["a", "b"], "half a list is never shown");
     feed.trouble(unreachable());
     feed.until("the trouble", |snapshot, _| matches!(snapshot.completeness(), Completeness::Stale(_))).await;
     assert_eq!(feed.names(), ["a", "b"]);
     let last = feed.table.freshness().last;
-    assert!(last.is_some() && feed.table.as_of() == last, "what is cut off is not current");
+    assert!(last.is_some() && feed.table.as_of() == last.map(Stamp::time), "what is cut off is not current");
     feed.list(&["c"]);
     feed.until("the new list", complete).await;
     assert_eq!(feed.names(), ["c"]);
@@ -210,10 +210,10 @@ async fn malformed_objects_are_named_up_to_a_point() {
         feed.tell(Signal::Malformed(unreadable(number)));
     }
     feed.until("the last", |_, freshness| {
-        freshness.notes.last().is_some_and(|note| note == "490 more objects cannot be read")
+        freshness.notes(&Sight::All).last().is_some_and(|note| note == "490 more objects cannot be read")
     })
     .await;
-    assert_eq!(feed.table.freshness().notes.len(), 11);
+    assert_eq!(feed.table.freshness().notes(&Sight::All).len(), 11);
     feed.tell(Signal::Deleted(widget("a")));
     feed.until("the end", |snapshot, _| snapshot.is_empty()).await;
 }
@@ -228,7 +228,9 @@ async fn an_unreadable_object_counts_once_until_it_is_readable_or_gone() {
         }
     }
     let last = |wanted: &'static str| {
-        move |_: &Snapshot, freshness: &Freshness| freshness.notes.last().is_some_and(|note| note == wanted)
+        move |_: &Snapshot, freshness: &Freshness| {
+            freshness.notes(&Sight::All).last().is_some_and(|note| note == wanted)
+        }
     };
     feed.until("both", last("2 more objects cannot be read")).await;
     feed.tell(Signal::Applied(widget("object-003")));
@@ -242,7 +244,7 @@ async fn a_watch_without_a_sign_of_life_grows_old_and_comes_back() {
     let widgets = Arc::new(Resource::new("", "v1", "widgets", "Widget"));
     let projector = Projector::new(widgets, &[]);
     let table = Table::new(Arc::clone(projector.columns()));
-    let mut writer = Writer::new(projector, table, vec![None]);
+    let mut writer = Writer::new(projector, table, vec![super::Place::everywhere()]);
     let later = Instant::now() + 2 * TRUST;
     writer.grow_old(later);
     assert_eq!(*writer.moment().0.completeness(), Completeness::Loading, "what was never known cannot grow old");

@@ -1,73 +1,37 @@
 //! The one writer of a watched table: takes what watches tell and makes moments of it.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use pilothouse_cluster::{ClusterError, ErrorKind, Malformed, Signal};
 use pilothouse_model::{Completeness, Object};
 use pilothouse_store::{Compressor, Interner, Record, RowId, Snapshot, Table};
 use tokio::time::Instant;
 
 use super::projector::Projector;
-use super::{Freshness, TRUST, worst};
+use super::unreadable::{Unreadable, name_of};
+use super::{Freshness, Place, TRUST, worst};
+use crate::clock::Stamp;
 use crate::isolate::guarded;
 
-/// How many malformed objects are named one by one.
-const MOST_NAMED: usize = 10;
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One of the watches that fill a table.
 struct Part {
-    namespace: Option<String>,
+    place: Place,
     completeness: Completeness,
-    /// When the watch last told anything but trouble.
+    /// When what is known was last known to be all there is.
     heard: Instant,
+    /// When the list under way began.
+    begun: Option<Stamp>,
     /// Whether a list is complete and changes are followed.
     follows: bool,
-    last: Option<Timestamp>,
+    last: Option<Stamp>,
     /// What a list has brought so far, and whether it may be shown before it is complete.
     listed: HashSet<RowId>,
     pending: Vec<Record>,
     first: bool,
     unreadable: Unreadable,
-}
-
-/// What cannot be read, each once, however often it changes: by name, or by what is wrong where not even that can be told.
-#[derive(Default)]
-struct Unreadable(BTreeMap<String, String>);
-
-impl Unreadable {
-    fn add(&mut self, Malformed { which, why }: Malformed) {
-        self.0.insert(which.unwrap_or_else(|| why.clone()), why);
-    }
-
-    /// It can be read again, or is no more.
-    fn clear(&mut self, object: &Object) {
-        if !self.0.is_empty() {
-            self.0.remove(&name_of(object));
-        }
-    }
-
-    /// The first few by name, the others by number.
-    fn notes(&self) -> impl Iterator<Item = String> {
-        let more = self.0.len().saturating_sub(MOST_NAMED);
-        let more = match more {
-            0 => None,
-            1 => Some("1 more object cannot be read".to_owned()),
-            more => Some(format!("{more} more objects cannot be read")),
-        };
-        self.0.values().take(MOST_NAMED).cloned().chain(more)
-    }
-}
-
-/// The name that the cluster room gives a malformed object.
-fn name_of(object: &Object) -> String {
-    match object.namespace() {
-        Some(namespace) => format!("{namespace}/{}", object.name()),
-        None => object.name().to_owned(),
-    }
 }
 
 /// The one writer of a table.
@@ -80,13 +44,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(projector: Projector, table: Table, namespaces: Vec<Option<String>>) -> Self {
-        let parts = namespaces
+    pub(super) fn new(projector: Projector, table: Table, places: Vec<Place>) -> Self {
+        let parts = places
             .into_iter()
-            .map(|namespace| Part {
-                namespace,
+            .map(|place| Part {
+                place,
                 completeness: Completeness::Loading,
                 heard: Instant::now(),
+                begun: None,
                 follows: false,
                 last: None,
                 listed: HashSet::new(),
@@ -121,13 +86,11 @@ impl Writer {
     }
 
     pub(super) fn take(&mut self, index: usize, signal: Signal) {
-        if !matches!(signal, Signal::Trouble { .. }) {
-            self.parts[index].heard = Instant::now();
-        }
         match signal {
             Signal::Listing { first } => {
                 let part = &mut self.parts[index];
                 part.first = first;
+                part.begun = Some(Stamp::now());
                 part.follows = false;
                 part.listed.clear();
                 part.pending.clear();
@@ -139,15 +102,13 @@ impl Writer {
                 if let Some(record) = self.record(index, &object) {
                     self.table.upsert(record);
                 }
-                self.alive(index);
             }
             Signal::Deleted(object) => {
                 self.parts[index].unreadable.clear(&object);
                 self.table.remove(&self.projector.id(&object));
-                self.alive(index);
             }
             Signal::Malformed(malformed) => self.malformed(index, malformed),
-            Signal::Fresh => self.alive(index),
+            Signal::Fresh => self.alive(index, Stamp::now()),
             Signal::Trouble { error, retry_in: _ } => {
                 self.trouble(index, &error);
                 if self.parts[index].completeness == Completeness::Absent {
@@ -189,12 +150,15 @@ impl Writer {
         part.first = false;
         part.follows = true;
         part.completeness = Completeness::Complete;
-        self.alive(index);
+        // What a list brings was true when it began; what has changed since is told next.
+        if let Some(begun) = part.begun.take() {
+            self.alive(index, begun);
+        }
     }
 
     /// Takes out the rows of one part that are not among these.
     fn keep_only(&mut self, index: usize, listed: &HashSet<RowId>) {
-        let namespace = self.parts[index].namespace.clone();
+        let Place { namespace, name } = self.parts[index].place.clone();
         // What was written since the last moment counts too; readers see none of it before `publish`.
         self.table.commit();
         let gone: Vec<RowId> = self
@@ -202,6 +166,7 @@ impl Writer {
             .snapshot()
             .iter()
             .filter(|record| namespace.is_none() || record.row.namespace.as_deref() == namespace.as_deref())
+            .filter(|record| name.as_deref().is_none_or(|name| *record.row.name == *name))
             .map(|record| RowId::of(&record.row))
             .filter(|id| !listed.contains(id))
             .collect();
@@ -210,9 +175,9 @@ impl Writer {
         }
     }
 
-    fn alive(&mut self, index: usize) {
+    fn alive(&mut self, index: usize, stamp: Stamp) {
         let part = &mut self.parts[index];
-        part.last = Some(Timestamp::now());
+        (part.last, part.heard) = (Some(stamp), stamp.count);
         if matches!(part.completeness, Completeness::Stale(_)) {
             part.completeness = Completeness::Complete;
         }
@@ -229,8 +194,9 @@ impl Writer {
     pub(super) fn grow_old(&mut self, now: Instant) {
         for part in &mut self.parts {
             if part.completeness == Completeness::Complete && now >= part.heard + TRUST {
-                let since =
-                    part.last.map_or_else(String::new, |last| format!(" since {}", last.strftime("%H:%M:%S UTC")));
+                let since = part
+                    .last
+                    .map_or_else(String::new, |last| format!(" since {}", last.time().strftime("%H:%M:%S UTC")));
                 part.completeness = Completeness::Stale(format!("the API server gave no sign of life{since}"));
             }
         }
@@ -258,7 +224,8 @@ impl Writer {
         let freshness = Freshness {
             last: self.parts.iter().map(|part| part.last).min().flatten(),
             forbidden: self.parts.iter().any(|part| matches!(part.completeness, Completeness::Forbidden(_))),
-            notes: self.parts.iter().flat_map(|part| part.unreadable.notes()).collect::<Arc<[_]>>(),
+            unreadable: self.parts.iter().flat_map(|part| part.unreadable.told()).collect(),
+            ..Freshness::default()
         };
         (self.table.snapshot(), freshness)
     }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pilothouse_model::{Completeness, Instrument, Resource};
-use pilothouse_store::{RowId, Snapshot};
+use pilothouse_store::{Record, RowId, Snapshot};
 use rustc_hash::FxHashSet;
 
+use crate::cluster::public;
 use crate::feed::{Freshness, LiveTable, Scope};
 use crate::looks::{Edges, Look};
 use crate::moment::Watched;
+use crate::rights::View;
 
 use super::Open;
 
@@ -21,6 +23,8 @@ pub(super) struct Input {
     pub(super) table: Arc<LiveTable>,
     pub(super) resource: Arc<Resource>,
     pub(super) scope: Scope,
+    /// What of it goes into rows.
+    pub(super) view: View,
     /// The instrument whose workloads these objects are; `None` for tables that are only looked at.
     pub(super) runs: Option<&'static dyn Instrument>,
     /// The moment that rows are computed from.
@@ -32,18 +36,24 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(
-        resource: &Arc<Resource>,
+        (resource, view): (&Arc<Resource>, View),
         table: Arc<LiveTable>,
         scope: Scope,
         runs: Option<&'static dyn Instrument>,
     ) -> Self {
         let (snapshot, freshness) = (table.snapshot(), table.freshness());
-        Self { table, resource: Arc::clone(resource), scope, runs, snapshot, freshness, seen: runs.is_none() }
+        Self { table, resource: Arc::clone(resource), view, scope, runs, snapshot, freshness, seen: runs.is_none() }
+    }
+
+    /// Whether the table has told nothing since.
+    pub(super) fn is_current(&self) -> bool {
+        self.seen && Arc::ptr_eq(&self.snapshot, &self.table.snapshot()) && !self.table.is_dead()
     }
 
     /// Whether nothing at all is known of it yet.
     pub(super) fn is_blank(&self) -> bool {
-        self.snapshot.is_empty() && *self.snapshot.completeness() == Completeness::Loading
+        // Of what is not seen it is known that it is not.
+        self.view == View::ALL && self.snapshot.is_empty() && *self.snapshot.completeness() == Completeness::Loading
     }
 
     /// Turns to a new table when the present one is not kept up to date any more.
@@ -53,11 +63,17 @@ impl Input {
         }
     }
 
+    /// A row that may become a workload.
+    pub(super) fn row(&self, id: &RowId) -> Option<&Arc<Record>> {
+        self.snapshot.row(id).filter(|record| self.view.listed.sees(record.row.namespace.as_deref(), &record.row.name))
+    }
+
     pub(super) fn watched(&self) -> Watched {
         Watched {
             resource: Arc::clone(&self.resource),
             snapshot: Arc::clone(&self.snapshot),
             scope: self.scope.clone(),
+            view: self.view.clone(),
         }
     }
 
@@ -75,10 +91,15 @@ impl Input {
         if changes.is_none() || before.completeness() != now.completeness() {
             dirty.extend(edges.to(Look::resource(self.resource.group_resource())).cloned());
         }
+        // What is not seen has a part in nothing.
+        let view = &self.view;
         match changes {
             Some(changes) => {
                 for change in changes.iter().flat_map(|set| &set.changes) {
-                    if self.runs.is_some() {
+                    if !view.named.sees(change.id.namespace.as_deref(), &change.id.name) {
+                        continue;
+                    }
+                    if self.runs.is_some() && view.listed.sees(change.id.namespace.as_deref(), &change.id.name) {
                         dirty.insert(change.id.clone());
                     }
                     for record in [&change.before, &change.after].into_iter().flatten() {
@@ -87,8 +108,11 @@ impl Input {
                 }
             }
             None if self.runs.is_some() => {
-                dirty.extend(now.iter().map(|record| RowId::of(&record.row)));
-                dirty.extend(before.iter().map(|record| RowId::of(&record.row)));
+                let seen = now
+                    .iter()
+                    .chain(before.iter())
+                    .filter(|record| view.listed.sees(record.row.namespace.as_deref(), &record.row.name));
+                dirty.extend(seen.map(|record| RowId::of(&record.row)));
             }
             None => {}
         }
@@ -96,7 +120,11 @@ impl Input {
 }
 
 /// What a person should know of the inputs: each reason once, with the resources it holds for.
-pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, defects: &BTreeMap<RowId, String>) -> Vec<String> {
+pub(super) fn doubts<'a>(
+    inputs: impl Iterator<Item = &'a Input>,
+    defects: &BTreeMap<RowId, String>,
+    discreet: bool,
+) -> Vec<String> {
     let mut forbidden = Vec::new();
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut notes = Vec::new();
@@ -104,10 +132,13 @@ pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, defects: &BTre
         let name = input.resource.group_resource().to_string();
         match input.snapshot.completeness() {
             Completeness::Forbidden(_) => forbidden.push(name),
-            Completeness::Broken(why) | Completeness::Stale(why) => reasons.entry(why.clone()).or_default().push(name),
+            Completeness::Broken(why) | Completeness::Stale(why) => {
+                let why = if discreet { public(why) } else { why.clone() };
+                reasons.entry(why).or_default().push(name);
+            }
             Completeness::Complete | Completeness::Loading | Completeness::Absent => {}
         }
-        notes.extend(input.freshness.notes.iter().cloned());
+        notes.extend(input.freshness.notes(&input.view.listed));
     }
     if !forbidden.is_empty() {
         notes.push(format!("the cluster does not let us list {}", some(&forbidden)));

@@ -6,13 +6,14 @@ use std::panic::AssertUnwindSafe;
 use pilothouse_cluster::{Discovery, Problem};
 use pilothouse_model::{
     Action, Cause, Column, LabelSelector, Link, Lookup, Manifest, ObjectRef, Objects, Page, Projection, Read, Section,
-    State, Status,
+    Seen, State, Status,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::feed::Projector;
+use crate::rights::Sights;
 
 const RUNS: GroupResource<'static> = GroupResource::new("lab.test", "runs");
 const SETS: GroupResource<'static> = GroupResource::new("lab.test", "sets");
@@ -131,7 +132,7 @@ impl Source {
 
     fn publish(&mut self) {
         self.table.commit();
-        let freshness = Freshness { last: Some(jiff::Timestamp::UNIX_EPOCH), ..Freshness::default() };
+        let freshness = Freshness { last: Some(crate::clock::Stamp::now()), ..Freshness::default() };
         self.shared.publish(self.table.snapshot(), freshness);
     }
 }
@@ -268,19 +269,24 @@ impl World {
         derivation.step(&self.catalog(), &mut open)
     }
 
-    /// Every row computed from all that there is; rows that panic are left out.
-    fn naive(&self) -> BTreeMap<String, String> {
+    /// Every row computed from all that there is and may be seen; rows that panic are left out.
+    fn naive(&self, cut: Option<&Sights>) -> BTreeMap<String, String> {
         let catalog = self.catalog();
+        let view = |source: &Source| cut.map_or(View::ALL, |cut| cut.view(source.resource.group_resource()));
         let watched = |source: &Source| Watched {
             resource: Arc::clone(&source.resource),
             snapshot: source.live.snapshot(),
             scope: None,
+            view: view(source),
         };
         let moment = Moment::new(&catalog, self.sources.iter().filter(|one| one.served).map(watched).collect());
         let mut rows = BTreeMap::new();
         for source in self.sources[..2].iter().filter(|source| source.served) {
-            for record in source.live.snapshot().iter() {
+            let listed = view(source).listed;
+            let records: Vec<_> = source.live.snapshot().iter().cloned().collect();
+            for record in records.iter().filter(|one| listed.sees(one.row.namespace.as_deref(), &one.row.name)) {
                 let object = record.body.object().unwrap();
+                moment.turn_to(record.row.namespace.clone());
                 let computed = std::panic::catch_unwind(AssertUnwindSafe(|| Nosy.workload(&object, &moment)));
                 if let Ok(Some(workload)) = computed {
                     rows.insert(RowId::of(&record.row).to_string(), workload.message);
@@ -303,16 +309,45 @@ fn is_bad(world: &World, id: &str) -> bool {
     records.any(|record| RowId::of(&record.row).to_string() == id && record.row.label("bad").is_some())
 }
 
+/// What somebody may see of one resource.
+fn view() -> impl Strategy<Value = View> {
+    let sight = || {
+        let some = Seen {
+            namespaces: ["a".into()].into(),
+            names: [(Some("b".into()), "o1".into()), (None, "o2".into())].into(),
+        };
+        prop_oneof![
+            Just(Sight::All),
+            Just(Sight::None),
+            Just(Sight::of(some)),
+            Just(Sight::in_namespaces(["b".into()]))
+        ]
+    };
+    (sight(), sight()).prop_map(|(listed, read)| View { named: listed.union(&read), listed })
+}
+
+/// What somebody may see who may not see everything.
+fn cut() -> impl Strategy<Value = Option<Cut>> {
+    let cut = prop::collection::vec(view(), KINDS.len()).prop_map(|views| {
+        let names = KINDS.iter().map(|(name, _)| (name.group.to_owned(), name.plural.to_owned()));
+        Cut { sights: Arc::new(Sights::new(names.zip(views).collect())), holder: Holder::Console, own: false }
+    });
+    prop::option::of(cut)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn rows_are_what_computing_everything_anew_gives(story in prop::collection::vec(happening(), 1..60)) {
+    fn rows_are_what_computing_everything_anew_from_what_is_seen_gives(
+        story in prop::collection::vec(happening(), 1..60),
+        cut in cut(),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _inside = runtime.enter();
         let sources = (0..KINDS.len()).map(|index| Source::new(index, "v1")).collect();
         let mut world = World { sources, clock: 0, problems: Vec::new() };
-        let mut derivation = Derivation::new(None, &NOSY);
+        let mut derivation = Derivation { cut: cut.clone(), ..Derivation::new(None, &NOSY) };
         for happening in story.iter().chain([&Happening::Step]) {
             world.happen(happening);
             if !matches!(happening, Happening::Step) {
@@ -326,7 +361,7 @@ proptest! {
                 rows.remove(id);
                 prop_assert!(freshness.notes.iter().any(|note| note.contains("too much")), "{:?}", freshness.notes);
             }
-            prop_assert_eq!(rows, world.naive());
+            prop_assert_eq!(rows, world.naive(cut.as_ref().map(|cut| &*cut.sights)));
         }
     }
 }
@@ -405,7 +440,8 @@ async fn outside_of_its_namespaces_a_scoped_table_knows_nothing() {
     let watched = Watched {
         resource: Arc::clone(&pods.resource),
         snapshot: pods.live.snapshot(),
-        scope: Some(vec!["a".to_owned()]),
+        scope: Some(Places::in_namespaces(vec!["a".to_owned()])),
+        view: View::ALL,
     };
     let moment = Moment::new(&catalog, vec![watched]);
     assert_eq!(moment.get(PODS, Some("a"), "x"), Lookup::Missing);
@@ -441,7 +477,12 @@ async fn events_of_kubelets_are_found_by_the_name_of_what_they_are_about() {
     }
     let catalog = world.catalog();
     let events = &world.sources[3];
-    let watched = Watched { resource: Arc::clone(&events.resource), snapshot: events.live.snapshot(), scope: None };
+    let watched = Watched {
+        resource: Arc::clone(&events.resource),
+        snapshot: events.live.snapshot(),
+        scope: None,
+        view: View::ALL,
+    };
     let moment = Moment::new(&catalog, vec![watched]);
     let names = |uid: &str| {
         let node = ObjectRef {

@@ -1,0 +1,209 @@
+//! What a cluster lets someone read, as plain data: rules in, sights out.
+//!
+//! Resolved from the cluster's own answers (see `rights/resolve.rs`), remembered for a short while (`rights/remembered.rs`).
+//! A right that was not told is a right that is not there.
+
+mod remembered;
+mod resolve;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use pilothouse_cluster::{Rule, Token};
+use pilothouse_model::{GroupResource, Resource, Seen, Sight, Str};
+use rustc_hash::FxHasher;
+
+use crate::catalog::Catalog;
+use crate::moment::Name;
+
+pub(crate) use remembered::{Changes, Known, Remembered, commonly_asked};
+
+/// Whose credential something is read with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    /// The console's own.
+    Console,
+    /// A person's. The whole token stands in every key: no two people can meet under one.
+    Person(Token),
+}
+
+/// The two ways of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Verb {
+    /// Whole sets of objects.
+    List,
+    /// One object by its name.
+    Get,
+}
+
+impl Verb {
+    pub(crate) const ALL: [Self; 2] = [Self::List, Self::Get];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Get => "get",
+        }
+    }
+}
+
+/// What someone may read in one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rights {
+    /// What holds everywhere: in every namespace, and in none.
+    everywhere: Arc<[Rule]>,
+    /// The rules of namespaces; those where the same ones hold stand together.
+    places: Vec<(Arc<[Rule]>, Vec<Str>)>,
+    /// The resources that were asked about one by one, where the cluster cannot list its rules; `None` where it can.
+    reviewed: Option<BTreeSet<Name>>,
+    /// The namespaces that were looked into.
+    looked: BTreeSet<Str>,
+}
+
+/// The rules that let someone read, in an order of their own: the others do not matter here.
+pub(crate) fn reading(rules: Vec<Rule>) -> Arc<[Rule]> {
+    let reads = |rule: &Rule| rule.verbs.iter().any(|verb| matches!(verb.as_str(), "*" | "list" | "get"));
+    let mut rules: Vec<Rule> = rules.into_iter().filter(reads).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules.into()
+}
+
+impl Rights {
+    /// Rights from rules: those that hold everywhere, and all that hold in each namespace.
+    pub(crate) fn new(everywhere: Arc<[Rule]>, namespaces: impl IntoIterator<Item = (Str, Arc<[Rule]>)>) -> Self {
+        let mut places: BTreeMap<Arc<[Rule]>, Vec<Str>> = BTreeMap::new();
+        let mut looked = BTreeSet::new();
+        for (namespace, rules) in namespaces {
+            looked.insert(namespace.clone());
+            // What holds everywhere need not be said again of each namespace.
+            let own: Arc<[Rule]> = rules.iter().filter(|rule| !everywhere.contains(rule)).cloned().collect();
+            if !own.is_empty() {
+                places.entry(own).or_default().push(namespace);
+            }
+        }
+        Self { everywhere, places: places.into_iter().collect(), reviewed: None, looked }
+    }
+
+    /// The same, with what asking about single resources gave where the cluster cannot list its rules.
+    fn with_reviews(mut self, reviewed: BTreeSet<Name>) -> Self {
+        self.reviewed = Some(reviewed);
+        self
+    }
+
+    /// Whether everything may be read.
+    pub(crate) fn is_everything(&self) -> bool {
+        Verb::ALL.iter().all(|verb| self.everywhere.iter().any(|rule| rule.allows(verb.as_str(), "*", "*", None)))
+    }
+
+    /// Whether a namespace was looked into, or need not be.
+    pub(crate) fn has_looked_into(&self, namespace: &str) -> bool {
+        self.looked.contains(namespace) || self.is_everything()
+    }
+
+    /// Whether it is known what may be seen of a resource.
+    pub(crate) fn knows(&self, resource: GroupResource<'_>) -> bool {
+        let name = || (resource.group.to_owned(), resource.plural.to_owned());
+        self.reviewed.as_ref().is_none_or(|reviewed| reviewed.contains(&name())) || self.is_everything()
+    }
+
+    /// Which objects of a resource may be read in this way.
+    pub(crate) fn sight(&self, resource: &Resource, verb: Verb) -> Sight {
+        let (group, plural) = (&*resource.group, &*resource.plural);
+        let whole = |rules: &[Rule]| rules.iter().any(|rule| rule.allows(verb.as_str(), group, plural, None));
+        let named = |rules: &[Rule]| -> Vec<Str> {
+            let names = rules.iter().flat_map(|rule| rule.names.iter().map(move |name| (rule, name)));
+            let granted = names.filter(|(rule, name)| rule.allows(verb.as_str(), group, plural, Some(name)));
+            granted.map(|(_, name)| Str::from(name.as_str())).collect()
+        };
+        if whole(&self.everywhere) {
+            return Sight::All;
+        }
+        let mut seen = Seen::default();
+        seen.names.extend(named(&self.everywhere).into_iter().map(|name| (None, name)));
+        for (rules, namespaces) in self.places.iter().filter(|_| resource.namespaced) {
+            if whole(rules) {
+                seen.namespaces.extend(namespaces.iter().cloned());
+                continue;
+            }
+            let names = named(rules);
+            for namespace in namespaces {
+                seen.names.extend(names.iter().map(|name| (Some(namespace.clone()), name.clone())));
+            }
+        }
+        Sight::of(seen)
+    }
+
+    /// What may be seen of a resource, both as a part of a set and by name.
+    pub(crate) fn view(&self, resource: &Resource) -> View {
+        let listed = self.sight(resource, Verb::List);
+        let named = listed.union(&self.sight(resource, Verb::Get));
+        View { listed, named }
+    }
+
+    /// The namespaces in which something may be read that may not be read everywhere.
+    pub(crate) fn namespaces(&self) -> BTreeSet<Str> {
+        self.places.iter().flat_map(|(_, namespaces)| namespaces.iter().cloned()).collect()
+    }
+}
+
+/// What may be seen of one resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct View {
+    /// What may be listed: shows in sets.
+    pub(crate) listed: Sight,
+    /// What may be read by whoever knows its name already.
+    pub(crate) named: Sight,
+}
+
+impl View {
+    /// The view of everything.
+    pub(crate) const ALL: Self = Self { listed: Sight::All, named: Sight::All };
+}
+
+/// What may be seen of every resource that matters: people for whom it is equal share what is derived from it.
+#[derive(Debug, Eq)]
+pub(crate) struct Sights {
+    views: BTreeMap<Name, View>,
+    hash: u64,
+}
+
+impl Sights {
+    pub(crate) fn new(views: BTreeMap<Name, View>) -> Self {
+        let mut hasher = FxHasher::default();
+        views.hash(&mut hasher);
+        Self { hash: hasher.finish(), views }
+    }
+
+    /// What rights let someone see of all that a cluster serves.
+    pub(crate) fn of(rights: &Rights, catalog: &Catalog) -> Self {
+        let view = |resource: &Arc<Resource>| {
+            let name = (resource.group.to_string(), resource.plural.to_string());
+            (name, rights.view(resource))
+        };
+        let seen = catalog.listed().map(view).filter(|(_, view)| *view != View::default());
+        Self::new(seen.collect())
+    }
+
+    /// What may be seen of one resource.
+    pub(crate) fn view(&self, resource: GroupResource<'_>) -> View {
+        let name = (resource.group.to_owned(), resource.plural.to_owned());
+        self.views.get(&name).cloned().unwrap_or_default()
+    }
+}
+
+impl PartialEq for Sights {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || (self.hash == other.hash && self.views == other.views)
+    }
+}
+
+impl Hash for Sights {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests;

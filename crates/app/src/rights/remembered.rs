@@ -1,0 +1,346 @@
+//! What someone may read, remembered for a short while and renewed for as long as somebody needs it.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::future::FutureExt;
+use pilothouse_model::{GroupResource, Str};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Holder, Rights, Sights, resolve};
+use crate::catalog::Catalog;
+use crate::cluster::{Cluster, Inner};
+use crate::error::{AppError, ErrorKind};
+use crate::isolate::Defect;
+use crate::moment::Name;
+use crate::person::Viewer;
+
+/// How long it may take until the namespaces are known.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon it is tried again when the cluster did not answer.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How many namespaces are looked into only because somebody asked about them.
+const MOST_HINTED: usize = 64;
+/// How long reasons to ask again are gathered.
+const SOON: Duration = Duration::from_millis(50);
+
+/// What is known of someone's rights.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// Nothing yet: it is being asked.
+    Pending,
+    /// What the cluster said.
+    Rights(Arc<Rights>),
+    /// It could not be told, and why: nothing may be read.
+    Failed(AppError),
+}
+
+/// The rights of one holder in one cluster.
+pub(crate) struct Remembered {
+    holder: Holder,
+    now: watch::Sender<Answer>,
+    /// The resources that are asked about one by one, where rules cannot be listed.
+    asked: Mutex<BTreeSet<Name>>,
+    /// Namespaces that were asked about, which nobody listed.
+    hinted: Mutex<BTreeSet<Str>>,
+    wake: Arc<Notify>,
+    used: Mutex<Instant>,
+    task: OnceLock<AbortOnDropHandle<()>>,
+}
+
+struct Answer {
+    known: Known,
+    /// Until when it holds.
+    until: Instant,
+    /// What the rights let their holder see of all that a catalog lists.
+    sights: OnceLock<(Arc<Catalog>, Arc<Sights>)>,
+}
+
+impl Remembered {
+    /// Begins to ask.
+    pub(crate) fn begin(cluster: &Cluster, holder: Holder, asked: BTreeSet<Name>) -> Arc<Self> {
+        let until = Instant::now();
+        let now = watch::Sender::new(Answer { known: Known::Pending, until, sights: OnceLock::new() });
+        let remembered = Arc::new(Self {
+            holder,
+            now,
+            asked: Mutex::new(asked),
+            hinted: Mutex::default(),
+            wake: Arc::default(),
+            used: Mutex::new(until),
+            task: OnceLock::new(),
+        });
+        let renewal = renew(Arc::downgrade(&cluster.inner), Arc::downgrade(&remembered));
+        // It was made just now: nobody else sets it.
+        drop(remembered.task.set(AbortOnDropHandle::new(tokio::spawn(renewal))));
+        remembered
+    }
+
+    /// What is known at this moment.
+    pub(crate) fn known(&self) -> Known {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.now.borrow().known()
+    }
+
+    /// Wakes when the rights are other ones, or cannot be told any more.
+    pub(crate) fn subscribe(&self) -> Changes {
+        Changes { receiver: self.now.subscribe() }
+    }
+
+    /// How long ago somebody asked.
+    pub(crate) fn idle(&self) -> Duration {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Waits until something is known, or until the deadline.
+    pub(crate) async fn settled(&self, deadline: Instant) -> Known {
+        let mut receiver = self.now.subscribe();
+        let settled = receiver.wait_for(|answer| !matches!(answer.known, Known::Pending));
+        // Whatever became of the wait, what is known now is the answer.
+        drop(timeout_at(deadline, settled).await);
+        self.known()
+    }
+
+    /// The rights, if they tell of this resource; else it is asked about from now on.
+    pub(crate) fn about(&self, resource: GroupResource<'_>) -> Known {
+        match self.known() {
+            Known::Rights(rights) if !rights.knows(resource) => {
+                let name = (resource.group.to_owned(), resource.plural.to_owned());
+                if self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+                    self.wake.notify_one();
+                }
+                Known::Pending
+            }
+            known => known,
+        }
+    }
+
+    /// The same, when the question is about these namespaces: they are looked into even where nobody lists them.
+    pub(crate) fn about_in(&self, resource: GroupResource<'_>, namespaces: &[String]) -> Known {
+        let known = self.about(resource);
+        let Known::Rights(rights) = &known else { return known };
+        let unknown: Vec<&String> = namespaces.iter().filter(|name| !rights.has_looked_into(name)).collect();
+        let mut hinted = self.hinted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waits = false;
+        for name in unknown {
+            // One that is known by now to be asked about is being looked into, or there are too many to look into.
+            if hinted.len() < MOST_HINTED && hinted.insert(name.as_str().into()) {
+                self.wake.notify_one();
+            }
+            waits |= hinted.contains(name.as_str());
+        }
+        if waits { Known::Pending } else { known }
+    }
+
+    /// What rights let their holder see of all that a catalog lists; made once.
+    pub(crate) fn sights(&self, rights: &Arc<Rights>, catalog: &Arc<Catalog>) -> Arc<Sights> {
+        let answer = self.now.borrow();
+        let current = matches!(&answer.known, Known::Rights(now) if Arc::ptr_eq(now, rights));
+        if !current {
+            return Arc::new(Sights::of(rights, catalog));
+        }
+        let (of, sights) = answer.sights.get_or_init(|| (Arc::clone(catalog), Arc::new(Sights::of(rights, catalog))));
+        if Arc::ptr_eq(of, catalog) { Arc::clone(sights) } else { Arc::new(Sights::of(rights, catalog)) }
+    }
+
+    fn publish(&self, known: Known, valid: Duration) {
+        let until = Instant::now() + valid;
+        self.now.send_if_modified(|answer| {
+            let same = match (&answer.known, &known) {
+                (Known::Rights(before), Known::Rights(now)) => before == now,
+                (Known::Failed(before), Known::Failed(now)) => before == now,
+                _ => false,
+            };
+            if same && !answer.is_over() {
+                answer.until = until;
+                return false;
+            }
+            *answer = Answer { known, until, sights: OnceLock::new() };
+            true
+        });
+    }
+}
+
+impl Answer {
+    fn is_over(&self) -> bool {
+        matches!(self.known, Known::Rights(_)) && Instant::now() > self.until
+    }
+
+    /// What was told too long ago is not known any more.
+    fn known(&self) -> Known {
+        if self.is_over() {
+            return Known::Failed(AppError::new(
+                ErrorKind::Unavailable,
+                "the cluster does not tell at the moment what you may see",
+            ));
+        }
+        self.known.clone()
+    }
+}
+
+/// Tells of other rights.
+pub(crate) struct Changes {
+    receiver: watch::Receiver<Answer>,
+}
+
+impl Changes {
+    /// Waits until the rights are other ones, or hold no longer.
+    pub(crate) async fn changed(&mut self) {
+        let until = {
+            let answer = self.receiver.borrow();
+            // What is over already was seen to be.
+            (matches!(answer.known, Known::Rights(_)) && !answer.is_over()).then_some(answer.until)
+        };
+        let changed = self.receiver.changed();
+        let gone = match until {
+            Some(until) => match timeout_at(until + Duration::from_millis(1), changed).await {
+                Ok(changed) => changed.is_err(),
+                // Renewed without a difference, or over: whoever asked looks again.
+                Err(_) => false,
+            },
+            None => changed.await.is_err(),
+        };
+        if gone {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Asks again and again, until nobody needs it.
+async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
+    loop {
+        let Some((inner, this)) = cluster.upgrade().zip(remembered.upgrade()) else { return };
+        let mut namespaces = None;
+        let rights_for = inner.settings.rights_for;
+        let cluster_now = Cluster { inner, viewer: Viewer::Console };
+        let resolved = AssertUnwindSafe(this.resolve(&cluster_now, &mut namespaces)).catch_unwind().await;
+        let resolved = resolved.unwrap_or_else(|panic| {
+            let words = Defect::of(&*panic).to_string();
+            Err(AppError::new(ErrorKind::Malformed, format!("it cannot be told what you may see: {words}")))
+        });
+        let wait = match resolved {
+            Ok(rights) => {
+                this.publish(Known::Rights(Arc::new(rights)), rights_for);
+                rights_for / 2
+            }
+            Err(error) => {
+                tracing::info!(cluster = %cluster_now.id(), "the rights of someone cannot be told: {error}");
+                let unknown = error.kind == ErrorKind::Unavailable;
+                // An answer that still holds outlasts a moment of silence.
+                if !unknown || !matches!(this.now.borrow().known(), Known::Rights(_)) {
+                    this.publish(Known::Failed(error), rights_for);
+                }
+                if unknown { AGAIN.min(rights_for / 2) } else { rights_for / 2 }
+            }
+        };
+        // Neither the cluster nor the rights are held while nothing happens: whoever let go of them ends this.
+        let wake = Arc::clone(&this.wake);
+        drop((cluster_now, this));
+        let until = Instant::now() + wait;
+        let appeared = async {
+            let told = match &mut namespaces {
+                Some(changed) => changed.changed().await.is_ok(),
+                None => false,
+            };
+            if !told {
+                std::future::pending::<()>().await;
+            }
+        };
+        let woken = tokio::select! {
+            () = sleep_until(until) => false,
+            () = wake.notified() => true,
+            () = appeared => true,
+        };
+        if woken {
+            // Several may be asked about, or appear, at once.
+            sleep(SOON.min(wait)).await;
+        }
+    }
+}
+
+impl Remembered {
+    async fn resolve(&self, cluster: &Cluster, changed: &mut Option<watch::Receiver<u64>>) -> Result<Rights, AppError> {
+        let connection = cluster.connection_of(&self.holder);
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let told = |error| refused(cluster, &self.holder, error);
+        let everywhere = resolve::everywhere(&connection).await.map_err(told)?;
+        let mut candidates: BTreeSet<Str> = everywhere.named_namespaces().collect();
+        if !everywhere.is_everything() {
+            candidates.extend(cluster.settings().namespaces.iter().cloned());
+            candidates.extend(own_namespace(&self.holder));
+            candidates.extend(self.hinted.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+            candidates.extend(self.listed_namespaces(cluster, changed).await?);
+        }
+        everywhere.within(&connection, candidates, asked).await.map_err(told)
+    }
+
+    /// The namespaces that there are, as far as anyone here may know.
+    async fn listed_namespaces(
+        &self,
+        cluster: &Cluster,
+        changed: &mut Option<watch::Receiver<u64>>,
+    ) -> Result<BTreeSet<Str>, AppError> {
+        let deadline = Instant::now() + PATIENCE;
+        let catalog = cluster.wait_catalog(PATIENCE).await?;
+        let mut found = BTreeSet::new();
+        for name in [GroupResource::new("", "namespaces"), GroupResource::new("project.openshift.io", "projects")] {
+            let Some(resource) = catalog.served(name).filter(|resource| resource.offers("list")) else { continue };
+            let holders = [Holder::Console, self.holder.clone()];
+            let from = usize::from(cluster.settings().user_credentials_only || name.plural == "projects");
+            for holder in &holders[from..] {
+                let table = cluster.table_of(holder, resource, &None);
+                table.settled(deadline).await;
+                *changed = Some(table.subscribe());
+                if table.is_forbidden() {
+                    continue;
+                }
+                if table.is_loading() {
+                    return Err(AppError::new(
+                        ErrorKind::Unavailable,
+                        "the namespaces of the cluster are still loading",
+                    ));
+                }
+                found.extend(table.snapshot().iter().map(|record| record.row.name.clone()));
+                return Ok(found);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Why rights cannot be told, in words for whoever asks.
+fn refused(cluster: &Cluster, holder: &Holder, error: pilothouse_cluster::ClusterError) -> AppError {
+    let error = AppError::from(error);
+    match (holder, error.kind) {
+        (Holder::Person(_), ErrorKind::Unauthorized) => sign_in_again(cluster),
+        _ => error,
+    }
+}
+
+/// A credential is over.
+pub(crate) fn sign_in_again(cluster: &Cluster) -> AppError {
+    let message = format!("the cluster {} does not accept your credential any more", cluster.id());
+    AppError::new(ErrorKind::Unauthorized, message).hint("sign in again")
+}
+
+/// The namespace of a service account, by what its token says of itself: only a hint where to look.
+fn own_namespace(holder: &Holder) -> Option<Str> {
+    use base64::Engine as _;
+    let Holder::Person(token) = holder else { return None };
+    let payload = token.reveal().split('.').nth(1)?;
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    let mut subject = claims.get("sub")?.as_str()?.strip_prefix("system:serviceaccount:")?.split(':');
+    subject.next().filter(|name| !name.is_empty()).map(Str::from)
+}
+
+/// The rights to begin with where rules cannot be listed: what pages commonly ask about.
+pub(crate) fn commonly_asked(inner: &Inner) -> BTreeSet<Name> {
+    let known = inner.instruments.iter().flat_map(|instrument| instrument.manifest().resources);
+    let others = [GroupResource::new("", "events"), GroupResource::new("", "namespaces")];
+    known.copied().chain(others).map(|name| (name.group.to_owned(), name.plural.to_owned())).collect()
+}
