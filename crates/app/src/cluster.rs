@@ -1,7 +1,9 @@
 //! One cluster: its connection, what it serves, and its live tables.
 
 mod choosing;
+mod chosen;
 mod keeping;
+mod seeing;
 mod tables;
 
 use std::collections::HashMap;
@@ -22,7 +24,8 @@ use crate::catalog::{Catalog, NavigationGroup, unavailable};
 use crate::error::{AppError, ErrorKind};
 use crate::person::Viewer;
 use crate::rights::{Holder, Remembered};
-pub(crate) use choosing::{Chosen, Near, public};
+pub(crate) use chosen::{Chosen, public};
+pub(crate) use seeing::Near;
 pub(crate) use tables::Cut;
 use tables::{Lease, TableKey};
 
