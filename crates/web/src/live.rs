@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Cluster, ConnectionState, Engine, ObjectView};
+use pilothouse_app::{AppError, Cluster, ConnectionState, Engine, ErrorKind, ObjectView};
 use pilothouse_model::Level;
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ fn messages(engine: &Engine, cluster: &Cluster, index: usize, watch: &str) -> Me
             Ok(Target::Window(asked)) => window::messages(engine, cluster, asked),
             Ok(Target::Object(asked)) => object_messages(engine, cluster, asked),
             // Nothing to follow until the cluster answers; the connection's own messages then bring the page anew.
-            Err(error) if error.kind == pilothouse_app::ErrorKind::Unavailable => stream::empty().boxed(),
+            Err(error) if error.kind == ErrorKind::Unavailable => stream::empty().boxed(),
             Err(error) => stream::once(async move { said("notes", &object::lost(&error)) }).boxed(),
         }
     })
@@ -159,6 +159,10 @@ impl Page {
         scene: &Scene<'_>,
     ) -> Message {
         let made = match version {
+            // What may not be seen any more does not stay on the page.
+            Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Unauthorized) && self.last.is_some() => {
+                return Message { reload: true, ..Message::default() };
+            }
             Err(error) => vec![("notes", object::lost(&error))],
             Ok(view) if object::windows_print(&view, looked) != windows => {
                 return Message { reload: true, ..Message::default() };
@@ -187,7 +191,7 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
-    use pilothouse_app::ErrorKind;
+
 
     use super::*;
     use crate::samples;
@@ -208,7 +212,7 @@ mod tests {
         };
         assert_eq!(sent(read(60)).0, "body head notes");
         assert_eq!(sent(read(30)).0, "head", "only the time has passed");
-        let (parts, notes) = sent(Err(AppError::new(ErrorKind::Forbidden, "not any more")));
+        let (parts, notes) = sent(Err(AppError::new(ErrorKind::Unavailable, "not any more")));
         assert_eq!(parts, "notes");
         assert!(notes.contains("Not any more") && notes.contains("what was seen before"), "{notes}");
         assert_eq!(sent(read(30)), ("notes".to_owned(), String::new()), "it is told that all is well again");

@@ -36,10 +36,15 @@ pub(super) fn stream(web: &Web, cluster: &Cluster, source: Source, question: &Qu
         Ok(live) => live,
         Err(error) => return failure::api(&error),
     };
-    let events = stream::unfold((live, cluster.clone()), |(mut live, cluster)| async move {
-        let update = live.next().await?;
-        let event = Event::default().event("rows").json_data(message(&cluster, &update));
-        Some((event, (live, cluster)))
+    let events = stream::unfold(Some((live, cluster.clone())), |following| async move {
+        let (mut live, cluster) = following?;
+        if let Some(update) = live.next().await {
+            let event = Event::default().event("rows").json_data(message(&cluster, &update));
+            return Some((event, Some((live, cluster))));
+        }
+        // The credential is not accepted any more: that is the last thing that is told.
+        let error = live.refused()?;
+        Some((Event::default().event("error").json_data(failure::body(error)), None))
     });
     let events = events.take_until(web.shutdown.clone().cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()

@@ -14,7 +14,7 @@ pub(crate) fn strangers(cluster: &Cluster, asked: &[String]) -> Markup {
         return html! {};
     }
     match cluster.namespaces() {
-        Some(known) if crate::visit::namespaces_completeness(cluster).is_complete() => unknown(&known, asked),
+        Some(known) if cluster.namespaces_completeness().is_complete() => unknown(&known, asked),
         _ => html! {},
     }
 }

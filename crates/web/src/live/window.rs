@@ -44,6 +44,8 @@ struct Follower {
     cluster: Cluster,
     asked: AskedWindow,
     live: LiveWindow,
+    /// Whether nothing more will be told.
+    over: bool,
     /// The rows on the page, by id; `None` before the first update.
     page: Option<BTreeSet<String>>,
     sent: BTreeMap<&'static str, String>,
@@ -55,10 +57,20 @@ pub(super) fn messages(engine: Engine, cluster: Cluster, asked: AskedWindow) -> 
         Ok(live) => live,
         Err(error) => return stream::once(async move { said("notes", &lost(&error)) }).boxed(),
     };
-    let follower = Follower { engine, cluster, asked, live, page: None, sent: BTreeMap::new() };
+    let follower = Follower { engine, cluster, asked, live, over: false, page: None, sent: BTreeMap::new() };
     stream::unfold(follower, |mut follower| async move {
-        let update = follower.live.next().await?;
-        Some((follower.message(&update), follower))
+        if follower.over {
+            return None;
+        }
+        match follower.live.next().await {
+            Some(update) => Some((follower.message(&update), follower)),
+            // Whoever may ask no more is told so by the page itself.
+            None if follower.live.refused().is_some() => {
+                follower.over = true;
+                Some((Message { reload: true, ..Message::default() }, follower))
+            }
+            None => None,
+        }
     })
     .boxed()
 }
