@@ -345,3 +345,57 @@ async fn a_namespace_gained_appears_in_an_open_window_and_one_lost_goes() {
     window_agrees(&mut window, admin, &ada, (&world, CONFIG_MAPS)).await;
     direct.engine.shutdown();
 }
+
+/// A kubeconfig of somebody whose contexts name these namespaces.
+fn at_home_in(plane: &RealControlPlane, user: &str, namespaces: &[String]) -> std::path::PathBuf {
+    let text = std::fs::read_to_string(plane.kubeconfig(user)).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let context = config["contexts"][0].clone();
+    let contexts = namespaces.iter().enumerate().map(|(number, namespace)| {
+        let mut context = context.clone();
+        context["context"]["namespace"] = json!(namespace);
+        if number > 0 {
+            context["name"] = json!(format!("{user}-{number}"));
+        }
+        context
+    });
+    config["contexts"] = contexts.collect();
+    let path = plane.folder().join(format!("{user}-at-home.kubeconfig"));
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kubeconfig_with_rights_in_a_few_namespaces_is_no_dead_end() {
+    let plane = start().await;
+    let admin = plane.admin();
+    let world = World::make(admin, 2, 0, PEOPLE).await;
+    let rules = json!([{"apiGroups": ["", "batch"], "resources": ["configmaps", "jobs", "pods"], "verbs": ["get", "list", "watch"]}]);
+    for namespace in &world.namespaces[..2] {
+        world::bind(admin, namespace, &rules, "person-1").await;
+    }
+    // The third is named by a context, too, and nothing is granted there.
+    let contexts = Contexts::load(Some(at_home_in(&plane, "person-1", &world.namespaces[..3])), None).unwrap();
+    let engine = Engine::new(contexts);
+    let cluster = engine.cluster(engine.current().as_str()).unwrap();
+    cluster.wait_catalog(PATIENCE).await.unwrap();
+    let user = User { api: plane.api("person-1"), name: "person-1".to_owned() };
+    for kind in [CONFIG_MAPS, PODS, JOBS] {
+        let all = oracle::everything(admin, kind).await;
+        let seen = oracle::listable(&user.api, kind, &all, &world.namespaces).await;
+        assert!(!seen.is_empty() && seen.len() < all.len());
+        let mut sources = vec![Source::Resource(resource(&cluster, kind))];
+        sources.extend((kind == JOBS).then_some(Source::Workloads));
+        for source in sources {
+            let listing = cluster.list_settled(&source, &Ask::default(), PATIENCE).await.unwrap();
+            let rows = listing.rows.iter().map(|record| &record.row);
+            let rows: BTreeSet<Key> =
+                rows.map(|row| (row.namespace.as_deref().map(str::to_owned), row.name.to_string())).collect();
+            assert_eq!(rows, keys(&seen), "{source:?}: {:?} {:?}", listing.completeness, listing.notes);
+            assert!(listing.notes.iter().any(|note| note.contains("2 namespaces")), "{:?}", listing.notes);
+        }
+    }
+    assert_eq!(cluster.namespaces().unwrap(), world.namespaces[..2]);
+    assert!(!cluster.namespaces_completeness().is_complete());
+    engine.shutdown();
+}

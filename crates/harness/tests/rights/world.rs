@@ -221,3 +221,15 @@ fn rule(dice: &mut Dice, namespaces: &[String]) -> Value {
     }
     rule
 }
+
+/// Grants rules in a namespace to a person.
+pub(crate) async fn bind(admin: &Api, namespace: &str, rules: &Value, person: &str) {
+    let name = format!("{person}-at-home");
+    let roles = format!("{RBAC}/namespaces/{namespace}");
+    admin.ensure(&format!("{roles}/roles"), &json!({"metadata": {"name": name}, "rules": rules})).await;
+    let binding = json!({
+        "metadata": {"name": name}, "subjects": [{"kind": "User", "apiGroup": GROUP, "name": person}],
+        "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": name},
+    });
+    admin.ensure(&format!("{roles}/rolebindings"), &binding).await;
+}
