@@ -317,12 +317,18 @@ impl Follower {
                     }
                     told = rows.next() => match told {
                         Some((update, page)) => self.say(News::Rows(Box::new(update), page)).await?,
-                        None => return Err(Over),
+                        // Nothing that was shown stays when it may not be followed any more.
+                        None => return Ok(Err(ended(&self.id))),
                     },
                 }
             }
         }
     }
+}
+
+/// A part whose window is over: the engine shuts down, or the credential is not accepted any more.
+fn ended(id: &ClusterId) -> AppError {
+    AppError::new(ErrorKind::Unauthorized, format!("{id} does not let you follow its rows any more"))
 }
 
 /// A window's updates with the page that each leads to.
