@@ -84,9 +84,11 @@ impl Follow<'_> {
         let mut lines = Lines::default();
         let opened = Instant::now();
         let (mut heard, mut told) = (opened, opened);
+        // Whether something came of which it was not said that it is all.
+        let mut owed = true;
         loop {
             let end = if *self.bookmarks { deadline.min(heard + self.pace.silence) } else { deadline };
-            let patience = if self.caught_up { end } else { end.min(Instant::now() + QUIET) };
+            let patience = if owed { end.min(Instant::now() + QUIET) } else { end };
             let frame = match timeout_at(patience, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 // Who answers less than a frame is no API server, or something between us cuts what it answers.
@@ -106,7 +108,7 @@ impl Follow<'_> {
                 Err(_) if !lines.is_empty() => continue,
                 Err(_) => {
                     self.caught_up = true;
-                    told = Instant::now();
+                    (told, owed) = (Instant::now(), false);
                     if self.sender.send(Signal::Fresh).await.is_err() {
                         return End::Over;
                     }
@@ -125,8 +127,9 @@ impl Follow<'_> {
                 return End::Broken(too_large(&format!("GET {path}"), frames::LONGEST));
             }
             self.caught_up |= opened.elapsed() >= CAUGHT_UP && lines.is_empty();
-            if self.caught_up && told.elapsed() >= TOLD_OFTEN {
-                told = Instant::now();
+            owed = true;
+            if self.caught_up && told.elapsed() >= TOLD_OFTEN && lines.is_empty() {
+                (told, owed) = (Instant::now(), false);
                 if self.sender.send(Signal::Fresh).await.is_err() {
                     return End::Over;
                 }
