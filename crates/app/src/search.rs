@@ -218,8 +218,8 @@ impl Search {
         for place in places {
             let Ok(cluster) = &place.cluster else { continue };
             if place.kinds.is_none() {
-                let Some(catalog) = cluster.catalog() else { continue };
-                place.kinds = Some(kinds(&catalog, conditions.as_ref(), ask, MOST_KINDS));
+                let Some(navigation) = cluster.navigation() else { continue };
+                place.kinds = Some(kinds(navigation, conditions.as_ref(), ask, MOST_KINDS));
             }
             let kinds = place.kinds.as_deref_mut().unwrap_or_default();
             let mut loading = kinds.iter().filter(|kind| kind.progress == Progress::Loading).count();

@@ -160,7 +160,9 @@ impl Page {
     ) -> Message {
         let made = match version {
             // What may not be seen any more does not stay on the page.
-            Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Unauthorized) && self.last.is_some() => {
+            Err(error)
+                if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Unauthorized) && self.last.is_some() =>
+            {
                 return Message { reload: true, ..Message::default() };
             }
             Err(error) => vec![("notes", object::lost(&error))],
@@ -191,7 +193,6 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
-
 
     use super::*;
     use crate::samples;

@@ -8,7 +8,7 @@ use pilothouse_model::{ClusterId, Column, Comparison, Completeness, Field, Filte
 use super::rank::{self, Rank};
 use super::{Hit, SearchAsk};
 use crate::ask::{Ask, Source};
-use crate::catalog::Catalog;
+use crate::catalog::NavigationGroup;
 use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
 use crate::many::{Among, decided, joined, may_hold, row_of};
@@ -51,8 +51,9 @@ pub(super) fn rules_out_cluster(filter: &Filter, id: &ClusterId) -> bool {
     may_hold(filter, &|leaf| decided(leaf, &id.0)) == Some(false)
 }
 
-/// What is searched in a cluster that serves this, the most useful first; `most` of it are opened.
-pub(super) fn kinds(catalog: &Catalog, conditions: Option<&Filter>, ask: &SearchAsk, most: usize) -> Vec<Kind> {
+/// What is searched of what somebody may list in a cluster, the most useful first; `most` of it are opened.
+pub(super) fn kinds(
+    navigation: Vec<NavigationGroup>, conditions: Option<&Filter>, ask: &SearchAsk, most: usize) -> Vec<Kind> {
     let kind = |(place, (name, source))| Kind {
         name,
         source,
@@ -73,7 +74,7 @@ pub(super) fn kinds(catalog: &Catalog, conditions: Option<&Filter>, ask: &Search
         (ask.namespaces.is_empty() || resource.namespaced)
             && !conditions.is_some_and(|filter| rules_out_kind(filter, resource))
     };
-    let resources = useful(catalog);
+    let resources = useful(navigation);
     let sources = resources
         .iter()
         .filter(wanted)
@@ -101,11 +102,11 @@ fn rules_out_kind(filter: &Filter, resource: &Arc<Resource>) -> bool {
 }
 
 /// The resources that can be watched, those first that people look for most. Events are told with what they are about.
-fn useful(catalog: &Catalog) -> Vec<Arc<Resource>> {
+fn useful(navigation: Vec<NavigationGroup>) -> Vec<Arc<Resource>> {
     const FIRST: [&str; 2] = ["namespaces", "nodes"];
     let events = |resource: &Resource| &*resource.plural == "events";
     let mut all: Vec<(usize, Arc<Resource>)> = Vec::new();
-    for group in catalog.navigation() {
+    for group in navigation {
         for item in group.items {
             let resource = item.resource;
             if events(&resource) || !resource.offers("watch") {
@@ -199,6 +200,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
     use crate::many::conditions;
 
     fn catalog() -> Catalog {
@@ -232,7 +234,7 @@ mod tests {
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
             limit: None,
         };
-        let all = kinds(&catalog(), conditions(text).as_ref(), &ask, 100);
+        let all = kinds(catalog().navigation(), conditions(text).as_ref(), &ask, 100);
         assert!(all.iter().filter(|kind| kind.progress == Progress::Waiting).count() <= 100);
         all.into_iter().map(|kind| kind.name).collect()
     }

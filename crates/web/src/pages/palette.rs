@@ -113,8 +113,11 @@ async fn of_cluster(cluster: &Cluster, wanted: &str) -> Vec<Group> {
             its.iter().map(|place| plain(place.title, manifest.title, urls::place(name, manifest.id, place.id))),
         );
     }
-    let catalog = cluster.wait_catalog(PATIENCE).await;
-    let groups = catalog.map(|catalog| catalog.navigation()).unwrap_or_default();
+    // What the cluster serves is not known while it does not answer; then its places alone are found.
+    let groups = match cluster.wait_catalog(PATIENCE).await {
+        Ok(_) => cluster.navigation().unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
     let kinds = groups
         .iter()
         .flat_map(|group| group.items.iter().map(|item| kind(item, &group.title, urls::list(name, &item.resource))));

@@ -1,0 +1,186 @@
+//! A question made ready: which table answers it, and what of it the one who asks may see.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pilothouse_model::{Completeness, Plan, Sight};
+use pilothouse_store::Snapshot;
+use tokio::time::Instant;
+
+use crate::ask::{Ask, Listing, Source};
+use crate::clock;
+use crate::error::AppError;
+use crate::feed::LiveTable;
+use crate::rights::{Known, Remembered};
+
+/// How many namespaces a sentence names.
+const MOST_NAMED: usize = 5;
+
+/// A question made ready: the table that answers it, and what of it may be seen.
+pub(crate) struct Chosen {
+    pub(crate) table: Arc<LiveTable>,
+    /// What the rows are cut to.
+    pub(crate) sight: Sight,
+    /// What of the source there is to see for the one who asks: a derived table is cut already.
+    pub(crate) reach: Sight,
+    /// What is listed, in words: `pods`, `workloads`.
+    pub(super) what: String,
+    /// Whether the table is filled with the console's credential, for somebody else.
+    pub(super) foreign: bool,
+    /// Whether it is still being asked what may be seen.
+    pub(super) pending: bool,
+    /// Keeps the rights renewed for as long as the answer is held.
+    pub(crate) remembered: Option<Arc<Remembered>>,
+}
+
+impl Chosen {
+    pub(super) fn new(source: &Source, table: Arc<LiveTable>) -> Self {
+        let what = match source {
+            Source::Workloads => "workloads".to_owned(),
+            Source::Resource(resource) => resource.group_resource().to_string(),
+        };
+        Self { table, sight: Sight::All, reach: Sight::All, what, foreign: false, pending: false, remembered: None }
+    }
+
+    /// Whether it is still being asked what may be seen.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending
+    }
+
+    /// Whether both answer the same question from the same rows.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let same_table = Arc::ptr_eq(&self.table, &other.table)
+            || (self.table.is_still() && other.table.is_still() && self.table.columns() == other.table.columns());
+        same_table && self.pending == other.pending && self.sight == other.sight && self.reach == other.reach
+    }
+
+    /// Whether nothing that the other may see is out of sight here.
+    pub(crate) fn sees_all_of(&self, other: &Self) -> bool {
+        self.reach.union(&other.reach) == self.reach
+    }
+
+    /// Waits until the rights are known and the table is loaded (or cannot be), or until the deadline.
+    pub(crate) async fn settled(&self, deadline: Instant) {
+        if self.pending
+            && let Some(remembered) = &self.remembered
+        {
+            let mut changes = remembered.subscribe();
+            if matches!(remembered.known(), Known::Pending) {
+                remembered.settled(deadline).await;
+            } else if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+                tracing::debug!("patience is over before it is known what may be seen");
+            }
+            return;
+        }
+        self.table.settled(deadline).await;
+    }
+
+    /// The question as a plan that sees what may be seen.
+    pub(crate) fn plan(&self, ask: &Ask) -> Result<Plan, AppError> {
+        Ok(Plan { sight: self.sight.clone(), ..ask.plan(self.table.columns())? })
+    }
+
+    pub(crate) fn answer(&self, ask: &Ask) -> Result<Listing, AppError> {
+        let plan = self.plan(ask)?;
+        let snapshot = self.table.snapshot();
+        let answer = snapshot.run(&plan, ask.offset, ask.limit.unwrap_or(usize::MAX), clock::now());
+        Ok(Listing {
+            columns: Arc::clone(self.table.columns()),
+            rows: answer.rows,
+            total: answer.total,
+            unfiltered: self.unfiltered(&snapshot),
+            as_of: self.table.as_of(),
+            completeness: self.completeness(&snapshot, ask),
+            notes: self.notes(ask),
+        })
+    }
+
+    /// How many rows there are to see.
+    pub(crate) fn unfiltered(&self, snapshot: &Snapshot) -> usize {
+        match &self.sight {
+            Sight::All => snapshot.len(),
+            Sight::None => 0,
+            sight => {
+                let plan = Plan { sight: sight.clone(), ..Plan::everything() };
+                snapshot.run(&plan, 0, 0, Timestamp::UNIX_EPOCH).total
+            }
+        }
+    }
+
+    /// How much is known of what was asked about, and may be told.
+    pub(crate) fn completeness(&self, snapshot: &Snapshot, ask: &Ask) -> Completeness {
+        if self.pending {
+            return Completeness::Loading;
+        }
+        let Self { reach, what, .. } = self;
+        match reach {
+            Sight::None => Completeness::Forbidden(format!("you may not list {what} in this cluster")),
+            Sight::Some(_) => {
+                let closed = |namespace: &&String| !reach.sees_namespace(namespace);
+                let closed: Vec<&str> = ask.namespaces.iter().filter(closed).map(String::as_str).collect();
+                if closed.is_empty() {
+                    return self.told(snapshot.completeness());
+                }
+                Completeness::Forbidden(format!("you may not list {what} in {}", some(&closed)))
+            }
+            Sight::All => self.told(snapshot.completeness()),
+        }
+    }
+
+    /// The state of the table, without words that are meant for whoever runs the console.
+    fn told(&self, completeness: &Completeness) -> Completeness {
+        match completeness {
+            Completeness::Stale(why) if self.foreign => Completeness::Stale(public(why)),
+            Completeness::Broken(why) if self.foreign => Completeness::Broken(public(why)),
+            Completeness::Forbidden(_) if self.foreign => {
+                Completeness::Forbidden(format!("the console may not list {} in this cluster", self.what))
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// What else there is to know about the rows that may be seen.
+    pub(crate) fn notes(&self, ask: &Ask) -> Vec<String> {
+        let freshness = self.table.freshness();
+        let mut notes = freshness.notes(&self.sight);
+        if let (Sight::Some(seen), true, false) = (&self.reach, ask.namespaces.is_empty(), self.pending) {
+            let what = &self.what;
+            let names: Vec<&str> = seen.namespaces.iter().map(|name| &**name).collect();
+            notes.push(match (names.len(), seen.names.is_empty()) {
+                (0, _) => format!("these are the {what} that you may list by name; of others nothing is shown"),
+                (1, true) => format!("these are the {what} of the namespace {}, all that you may list", some(&names)),
+                (number, true) => {
+                    format!("these are the {what} of {number} namespaces, all that you may list: {}", some(&names))
+                }
+                (number, false) => format!(
+                    "these are the {what} of {number} namespaces ({}) and some by name, all that you may list",
+                    some(&names)
+                ),
+            });
+        }
+        notes
+    }
+}
+
+/// `a, b and c`, or the first few and how many more.
+fn some(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        names if names.len() <= MOST_NAMED => {
+            let (last, others) = names.split_last().map_or(("", names), |(last, others)| (*last, others));
+            format!("{} and {last}", others.join(", "))
+        }
+        names => format!("{} and {} more", names[..MOST_NAMED].join(", "), names.len() - MOST_NAMED),
+    }
+}
+
+/// The words of a failure that say nothing of the console's own credential and surroundings.
+pub(crate) fn public(why: &str) -> String {
+    let open = ["cannot reach the API server", "the API server is busy", "the API server gave no sign of life"];
+    if open.iter().any(|words| why.contains(words)) {
+        why.to_owned()
+    } else {
+        "the console cannot read it at the moment; its own log says why".to_owned()
+    }
+}
