@@ -2,11 +2,13 @@
 
 mod choosing;
 mod chosen;
+mod figures;
 mod keeping;
 mod seeing;
 mod tables;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,8 @@ use crate::error::{AppError, ErrorKind};
 use crate::person::Viewer;
 use crate::rights::{Holder, Remembered};
 pub(crate) use chosen::{Chosen, public};
+pub(crate) use figures::Counted;
+pub use figures::{ClusterFigures, TableFigures};
 pub(crate) use seeing::Near;
 pub(crate) use tables::Cut;
 use tables::{Lease, TableKey};
@@ -90,6 +94,8 @@ pub(crate) struct Inner {
     catalog: ArcSwapOption<Catalog>,
     tables: Mutex<HashMap<TableKey, Lease>>,
     remembered: Mutex<HashMap<Holder, Arc<Remembered>>>,
+    /// How many windows are open.
+    pub(crate) windows: Arc<AtomicUsize>,
     /// Bumped with every new moment of any table.
     pub(crate) changed: watch::Sender<u64>,
     asked: Mutex<Instant>,
@@ -115,6 +121,7 @@ impl Cluster {
             catalog: ArcSwapOption::empty(),
             tables: Mutex::default(),
             remembered: Mutex::default(),
+            windows: Arc::default(),
             changed: watch::Sender::new(0),
             asked: Mutex::new(Instant::now()),
             closing: CancellationToken::new(),

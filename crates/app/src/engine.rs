@@ -10,7 +10,7 @@ use pilothouse_cluster::{Connection, Contexts};
 use pilothouse_model::{ClusterId, Instrument};
 
 use crate::audit::Audit;
-use crate::cluster::{Cluster, ConnectionState, Settings};
+use crate::cluster::{Cluster, ClusterFigures, ConnectionState, Settings};
 use crate::error::{AppError, ErrorKind};
 use crate::person::{Person, Sharing, Viewer};
 
@@ -156,6 +156,15 @@ impl Engine {
             user_credentials_only: sharing.is_some_and(|sharing| sharing.user_credentials_only),
             rights_for: *rights_for,
         }
+    }
+
+    /// How the console itself fares, in numbers: one for each cluster that is open.
+    pub fn figures(&self) -> Vec<ClusterFigures> {
+        let open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clusters: Vec<Cluster> = open.values().cloned().collect();
+        drop(open);
+        clusters.sort_by(|a, b| a.id().cmp(b.id()));
+        clusters.iter().map(Cluster::figures).collect()
     }
 
     /// The time, from the one clock that answers are stamped with.

@@ -36,7 +36,7 @@ pub use audit::{Audit, AuditError, AuditTo};
 pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 #[doc(hidden)]
 pub use clock::set_clock;
-pub use cluster::{Cluster, ConnectionState};
+pub use cluster::{Cluster, ClusterFigures, ConnectionState, TableFigures};
 pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
 pub use json::{explanation_json, found_json, listing_json, many_json, many_row_json, parts_json, row_json};

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ask::{Ask, Source};
 use crate::clock;
-use crate::cluster::{Chosen, Cluster};
+use crate::cluster::{Chosen, Cluster, Counted};
 use crate::error::{AppError, ErrorKind};
 use crate::feed::LiveTable;
 use crate::held::Held;
@@ -56,6 +56,7 @@ pub struct LiveWindow {
     /// Whether something has happened that was not looked at yet.
     due: bool,
     last: Instant,
+    _counted: Counted,
 }
 
 /// What changed in a window.
@@ -83,6 +84,7 @@ impl Cluster {
         let chosen = self.choose(&source, &ask)?;
         let window = open(&chosen, &ask)?;
         Ok(LiveWindow {
+            _counted: Counted::new(&self.inner.windows),
             cluster: self.clone(),
             source,
             ask,

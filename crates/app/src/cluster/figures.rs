@@ -1,12 +1,15 @@
 //! How the console itself fares with a cluster, in numbers: for its operators, not for the people whose objects these are.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jiff::Timestamp;
-use pilothouse_model::ClusterId;
+use pilothouse_model::{ClusterId, GroupResource};
 
+use super::tables::TableKey;
 use super::{Cluster, ConnectionState};
+
+/// What derived tables are called.
+const WORKLOADS: &str = "workloads";
 
 /// One cluster in numbers.
 #[derive(Clone, Debug)]
@@ -42,7 +45,7 @@ pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
     /// One more.
-    pub(crate) fn in_(counter: &Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(counter: &Arc<AtomicUsize>) -> Self {
         counter.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(counter))
     }
@@ -58,7 +61,7 @@ impl Cluster {
     /// The cluster in numbers.
     pub(crate) fn figures(&self) -> ClusterFigures {
         let now = crate::clock::now();
-        let tables: Vec<_> = self.tables().iter().map(|(key, lease)| (key.name(), Arc::clone(&lease.table))).collect();
+        let tables: Vec<_> = self.tables().iter().map(|(key, lease)| (name(key), Arc::clone(&lease.table))).collect();
         // Beside the lock: counting takes its time.
         let tables: Vec<_> = tables
             .into_iter()
@@ -75,9 +78,16 @@ impl Cluster {
         ClusterFigures {
             cluster: self.id().clone(),
             connected: matches!(self.state(), ConnectionState::Connected { .. }),
-            watches: tables.iter().filter(|table| table.resource != super::tables::WORKLOADS).count(),
+            watches: tables.iter().filter(|table| table.resource != WORKLOADS).count(),
             windows: self.inner.windows.load(Ordering::Relaxed),
             tables,
         }
+    }
+}
+
+fn name(key: &TableKey) -> String {
+    match key {
+        TableKey::Resource { group, plural, .. } => GroupResource::new(group, plural).to_string(),
+        TableKey::Workloads { .. } => WORKLOADS.to_owned(),
     }
 }
