@@ -58,7 +58,7 @@ impl Console {
 
 /// The first complete word that is a URL; the word counts once a blank or a line's end follows it.
 fn first_url(printed: &str) -> Option<String> {
-    let start = printed.find("http://")?;
+    let start = ["http://", "https://"].into_iter().filter_map(|scheme| printed.find(scheme)).min()?;
     let rest = &printed[start..];
     let end = rest.find(char::is_whitespace)?;
     Some(rest[..end].to_owned())

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 11] = [
 ];
 
 /// Heavy dependencies and the crates that may host them. Dependencies of tests are free.
-const HOSTS: [(&str, &[&str]); 9] = [
+const HOSTS: [(&str, &[&str]); 10] = [
     ("kube", &["pilothouse-cluster", "pilothouse-harness"]),
     ("k8s-openapi", &["pilothouse-cluster", "pilothouse-harness"]),
     ("axum", &["pilothouse-web", "pilothouse-drydock"]),
@@ -32,7 +32,9 @@ const HOSTS: [(&str, &[&str]); 9] = [
     ("utoipa", &["pilothouse-web"]),
     ("clap", &["pilothouse"]),
     ("rcgen", &["pilothouse-drydock", "pilothouse-harness"]),
-    ("reqwest", &["pilothouse-drydock", "pilothouse-harness"]),
+    ("openidconnect", &["pilothouse-web"]),
+    // In web for the issuers that people sign in with, and for nothing else.
+    ("reqwest", &["pilothouse-drydock", "pilothouse-harness", "pilothouse-web"]),
     ("zstd", &["pilothouse-store"]),
 ];
 

@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) mod act;
+pub(crate) mod shared;
 
 use act::{AuditArguments, DeleteArguments, LogsArguments, RolloutArguments, ScaleArguments};
+use shared::SharedArguments;
 
 /// Shows and explains what runs on Kubernetes.
 #[derive(Debug, Parser)]
@@ -68,10 +70,19 @@ pub(crate) enum Command {
     },
 }
 
-/// Where the console listens.
+/// How the console is served.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArguments {
-    /// Loopback address to listen on [default: 127.0.0.1:7070, or a free port when that is taken]
+    #[command(flatten)]
+    pub(crate) listen: ListenArguments,
+    #[command(flatten)]
+    pub(crate) shared: SharedArguments,
+}
+
+/// Where the console listens.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ListenArguments {
+    /// Address to listen on, on loopback unless it is shared [default: 127.0.0.1:7070, or a free port when that is taken]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listening)]
     pub(crate) listen: Option<SocketAddr>,
     /// Do not open a browser
@@ -85,7 +96,7 @@ pub(crate) struct ServeArguments {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoArguments {
     #[command(flatten)]
-    pub(crate) serve: ServeArguments,
+    pub(crate) listen: ListenArguments,
     /// Which story is told: the same seed tells the same story
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,

@@ -32,10 +32,10 @@ pub(crate) async fn run(cluster: &ClusterArguments, options: &DemoArguments) -> 
     };
     let telling = StoryOptions { seed: options.seed, speed: options.speed, ..StoryOptions::default() };
     let story = Story::start(target, telling).await.map_err(other)?;
-    let mut serve = options.serve.clone();
+    let mut listen = options.listen.clone();
     // What is done in a demo matters to nobody afterwards.
-    serve.audit.audit_log.get_or_insert_with(|| "none".into());
-    let ended = console(contexts, &serve, stop.clone()).await;
+    listen.audit.audit_log.get_or_insert_with(|| "none".into());
+    let ended = console(contexts, &listen, stop.clone()).await;
     stop.cancel();
     let curtain = async {
         story.stop().await;

@@ -5,14 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pilothouse_app::{Contexts, Engine};
-use pilothouse_web::{LaunchSecret, WebOptions, launch_url};
+use pilothouse_web::{Door, LaunchSecret, WebOptions, launch_url};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::{Arguments, ClusterArguments, Command, ServeArguments};
+use crate::arguments::{Arguments, ClusterArguments, Command, ListenArguments, ServeArguments};
 use crate::audit;
 use crate::failure::Failure;
+
+mod shared;
 
 /// The port that the console takes when nobody says otherwise and it is free.
 const PORT: u16 = 7070;
@@ -39,16 +41,19 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
 /// Opens the console for the clusters of a kubeconfig.
 pub(crate) async fn run(cluster: &ClusterArguments, options: &ServeArguments) -> Result<(), Failure> {
     let contexts = Contexts::load(cluster.kubeconfig.clone(), cluster.context.clone())?;
-    console(contexts, options, stopped()?).await
+    if options.shared.shared {
+        return shared::run(contexts, options, stopped()?).await;
+    }
+    console(contexts, &options.listen, stopped()?).await
 }
 
 /// Listens, says where, and serves until `stop`.
 pub(crate) async fn console(
     contexts: Contexts,
-    options: &ServeArguments,
+    options: &ListenArguments,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let listener = listen(options.listen).await?;
+    let listener = listen(options.listen, false).await?;
     let address = listener.local_addr()?;
     let engine = Engine::new(contexts);
     audit::begin(engine.audit(), &options.audit, false)?;
@@ -64,7 +69,12 @@ pub(crate) async fn console(
     {
         tracing::info!("no browser could be opened: {error}");
     }
-    let serving = pilothouse_web::serve(engine.clone(), WebOptions { listener, secret }, stop.clone());
+    open(engine, WebOptions { listener, door: Door::Local(secret) }, stop).await
+}
+
+/// Serves until `stop`, and lets what is under way come to its end.
+async fn open(engine: Engine, options: WebOptions, stop: CancellationToken) -> Result<(), Failure> {
+    let serving = pilothouse_web::serve(engine.clone(), options, stop.clone());
     let served = within(&stop, FAREWELL, serving).await;
     engine.shutdown();
     match served {
@@ -146,11 +156,11 @@ impl Signals {
     }
 }
 
-async fn listen(address: Option<SocketAddr>) -> Result<TcpListener, Failure> {
+async fn listen(address: Option<SocketAddr>, shared: bool) -> Result<TcpListener, Failure> {
     if let Some(address) = address {
-        if !address.ip().is_loopback() {
+        if !shared && !address.ip().is_loopback() {
             return Err(Failure::Other(format!(
-                "the console listens on loopback only, and {address} is not; use 127.0.0.1:{}",
+                "the console listens on loopback only, and {address} is not; use 127.0.0.1:{}, or --shared for many people",
                 address.port()
             )));
         }

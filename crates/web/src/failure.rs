@@ -49,7 +49,13 @@ pub(crate) fn body(error: &AppError) -> Value {
 
 /// A failed API call.
 pub(crate) fn api(error: &AppError) -> Response {
-    (status(error.kind), Json(body(error))).into_response()
+    marked((status(error.kind), Json(body(error))).into_response(), error)
+}
+
+/// The answer with the kind of its failure attached, for the door to see.
+pub(crate) fn marked(mut response: Response, error: &AppError) -> Response {
+    response.extensions_mut().insert(error.kind);
+    response
 }
 
 /// Whether the one who asks reads JSON rather than pages.

@@ -11,8 +11,10 @@ use crate::components::icon::icon;
 use crate::components::prose::sentence;
 use crate::components::time::until;
 use crate::question::Question;
+use crate::signin::SignedIn;
 use crate::urls::{self, Url};
 
+mod person;
 mod pickers;
 
 /// htmx, without anything that a strict policy would refuse: no style of its own, no code from attributes. What a person
@@ -27,6 +29,8 @@ pub(crate) struct Frame {
     pub(crate) theme: Option<&'static str>,
     /// Path of this page.
     pub(crate) path: String,
+    /// Who is signed in; `None` where nobody signs in.
+    pub(crate) signed_in: Option<SignedIn>,
     /// Every cluster.
     pub(crate) clusters: Vec<ClusterView>,
     /// The cluster of this page.
@@ -153,6 +157,7 @@ impl Frame {
             button.button.plain.needs-script type="button" data-theme-switch="" aria-label="Switch between light and dark" {
                 (icon("theme"))
             }
+            (self.person_menu())
         }
     }
 

@@ -13,22 +13,35 @@ use crate::assets;
 use crate::failure;
 use crate::question::Pairs;
 use crate::session::Sessions;
+use crate::signin::Shared;
 
-/// What anyone on this machine may fetch: the look of the page that says what is missing, and nothing else.
-pub(crate) const PUBLIC: [&str; 2] = [assets::STYLE, assets::LOGO];
+mod shared;
+
+pub(crate) use shared::Asker;
+
+/// What anyone may fetch: the look of the page that says what is missing, and nothing else.
+pub(crate) const PUBLIC: [&str; 3] = [assets::STYLE, assets::LOGO, assets::ICONS];
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// What the guard knows.
+pub(crate) enum Guard {
+    /// The console of one person on this machine.
+    Local(Local),
+    /// A console of many people.
+    Shared(Arc<Shared>),
+}
+
+/// What it takes to speak to the console of one person.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct Local {
     /// The names under which this listener may be addressed: `127.0.0.1:8700`, `localhost:8700`.
     authorities: Vec<String>,
     sessions: Sessions,
 }
 
-impl Guard {
+impl Local {
     pub(crate) fn new(address: SocketAddr, sessions: Sessions) -> Self {
         let port = address.port();
         let own = match address {
@@ -52,14 +65,9 @@ impl Guard {
         if !self.authorities.iter().any(|known| known.eq_ignore_ascii_case(host)) {
             return Verdict::Refused("the console answers on loopback only, under localhost or 127.0.0.1 and its port");
         }
-        if let Some(origin) = headers.get(header::ORIGIN) {
-            let own = format!("http://{host}");
-            if !origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own)) {
-                return Verdict::Refused("the request comes from another site");
-            }
-        }
-        if !same_site(headers, request.method()) {
-            return Verdict::Refused("the request comes from another site");
+        let own = format!("http://{host}");
+        if let Err(why) = from_here(request, |origin| origin.eq_ignore_ascii_case(&own)) {
+            return Verdict::Refused(why);
         }
         if PUBLIC.contains(&request.uri().path()) || self.has_session(headers) {
             return Verdict::Passes;
@@ -102,6 +110,21 @@ fn host(request: &Request) -> Option<&str> {
     }
 }
 
+/// Whether a request begins on a page of ours, or is one that may begin elsewhere.
+fn from_here(request: &Request, is_ours: impl Fn(&str) -> bool) -> Result<(), &'static str> {
+    let headers = request.headers();
+    let elsewhere = "the request comes from another site";
+    let mut origins = headers.get_all(header::ORIGIN).into_iter();
+    if !origins.all(|origin| origin.to_str().is_ok_and(&is_ours)) || !same_site(headers, request.method()) {
+        return Err(elsewhere);
+    }
+    // Nobody acts for somebody else through the console: who asks is who signed in.
+    if headers.keys().any(|name| name.as_str().starts_with("impersonate-")) {
+        return Err("the console does not act for somebody else than the one who is signed in");
+    }
+    Ok(())
+}
+
 /// What browsers say of where a request began. Another port of this host is the same site but not the same origin; only
 /// following a link may lead here from elsewhere.
 fn same_site(headers: &HeaderMap, method: &Method) -> bool {
@@ -122,13 +145,23 @@ fn launch(uri: &Uri) -> Option<String> {
 
 /// Judges a request, and dresses every answer.
 pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let wants_json = failure::wants_json(request.uri().path(), request.headers());
-    let launches = launch(request.uri()).is_some();
-    let mut response = match guard.judge(&request) {
+    let (mut response, secure) = match &*guard {
+        Guard::Local(local) => (local.check(request, next).await, false),
+        Guard::Shared(shared) => (shared::check(shared, request, next).await, shared.public.is_secure()),
+    };
+    dress(response.headers_mut(), secure);
+    response
+}
+
+impl Local {
+    async fn check(&self, request: Request, next: Next) -> Response {
+        let wants_json = failure::wants_json(request.uri().path(), request.headers());
+        let launches = launch(request.uri()).is_some();
+        match self.judge(&request) {
         // The secret does not stay in the address bar.
         Verdict::Passes if launches => Redirect::to("/").into_response(),
         Verdict::Passes => next.run(request).await,
-        Verdict::Enters => ([(header::SET_COOKIE, guard.sessions.set_cookie())], Redirect::to("/")).into_response(),
+        Verdict::Enters => ([(header::SET_COOKIE, self.sessions.set_cookie())], Redirect::to("/")).into_response(),
         Verdict::Unknown => failure::plain(
             StatusCode::UNAUTHORIZED,
             &AppError::new(ErrorKind::Unauthorized, "This browser has no session with the console.").hint(
@@ -137,17 +170,17 @@ pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
             ),
             wants_json,
         ),
-        Verdict::Refused(why) => failure::plain(
-            StatusCode::FORBIDDEN,
-            &AppError::new(ErrorKind::Forbidden, format!("Refused: {why}.")),
-            wants_json,
-        ),
-    };
-    dress(response.headers_mut());
-    response
+        Verdict::Refused(why) => refused(why, wants_json),
+    }
+    }
 }
 
-fn dress(headers: &mut HeaderMap) {
+fn refused(why: &str, wants_json: bool) -> Response {
+    let error = AppError::new(ErrorKind::Forbidden, format!("Refused: {why}."));
+    failure::plain(StatusCode::FORBIDDEN, &error, wants_json)
+}
+
+fn dress(headers: &mut HeaderMap, secure: bool) {
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -160,6 +193,9 @@ fn dress(headers: &mut HeaderMap) {
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

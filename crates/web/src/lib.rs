@@ -6,22 +6,31 @@
 
 mod api;
 mod assets;
+mod claims;
 mod components;
 mod deeds;
 mod failure;
 mod frame;
 mod guard;
+mod listen;
 mod live;
+mod openid;
 mod pages;
 mod question;
 #[cfg(test)]
 mod samples;
+mod seal;
 mod server;
 mod session;
+mod signin;
 #[cfg(test)]
 mod tests;
 mod urls;
 mod visit;
 
-pub use server::{WebError, WebOptions, launch_url, router, serve};
+pub use listen::{TlsError, tls};
+pub use openid::{IssuerOptions, OpenIdError};
+pub use seal::{KeyError, SessionKeys};
+pub use server::{Door, WebError, WebOptions, launch_url, router, serve};
 pub use session::LaunchSecret;
+pub use signin::{PublicUrl, SharedOptions, loopback_url};

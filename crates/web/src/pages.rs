@@ -13,3 +13,4 @@ pub(crate) mod overview;
 pub(crate) mod palette;
 pub(crate) mod place;
 pub(crate) mod search;
+pub(crate) mod sign_in;

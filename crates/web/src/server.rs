@@ -6,34 +6,51 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use pilothouse_app::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::deeds::from_own_page;
-use crate::guard::{Guard, check};
+use crate::guard::{Guard, Local, check};
+use crate::openid::OpenIdError;
 use crate::session::{LaunchSecret, Sessions};
-use crate::{api, assets, live, pages};
+use crate::signin::{Shared, SharedOptions};
+use crate::{api, assets, listen, live, pages};
+
+/// The longest form that is read: a token with its surroundings.
+const LONGEST_FORM: usize = 64 << 10;
 
 /// What the server needs besides an engine.
 #[derive(Debug)]
 pub struct WebOptions {
-    /// Where it listens; loopback only.
+    /// Where it listens.
     pub listener: TcpListener,
-    /// The secret that opens a session.
-    pub secret: LaunchSecret,
+    /// Who may come in.
+    pub door: Door,
+}
+
+/// Who may come in.
+#[derive(Debug)]
+pub enum Door {
+    /// Whoever holds the secret made at launch: the one person whose credentials the console uses. Loopback only.
+    Local(LaunchSecret),
+    /// Everybody who signs in to a cluster.
+    Shared(Box<SharedOptions>),
 }
 
 /// Why the server did not start or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
     /// Local mode has no users and no TLS: it must not be reachable from elsewhere.
-    #[error("the console listens on loopback only, not on {0}: use 127.0.0.1 or [::1]")]
+    #[error("the console listens on loopback only, not on {0}: use 127.0.0.1 or [::1], or --shared for many people")]
     NotLoopback(SocketAddr),
     /// The listener failed.
     #[error("the console's listener failed: {0}")]
     Listener(#[from] std::io::Error),
+    /// An issuer cannot be used.
+    #[error(transparent)]
+    Issuer(#[from] OpenIdError),
 }
 
 /// What handlers share.
@@ -43,6 +60,8 @@ pub(crate) struct Web {
     pub(crate) engine: Engine,
     /// Ends the streams when the server ends.
     pub(crate) shutdown: CancellationToken,
+    /// How people sign in, where they do.
+    pub(crate) shared: Option<Arc<Shared>>,
 }
 
 /// The address to open: it carries a secret and leads to a page whose address does not.
@@ -53,25 +72,54 @@ pub fn launch_url(address: SocketAddr, secret: &str) -> String {
 /// Serves the console until `shutdown` is cancelled and every request has ended.
 pub async fn serve(engine: Engine, options: WebOptions, shutdown: CancellationToken) -> Result<(), WebError> {
     let address = options.listener.local_addr()?;
-    if !address.ip().is_loopback() {
-        return Err(WebError::NotLoopback(address));
-    }
-    let router = router(engine, address, options.secret, shutdown.clone());
-    axum::serve(options.listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
+    let tls = match &options.door {
+        Door::Local(_) if !address.ip().is_loopback() => return Err(WebError::NotLoopback(address)),
+        Door::Local(_) => None,
+        Door::Shared(shared) => shared.tls.clone(),
+    };
+    let router = router(engine, address, options.door, shutdown.clone())?;
+    listen::serve(options.listener, tls, router, shutdown).await;
     Ok(())
 }
 
 /// All routes behind the guard, as if they listened on `address`.
-pub fn router(engine: Engine, address: SocketAddr, secret: LaunchSecret, shutdown: CancellationToken) -> Router {
-    let guard = Arc::new(Guard::new(address, Sessions::new(secret, address.port())));
-    pages()
+pub fn router(
+    engine: Engine,
+    address: SocketAddr,
+    door: Door,
+    shutdown: CancellationToken,
+) -> Result<Router, WebError> {
+    let (guard, shared) = match door {
+        Door::Local(secret) => (Guard::Local(Local::new(address, Sessions::new(secret, address.port()))), None),
+        Door::Shared(options) => {
+            let shared = Arc::new(Shared::new(engine.clone(), *options)?);
+            (Guard::Shared(Arc::clone(&shared)), Some(shared))
+        }
+    };
+    let mut routes = pages()
         .into_iter()
         .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
-        .merge(api::routes())
+        .merge(api::routes());
+    if shared.is_some() {
+        routes = sign_in().into_iter().fold(routes, |router, (path, handler)| router.route(path, handler));
+    }
+    let router = routes
         .fallback(pages::missing::show)
-        .with_state(Web { engine, shutdown })
+        .with_state(Web { engine, shutdown, shared })
         // The last layer is the outermost: nothing above is reached without passing it, the fallback included.
-        .layer(middleware::from_fn_with_state(guard, check))
+        .layer(middleware::from_fn_with_state(Arc::new(guard), check));
+    Ok(router)
+}
+
+/// The routes by which people come and go.
+pub(crate) fn sign_in() -> [(&'static str, MethodRouter<Web>); 4] {
+    let small = || DefaultBodyLimit::max(LONGEST_FORM);
+    [
+        ("/sign-in", get(pages::sign_in::show).post(pages::sign_in::token).layer(small())),
+        ("/sign-in/{cluster}/openid", get(pages::sign_in::openid)),
+        ("/sign-in/{cluster}/callback", get(pages::sign_in::callback)),
+        ("/sign-out", post(pages::sign_in::sign_out).layer(small())),
+    ]
 }
 
 /// The routes of all pages and streams for people.

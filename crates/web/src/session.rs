@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
 
+pub(crate) mod sealed;
+
 /// How long the secret for an opened browser is good, when no browser presents it.
 const BROWSER: Duration = Duration::from_secs(60);
 

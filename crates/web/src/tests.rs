@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::guard::PUBLIC;
-use crate::server::{pages, router};
+use crate::server::{Door, pages, router};
 use crate::session::LaunchSecret;
+
+mod shared;
 
 const HOST: &str = "127.0.0.1:8700";
 
@@ -38,7 +40,7 @@ async fn console() -> Console {
     let (engine, folder) = engine();
     let secret = LaunchSecret::generate();
     let address: SocketAddr = HOST.parse().unwrap();
-    let router = router(engine, address, secret.clone(), CancellationToken::new());
+    let router = router(engine, address, Door::Local(secret.clone()), CancellationToken::new()).unwrap();
     let entered = router.clone().oneshot(get(&format!("/?launch={}", secret.reveal()), &[])).await.unwrap();
     assert_eq!(entered.status(), StatusCode::SEE_OTHER);
     assert_eq!(entered.headers()[header::LOCATION], "/");
@@ -211,7 +213,7 @@ async fn a_session_opens_every_way_that_it_should() {
 #[tokio::test]
 async fn only_the_look_of_the_refusal_is_public() {
     let console = console().await;
-    assert_eq!(PUBLIC.len(), 2);
+    assert_eq!(PUBLIC.len(), 3);
     for path in PUBLIC {
         let response = console.ask(path, &[]).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -364,7 +366,7 @@ async fn the_server_ends_although_streams_are_open() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (secret, shutdown) = (LaunchSecret::generate(), CancellationToken::new());
-    let options = crate::WebOptions { listener, secret: secret.clone() };
+    let options = crate::WebOptions { listener, door: Door::Local(secret.clone()) };
     let server = tokio::spawn(crate::serve(engine, options, shutdown.clone()));
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!(
@@ -387,7 +389,7 @@ async fn the_server_ends_although_streams_are_open() {
 async fn the_server_refuses_to_listen_beyond_loopback() {
     let (engine, _folder) = engine();
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let options = crate::WebOptions { listener, secret: LaunchSecret::generate() };
+    let options = crate::WebOptions { listener, door: Door::Local(LaunchSecret::generate()) };
     let error = crate::serve(engine, options, CancellationToken::new()).await.unwrap_err();
     assert!(error.to_string().contains("listens on loopback only"), "{error}");
 }

@@ -200,6 +200,23 @@ pub(crate) fn watch_all((group, version, plural): (&str, &str, &str), question: 
     Url(format!("r/{}/{}/{}", segment(group), segment(version), segment(plural))).ask(question)
 }
 
+/// Where people sign in, and where they go afterwards.
+pub(crate) fn sign_in(then: &str) -> Url {
+    let page = Url("/sign-in".to_owned());
+    if then == "/" { page } else { page.with("then", then) }
+}
+
+/// Signing in to a cluster with its issuer.
+pub(crate) fn sign_in_with_issuer(cluster: &str, then: &str) -> Url {
+    let start = Url(format!("/sign-in/{}/openid", segment(cluster)));
+    if then == "/" { start } else { start.with("then", then) }
+}
+
+/// Where the issuer of a cluster sends the browser back to.
+pub(crate) fn callback(cluster: &str) -> Url {
+    Url(format!("/sign-in/{}/callback", segment(cluster)))
+}
+
 /// What a stream follows: a window over workloads.
 pub(crate) fn watch_workloads(question: &Question) -> Url {
     Url("workloads".to_owned()).ask(question)

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Query};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use maud::html;
@@ -20,9 +20,11 @@ use crate::components::freshness;
 use crate::components::scene::Scene;
 use crate::failure;
 use crate::frame::{ClusterFrame, Content, Frame, trouble};
+use crate::guard::Asker;
 use crate::question::{Pairs, Question};
 use crate::server::Web;
 use crate::session::cookie;
+use crate::signin::SignedIn;
 use crate::urls;
 
 /// How long a page waits for what is not known yet: the first byte never waits for a slow cluster.
@@ -41,6 +43,18 @@ pub(crate) struct Visit {
     pub(crate) pairs: Pairs,
     path: String,
     theme: Option<&'static str>,
+    /// Who is signed in; `None` where nobody signs in.
+    signed_in: Option<SignedIn>,
+}
+
+/// `light` or `dark`, when a person chose.
+pub(crate) fn theme(headers: &HeaderMap) -> Option<&'static str> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    match cookies.filter_map(|cookies| cookie(cookies, "pilothouse-theme")).next() {
+        Some("dark") => Some("dark"),
+        Some("light") => Some("light"),
+        _ => None,
+    }
 }
 
 impl FromRequestParts<Web> for Visit {
@@ -54,14 +68,14 @@ impl FromRequestParts<Web> for Visit {
         };
         let pairs =
             Query::<Pairs>::from_request_parts(parts, web).await.map_or_else(|_| Pairs::new(), |Query(pairs)| pairs);
-        let cookies = parts.headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let theme = match cookie(cookies, "pilothouse-theme") {
-            Some("dark") => Some("dark"),
-            Some("light") => Some("light"),
-            _ => None,
-        };
         let path = parts.uri.path().to_owned();
-        Ok(Self { engine: web.engine.clone(), params, pairs, path, theme })
+        let theme = theme(&parts.headers);
+        // Who asks comes from the door alone. In a shared console the engine without anybody answers nothing.
+        let (engine, signed_in) = match parts.extensions.get::<Asker>().cloned() {
+            Some(Asker { engine, signed_in }) => (engine, Some(signed_in)),
+            None => (web.engine.clone(), None),
+        };
+        Ok(Self { engine, signed_in, params, pairs, path, theme })
     }
 }
 
@@ -126,6 +140,7 @@ impl Visit {
             now: self.engine.now(),
             theme: self.theme,
             path: self.path.clone(),
+            signed_in: self.signed_in.clone(),
             clusters: self.engine.clusters(),
             everywhere: if cluster.is_none() { self.everywhere() } else { Vec::new() },
             cluster,
@@ -151,7 +166,7 @@ impl Visit {
             }
             Err(error) => {
                 let status = failure::status(error.kind);
-                (status, frame.render(&self.failed(&error))).into_response()
+                failure::marked((status, frame.render(&self.failed(&error))).into_response(), &error)
             }
         }
     }

@@ -36,6 +36,11 @@ function watched(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("#shell [data-watch]")];
 }
 
+/** The page of this page's cluster: a session may be over for one cluster alone. */
+function cluster(): string | undefined {
+  return document.querySelector<HTMLElement>("main")?.dataset.live?.replace(/\/live$/, "");
+}
+
 function wanted(): string {
   const base = document.querySelector<HTMLElement>("main")?.dataset.live;
   const watches = watched().map((section) => `watch=${encodeURIComponent(section.dataset.watch ?? "")}`);
@@ -79,6 +84,10 @@ function open(): void {
   stream = source;
   source.addEventListener("update", (event) => {
     if (source === stream) receive(JSON.parse((event as MessageEvent<string>).data) as Update);
+  });
+  // The credential that it was opened with has come to its end: with the next one it goes on.
+  source.addEventListener("again", () => {
+    if (source === stream) reopen();
   });
   source.addEventListener("end", () => {
     if (source === stream) close();
@@ -133,11 +142,18 @@ function fetchAgain(): void {
     });
 }
 
-/** An event source does not tell why it failed. A console that was started anew does not know this session any more. */
+/**
+ * An event source does not tell why it failed. The session may be over: where people sign in, the page itself leads there.
+ * A console that was started anew does not know this session any more.
+ */
 async function explain(): Promise<void> {
-  const answer = await fetch("/clusters", { method: "HEAD" }).catch(() => null);
+  const answer = await fetch(cluster() ?? "/clusters", { method: "HEAD" }).catch(() => null);
   if (answer?.status !== 401) return;
   clearTimeout(retry);
+  if (answer.headers.has("pilothouse-sign-in")) {
+    location.reload();
+    return;
+  }
   say("Pilothouse was started anew: open the address that it printed in its terminal.");
 }
 

@@ -108,6 +108,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             theme: None,
             path: "/c/prod".into(),
+            signed_in: None,
             clusters: Vec::new(),
             cluster: None,
             everywhere: Vec::new(),

@@ -1,0 +1,296 @@
+//! The door of a shared console: nobody passes without a session, and everybody passes as who they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use futures::{StreamExt, stream};
+use percent_encoding::percent_decode_str;
+use pilothouse_app::{AppError, Engine, ErrorKind};
+
+use super::{PUBLIC, from_here, host, refused};
+use crate::failure;
+use crate::session::sealed::{Jar, Session};
+use crate::signin::{Seen, Shared, SignedIn, destination, pasted};
+use crate::urls;
+
+/// What tells the script of a page that there is no session any more, and where there may be one again.
+const SIGN_IN: header::HeaderName = header::HeaderName::from_static("pilothouse-sign-in");
+/// The last message of a stream whose credential has come to its end: with the next one it goes on.
+const ANOTHER: &[u8] = b"event: again\ndata:\n\n";
+
+/// Who asks, for the one request that carries it.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    /// The engine as that person sees it.
+    pub(crate) engine: Engine,
+    /// Where that person is signed in.
+    pub(crate) signed_in: SignedIn,
+}
+
+/// Refuses a request, sends it to sign in, or lets it pass as somebody.
+pub(super) async fn check(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
+    let wants_json = failure::wants_json(request.uri().path(), request.headers());
+    if let Err(why) = judge(shared, &request) {
+        return refused(&why, wants_json);
+    }
+    let path = request.uri().path();
+    if PUBLIC.contains(&path) || opens(path) {
+        return next.run(request).await;
+    }
+    let cluster = cluster_of(path);
+    match bearer(request.headers()) {
+        Some(token) if path.starts_with("/api/") => match (cluster, token) {
+            (Some(cluster), Some(token)) => as_bearer(shared, (&cluster, &token), request, next).await,
+            _ => unknown(&request, "A bearer token is good for one cluster, under /api/v1/clusters/NAME/ alone."),
+        },
+        _ => as_person(shared, cluster.as_deref(), request, next).await,
+    }
+}
+
+/// Why a request must not be here at all.
+fn judge(shared: &Shared, request: &Request) -> Result<(), String> {
+    let host = host(request).ok_or("the request names no host")?;
+    if !shared.public.is_host(host) {
+        return Err(format!("the console answers under {} only", shared.public));
+    }
+    from_here(request, |origin| shared.public.is_origin(origin))?;
+    let headers = request.headers();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // A browser says where a change comes from; a program has no cookies that another site could use.
+    let says = headers.contains_key(header::ORIGIN)
+        || headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"same-origin");
+    if !reads && !says && bearer(headers).is_none() {
+        return Err("a change must say where it comes from".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a page is for those who are not signed in yet, or not any more.
+fn opens(path: &str) -> bool {
+    path == "/sign-in" || path.starts_with("/sign-in/") || path == "/sign-out"
+}
+
+/// The cluster that an address is about.
+fn cluster_of(path: &str) -> Option<String> {
+    let rest = path.strip_prefix("/c/").or_else(|| path.strip_prefix("/api/v1/clusters/"))?;
+    let segment = rest.split('/').next().filter(|segment| !segment.is_empty())?;
+    percent_decode_str(segment).decode_utf8().ok().map(|name| name.into_owned())
+}
+
+/// The bearer token of a request; an inner `None` when it cannot be one.
+fn bearer(headers: &HeaderMap) -> Option<Option<String>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
+    let value = values.next()?.to_str().unwrap_or_default();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    Some(pasted(token).filter(|_| values.next().is_none()).map(str::to_owned))
+}
+
+/// With the credential that the request brought, for its cluster alone; what cookies say does not count.
+async fn as_bearer(shared: &Arc<Shared>, (cluster, token): (&str, &str), request: Request, next: Next) -> Response {
+    match shared.bearer(cluster, token).await {
+        Ok(session) => {
+            let sessions = [session];
+            let request = dress(shared, &sessions, Some(cluster), request);
+            let response = next.run(request).await;
+            let [session] = &sessions;
+            if tells_refusal(&response) && shared.is_refused(session).await {
+                let error = AppError::new(ErrorKind::Unauthorized, "the cluster does not accept this bearer token");
+                return unauthorized(&error);
+            }
+            ending(response, lasts(shared, &sessions))
+        }
+        Err(error) if error.kind == ErrorKind::Unauthorized => unauthorized(&error),
+        Err(error) => failure::api(&error),
+    }
+}
+
+/// With the sessions of the cookies.
+async fn as_person(shared: &Arc<Shared>, cluster: Option<&str>, request: Request, next: Next) -> Response {
+    let Seen { sessions, set } = shared.recognise(request.headers(), cluster).await;
+    let here = cluster.filter(|name| shared.clusters().iter().any(|known| known == name));
+    let used: Vec<Session> = match here {
+        Some(here) => sessions.iter().filter(|session| session.cluster == here).cloned().collect(),
+        None => sessions.clone(),
+    };
+    let mut response = if used.is_empty() {
+        let words =
+            if sessions.is_empty() { "You are not signed in." } else { "You are not signed in to this cluster." };
+        unknown(&request, words)
+    } else {
+        let cookies = request.headers().clone();
+        let asked = Asked::of(&request);
+        let request = dress(shared, &sessions, cluster, request);
+        let response = next.run(request).await;
+        match used.first().filter(|_| here.is_some()) {
+            // It was good when it came, and is not any more: it was revoked.
+            Some(session) if tells_refusal(&response) && shared.is_refused(session).await => {
+                let mut response = asked.unknown("The cluster does not accept your credential any more.");
+                add(&mut response, shared.cookies.end(&session.cluster, &Jar::read(&cookies)));
+                return response;
+            }
+            _ => ending(response, lasts(shared, &used)),
+        }
+    };
+    add(&mut response, set);
+    response
+}
+
+fn add(response: &mut Response, cookies: Vec<HeaderValue>) {
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Whether the answer says that a credential was refused: ours, or the console's own.
+fn tells_refusal(response: &Response) -> bool {
+    response.extensions().get::<ErrorKind>() == Some(&ErrorKind::Unauthorized)
+}
+
+/// The request as these sessions' person asks it.
+fn dress(shared: &Shared, sessions: &[Session], cluster: Option<&str>, mut request: Request) -> Request {
+    let names = sessions.iter().map(|session| (session.cluster.clone(), session.name.clone())).collect();
+    let asker = Asker { engine: shared.engine(sessions, cluster), signed_in: SignedIn(names) };
+    request.extensions_mut().insert(asker);
+    // Nothing behind the door reads a credential from the request.
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request
+}
+
+/// How long what was begun with these sessions may go on.
+fn lasts(shared: &Shared, sessions: &[Session]) -> Duration {
+    let end = sessions.iter().map(Session::lasts).min().unwrap_or(i64::MAX);
+    Duration::from_secs(u64::try_from(end.saturating_sub(shared.now())).unwrap_or(0))
+}
+
+/// Ends a stream after this time: nothing goes on with a credential that has come to its end.
+fn ending(response: Response, lasts: Duration) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("text/event-stream") {
+        return response;
+    }
+    response.map(|body| {
+        let late = Box::pin(tokio::time::sleep(lasts));
+        let pieces = stream::unfold(Some((body.into_data_stream(), late)), |state| async {
+            let (mut pieces, mut late) = state?;
+            tokio::select! {
+                biased;
+                () = &mut late => Some((Ok(Bytes::from_static(ANOTHER)), None)),
+                piece = pieces.next() => piece.map(|piece| (piece, Some((pieces, late)))),
+            }
+        });
+        Body::from_stream(pieces)
+    })
+}
+
+/// What decides how someone is told that there is no session.
+struct Asked {
+    /// Where it wanted to go.
+    path: String,
+    /// A page in the browser, which can go and sign in.
+    page: bool,
+    /// A part of a page, fetched by its script.
+    part: bool,
+    json: bool,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let (headers, path) = (request.headers(), request.uri().path());
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let json = failure::wants_json(path, headers);
+        let streams = text("accept").contains("text/event-stream");
+        let part = headers.contains_key("hx-request");
+        let navigates = matches!(text("sec-fetch-mode"), "" | "navigate") && request.method() == Method::GET;
+        let whole = request.uri().path_and_query().map_or(path, |path| path.as_str());
+        let page = navigates && !json && !streams && !part && !path.starts_with("/api/");
+        Self { path: destination(whole).to_owned(), page, part, json }
+    }
+
+    /// Sends a person to sign in; says to a program that it has to.
+    fn unknown(&self, words: &str) -> Response {
+        let sign_in = urls::sign_in(&self.path);
+        if self.page {
+            return Redirect::to(sign_in.as_str()).into_response();
+        }
+        let error = AppError::new(ErrorKind::Unauthorized, words).hint(
+            "Sign in at /sign-in, or send a token that the cluster accepts as `Authorization: Bearer`, under \
+             /api/v1/clusters/NAME/.",
+        );
+        let mut response = failure::plain(StatusCode::UNAUTHORIZED, &error, self.json);
+        if let Ok(place) = HeaderValue::from_str(sign_in.as_str()) {
+            if self.part {
+                response.headers_mut().insert("hx-redirect", place.clone());
+            }
+            response.headers_mut().insert(SIGN_IN, place);
+        }
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+    }
+}
+
+fn unknown(request: &Request, words: &str) -> Response {
+    Asked::of(request).unknown(words)
+}
+
+fn unauthorized(error: &AppError) -> Response {
+    let mut response = failure::plain(StatusCode::UNAUTHORIZED, error, true);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_tell_their_cluster() {
+        for (path, cluster) in [
+            ("/c/prod", Some("prod")),
+            ("/c/a%2Fb/workloads", Some("a/b")),
+            ("/api/v1/clusters/prod/workloads", Some("prod")),
+            ("/api/v1/clusters", None),
+            ("/api/v1/clusters/", None),
+            ("/clusters", None),
+            ("/c/%ff", None),
+        ] {
+            assert_eq!(cluster_of(path).as_deref(), cluster, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_one_bearer_token_counts() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            bearer(&headers)
+        };
+        assert_eq!(read(&["bearer abc"]), Some(Some("abc".to_owned())));
+        assert_eq!(read(&["Basic abc"]), None);
+        assert_eq!(read(&[]), None);
+        for odd in [&["Bearer"][..], &["Bearer a b"], &["Bearer a", "Bearer b"], &["Bearer a", "Basic b"]] {
+            assert_eq!(read(odd), Some(None), "{odd:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_its_credential_and_says_so() {
+        let streamed = |pieces| ([(header::CONTENT_TYPE, "text/event-stream")], pieces).into_response();
+        let whole = async |response: Response| axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let endless = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(whole(ending(streamed(endless()), Duration::ZERO)).await, ANOTHER);
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(whole(ending(streamed(Body::from("event: end\n\n")), hour)).await, "event: end\n\n");
+        let page = ([(header::CONTENT_TYPE, "text/html")], "page").into_response();
+        assert_eq!(whole(ending(page, Duration::ZERO)).await, "page", "a page is whole at once");
+    }
+}
