@@ -7,11 +7,12 @@ mod remembered;
 mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pilothouse_cluster::{Rule, Token};
-use pilothouse_model::{GroupResource, Resource, Seen, Sight, Str};
+use pilothouse_model::{GroupResource, Instrument, Resource, Seen, Sight, Str};
 use rustc_hash::FxHasher;
 
 use crate::catalog::Catalog;
@@ -59,6 +60,31 @@ pub(crate) struct Rights {
     reviewed: Option<BTreeSet<Name>>,
     /// The namespaces that were looked into.
     looked: BTreeSet<Str>,
+    views: Views,
+}
+
+/// Views that were worked out before. They follow from the rest, so that they make no difference between rights.
+#[derive(Default)]
+struct Views(Mutex<BTreeMap<Name, View>>);
+
+impl PartialEq for Views {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Views {}
+
+impl Clone for Views {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Views {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Views(..)")
+    }
 }
 
 /// The rules that let someone read, in an order of their own: the others do not matter here.
@@ -83,7 +109,7 @@ impl Rights {
                 places.entry(own).or_default().push(namespace);
             }
         }
-        Self { everywhere, places: places.into_iter().collect(), reviewed: None, looked }
+        Self { everywhere, places: places.into_iter().collect(), reviewed: None, looked, views: Views::default() }
     }
 
     /// The same, with what asking about single resources gave where the cluster cannot list its rules.
@@ -137,9 +163,14 @@ impl Rights {
 
     /// What may be seen of a resource, both as a part of a set and by name.
     pub(crate) fn view(&self, resource: &Resource) -> View {
-        let listed = self.sight(resource, Verb::List);
-        let named = listed.union(&self.sight(resource, Verb::Get));
-        View { listed, named }
+        let name = (resource.group.to_string(), resource.plural.to_string());
+        let mut views = self.views.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let work_out = || {
+            let listed = self.sight(resource, Verb::List);
+            let named = listed.union(&self.sight(resource, Verb::Get));
+            View { listed, named }
+        };
+        views.entry(name).or_insert_with(work_out).clone()
     }
 
     /// The namespaces in which something may be read that may not be read everywhere.
@@ -167,23 +198,33 @@ impl View {
 pub(crate) struct Sights {
     views: BTreeMap<Name, View>,
     hash: u64,
+    /// Where any kind of workload is seen.
+    pub(crate) reach: Sight,
 }
 
 impl Sights {
     pub(crate) fn new(views: BTreeMap<Name, View>) -> Self {
         let mut hasher = FxHasher::default();
         views.hash(&mut hasher);
-        Self { hash: hasher.finish(), views }
+        Self { hash: hasher.finish(), views, reach: Sight::None }
     }
 
     /// What rights let someone see of all that a cluster serves.
-    pub(crate) fn of(rights: &Rights, catalog: &Catalog) -> Self {
-        let view = |resource: &Arc<Resource>| {
-            let name = (resource.group.to_string(), resource.plural.to_string());
-            (name, rights.view(resource))
-        };
-        let seen = catalog.listed().map(view).filter(|(_, view)| *view != View::default());
-        Self::new(seen.collect())
+    pub(crate) fn of(rights: &Rights, catalog: &Catalog, instruments: &[&'static dyn Instrument]) -> Self {
+        let mut views = BTreeMap::new();
+        let mut reach = Sight::None;
+        for resource in catalog.listed() {
+            let (name, view) = (resource.group_resource(), rights.view(resource));
+            if view == View::default() {
+                continue;
+            }
+            let mut understanding = instruments.iter().filter(|one| one.manifest().resources.contains(&name));
+            if understanding.next().is_some_and(|instrument| instrument.runs(name)) {
+                reach = reach.union(&view.listed);
+            }
+            views.insert((resource.group.to_string(), resource.plural.to_string()), view);
+        }
+        Self { reach, ..Self::new(views) }
     }
 
     /// What may be seen of one resource.

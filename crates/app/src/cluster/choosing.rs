@@ -9,7 +9,7 @@ use super::{Cluster, Cut};
 use crate::ask::{Ask, Source, confined_to};
 use crate::error::AppError;
 use crate::feed::{LiveTable, Places};
-use crate::rights::{Holder, Known, Remembered, Rights, Sights, Verb, View, commonly_asked};
+use crate::rights::{Holder, Known, Remembered, Rights, View, commonly_asked};
 
 impl Cluster {
     /// The table that answers a question, and what of it may be seen.
@@ -59,7 +59,7 @@ impl Cluster {
         };
         let (table, reach) = match source {
             Source::Resource(resource) => {
-                let sight = rights.sight(resource, Verb::List);
+                let sight = rights.view(resource).listed;
                 // That nothing may be read is told best in the cluster's own words.
                 if !matches!(sight, Sight::Some(_)) {
                     return Ok(Chosen { remembered: Some(remembered), ..whole });
@@ -69,7 +69,7 @@ impl Cluster {
             Source::Workloads => {
                 let Some(catalog) = self.known_catalog() else { return Ok(whole) };
                 let sights = remembered.sights(&rights, &catalog);
-                let reach = self.reach(&sights);
+                let reach = sights.reach.clone();
                 if reach.is_none() {
                     return Ok(Chosen { remembered: Some(remembered), ..whole });
                 }
@@ -93,7 +93,7 @@ impl Cluster {
                 Chosen { pending: true, sight: Sight::None, ..loading }
             }
             (Known::Rights(rights), Source::Resource(resource)) => {
-                let sight = rights.sight(resource, Verb::List);
+                let sight = rights.view(resource).listed;
                 if sight.is_none() {
                     Chosen { sight: Sight::None, reach: Sight::None, ..self.nothing(source, Completeness::Complete) }
                 } else {
@@ -140,24 +140,13 @@ impl Cluster {
                 return Chosen { foreign: true, ..Chosen::new(&Source::Workloads, whole) };
             }
         }
-        let reach = self.reach(&sights);
+        let reach = sights.reach.clone();
         if reach.is_none() {
             return Chosen { sight: Sight::None, reach, ..self.nothing(&Source::Workloads, Completeness::Complete) };
         }
         let holder = if own { holder } else { Holder::Console };
         let table = self.derived(None, Some(Cut { sights, holder, own }));
         Chosen { foreign: !own, reach, ..Chosen::new(&Source::Workloads, table) }
-    }
-
-    /// Where any kind of workload is seen.
-    fn reach(&self, sights: &Sights) -> Sight {
-        let Some(catalog) = self.known_catalog() else { return Sight::None };
-        let running = catalog.listed().filter(|resource| {
-            self.instrument(resource.group_resource())
-                .is_some_and(|instrument| instrument.runs(resource.group_resource()))
-        });
-        let seen = running.map(|resource| sights.view(resource.group_resource()).listed);
-        seen.fold(Sight::None, |all, one| all.union(&one))
     }
 
     /// A table of which nothing is read.

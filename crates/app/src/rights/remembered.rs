@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::FutureExt;
-use pilothouse_model::{GroupResource, Str};
+use pilothouse_model::{GroupResource, Instrument, Str};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
@@ -42,6 +42,7 @@ pub(crate) enum Known {
 /// The rights of one holder in one cluster.
 pub(crate) struct Remembered {
     holder: Holder,
+    instruments: &'static [&'static dyn Instrument],
     now: watch::Sender<Answer>,
     /// The resources that are asked about one by one, where rules cannot be listed.
     asked: Mutex<BTreeSet<Name>>,
@@ -67,6 +68,7 @@ impl Remembered {
         let now = watch::Sender::new(Answer { known: Known::Pending, until, sights: OnceLock::new() });
         let remembered = Arc::new(Self {
             holder,
+            instruments: cluster.inner.instruments,
             now,
             asked: Mutex::new(asked),
             hinted: Mutex::default(),
@@ -141,10 +143,16 @@ impl Remembered {
         let answer = self.now.borrow();
         let current = matches!(&answer.known, Known::Rights(now) if Arc::ptr_eq(now, rights));
         if !current {
-            return Arc::new(Sights::of(rights, catalog));
+            return Arc::new(Sights::of(rights, catalog, self.instruments));
         }
-        let (of, sights) = answer.sights.get_or_init(|| (Arc::clone(catalog), Arc::new(Sights::of(rights, catalog))));
-        if Arc::ptr_eq(of, catalog) { Arc::clone(sights) } else { Arc::new(Sights::of(rights, catalog)) }
+        let (of, sights) = answer
+            .sights
+            .get_or_init(|| (Arc::clone(catalog), Arc::new(Sights::of(rights, catalog, self.instruments))));
+        if Arc::ptr_eq(of, catalog) {
+            Arc::clone(sights)
+        } else {
+            Arc::new(Sights::of(rights, catalog, self.instruments))
+        }
     }
 
     fn publish(&self, known: Known, valid: Duration) {

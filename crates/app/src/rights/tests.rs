@@ -1,3 +1,5 @@
+//! Rules and sights against rights told word by word.
+
 use proptest::prelude::*;
 
 use super::*;

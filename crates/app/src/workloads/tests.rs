@@ -1,12 +1,14 @@
 //! The derived table against one that is computed anew each time.
 
+mod stories;
+
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 use pilothouse_cluster::{Discovery, Problem};
 use pilothouse_model::{
     Action, Cause, Column, LabelSelector, Link, Lookup, Manifest, ObjectRef, Objects, Page, Projection, Read, Section,
-    Seen, State, Status,
+    State, Status,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::feed::Projector;
 use crate::rights::Sights;
+use stories::{Happening, cut, happening};
 
 const RUNS: GroupResource<'static> = GroupResource::new("lab.test", "runs");
 const SETS: GroupResource<'static> = GroupResource::new("lab.test", "sets");
@@ -135,44 +138,6 @@ impl Source {
         let freshness = Freshness { last: Some(crate::clock::Stamp::now()), ..Freshness::default() };
         self.shared.publish(self.table.snapshot(), freshness);
     }
-}
-
-/// One thing that happens in the cluster.
-#[derive(Clone, Debug)]
-enum Happening {
-    Put {
-        kind: usize,
-        place: usize,
-        labels: Vec<(usize, usize)>,
-        owner: usize,
-    },
-    Delete {
-        kind: usize,
-        place: usize,
-    },
-    Know(usize, usize),
-    Serve(usize, bool),
-    /// Whether discovery can tell what the group of the instrument serves.
-    Discover(bool),
-    Renew(usize),
-    /// So much at once that the history does not reach back.
-    Storm(usize),
-    Step,
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    let labels = prop::collection::vec((0..5_usize, 0..4_usize), 0..3);
-    prop_oneof![
-        12 => (0..5_usize, 0..8_usize, labels, 0..12_usize)
-            .prop_map(|(kind, place, labels, owner)| Happening::Put { kind, place, labels, owner }),
-        4 => (0..5_usize, 0..8_usize).prop_map(|(kind, place)| Happening::Delete { kind, place }),
-        2 => (0..5_usize, 0..5_usize).prop_map(|(kind, how)| Happening::Know(kind, how)),
-        1 => (0..5_usize, any::<bool>()).prop_map(|(kind, served)| Happening::Serve(kind, served)),
-        1 => any::<bool>().prop_map(Happening::Discover),
-        1 => (0..5_usize).prop_map(Happening::Renew),
-        1 => (0..5_usize).prop_map(Happening::Storm),
-        8 => Just(Happening::Step),
-    ]
 }
 
 struct World {
@@ -307,32 +272,6 @@ fn is_bad(world: &World, id: &str) -> bool {
     let mut records =
         world.sources.iter().flat_map(|source| source.live.snapshot().iter().cloned().collect::<Vec<_>>());
     records.any(|record| RowId::of(&record.row).to_string() == id && record.row.label("bad").is_some())
-}
-
-/// What somebody may see of one resource.
-fn view() -> impl Strategy<Value = View> {
-    let sight = || {
-        let some = Seen {
-            namespaces: ["a".into()].into(),
-            names: [(Some("b".into()), "o1".into()), (None, "o2".into())].into(),
-        };
-        prop_oneof![
-            Just(Sight::All),
-            Just(Sight::None),
-            Just(Sight::of(some)),
-            Just(Sight::in_namespaces(["b".into()]))
-        ]
-    };
-    (sight(), sight()).prop_map(|(listed, read)| View { named: listed.union(&read), listed })
-}
-
-/// What somebody may see who may not see everything.
-fn cut() -> impl Strategy<Value = Option<Cut>> {
-    let cut = prop::collection::vec(view(), KINDS.len()).prop_map(|views| {
-        let names = KINDS.iter().map(|(name, _)| (name.group.to_owned(), name.plural.to_owned()));
-        Cut { sights: Arc::new(Sights::new(names.zip(views).collect())), holder: Holder::Console, own: false }
-    });
-    prop::option::of(cut)
 }
 
 proptest! {

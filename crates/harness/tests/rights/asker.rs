@@ -69,9 +69,6 @@ impl Asker for Direct {
         let source = kind.map_or(Source::Workloads, |kind| Source::Resource(resource(&cluster, kind)));
         let ask = Ask { q: question.to_owned(), ..Ask::default() };
         let listing = cluster.list_settled(&source, &ask, PATIENCE).await.expect("the question is good");
-        if std::env::var_os("RIGHTS_TOLD").is_some() {
-            println!("{} {kind:?} {question:?}: {:?} {:?}", user.name, listing.completeness, listing.notes);
-        }
         let rows = listing.rows.iter().map(|record| &record.row);
         Shown {
             keys: rows.clone().map(|row| (row.namespace.as_deref().map(str::to_owned), row.name.to_string())).collect(),
