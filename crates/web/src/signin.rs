@@ -159,7 +159,8 @@ impl Shared {
     pub(crate) fn engine(&self, sessions: &[Session], cluster: Option<&str>) -> Engine {
         let asked = sessions.iter().find(|session| cluster == Some(session.cluster.as_str()));
         let name = asked.or(sessions.first()).map(|session| session.name.clone()).unwrap_or_default();
-        let tokens = sessions.iter().map(|session| (ClusterId::new(&*session.cluster), session.token())).collect();
+        let tokens =
+            sessions.iter().map(|session| (ClusterId::new(session.cluster.as_str()), session.token())).collect();
         self.engine.seen_by(Arc::new(Person::new(name, tokens)))
     }
 

@@ -102,7 +102,7 @@ fn issuer(folder: &Path, cluster: &str, port: u16, console: u16) -> Process {
 async fn grant(plane: &RealControlPlane) {
     let admin = plane.admin();
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
-    for (namespace, pod) in [("team-a", "seen"), ("team-b", "hidden")] {
+    for (namespace, pod) in [("team-a", "seen"), ("team-b", "out-of-sight")] {
         admin.ensure("/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await;
         let pod =
             json!({"metadata": {"name": pod}, "spec": {"containers": [{"name": "main", "image": "example.com/i:1"}]}});

@@ -172,7 +172,7 @@ async fn token(State(fake): State<Fake>, Form(form): Form<Vec<(String, String)>>
         match value {
             Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
             Value::Number(offset) if name == "exp" || name == "iat" => {
-                claims[name] = json!(now + offset.as_i64().unwrap())
+                claims[name] = json!(now + offset.as_i64().unwrap());
             }
             value => claims[name] = value.clone(),
         }
