@@ -10,10 +10,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use maud::html;
-use pilothouse_app::{
-    AppError, Ask, Cluster, ClusterView, ConnectionState, Engine, ErrorKind, NavigationGroup, Source,
-};
-use pilothouse_model::{Completeness, GroupResource, Level, ObjectRef, Resource};
+use pilothouse_app::{AppError, Cluster, ClusterView, ConnectionState, Engine, ErrorKind, NavigationGroup};
+use pilothouse_model::{Level, ObjectRef, Resource};
 use std::sync::Arc;
 
 use crate::components::freshness;
@@ -151,9 +149,8 @@ impl Visit {
     /// The resources of the first cluster that is connected.
     pub(crate) fn everywhere(&self) -> Vec<NavigationGroup> {
         let connected = |view: &ClusterView| matches!(view.connection, ConnectionState::Connected { .. });
-        let catalog = |view: ClusterView| self.engine.cluster(view.id.as_str()).ok()?.catalog();
-        let first = self.engine.clusters().into_iter().filter(connected).find_map(catalog);
-        first.map(|catalog| catalog.navigation()).unwrap_or_default()
+        let navigation = |view: ClusterView| self.engine.cluster(view.id.as_str()).ok()?.navigation();
+        self.engine.clusters().into_iter().filter(connected).find_map(navigation).unwrap_or_default()
     }
 
     /// The answer: the page in its frame, or why there is none.
@@ -286,21 +283,10 @@ fn cluster_frame(cluster: &Cluster) -> ClusterFrame {
         name: cluster.id().as_str().to_owned(),
         state: cluster.state(),
         instruments,
-        navigation: catalog.map(|catalog| catalog.navigation()),
+        navigation: cluster.navigation(),
         problems,
         namespaces: cluster.namespaces().unwrap_or_default(),
-        namespaces_completeness: namespaces_completeness(cluster),
-    }
-}
-
-/// How much is known of the cluster's namespaces.
-pub(crate) fn namespaces_completeness(cluster: &Cluster) -> Completeness {
-    let Some(catalog) = cluster.catalog() else { return Completeness::Loading };
-    let Some(resource) = catalog.served(GroupResource::new("", "namespaces")) else { return Completeness::Absent };
-    let ask = Ask { limit: Some(0), ..Ask::default() };
-    match cluster.list(&Source::Resource(Arc::clone(resource)), &ask) {
-        Ok(listing) => listing.completeness,
-        Err(error) => Completeness::Broken(error.message),
+        namespaces_completeness: cluster.namespaces_completeness(),
     }
 }
 
