@@ -22,7 +22,7 @@ use asker::{Asker, Direct, Shown, resource};
 use oracle::{Key, Objects};
 use pilothouse_app::{Ask, Contexts, Engine, ErrorKind, LiveWindow, Sharing, Source};
 use pilothouse_harness::kubeconfig::Credential;
-use pilothouse_harness::{Api, Options, RealControlPlane};
+use pilothouse_harness::{Api, Options, RealControlPlane, places};
 use pilothouse_model::Completeness;
 use reqwest::Method;
 use serde_json::json;
@@ -396,6 +396,16 @@ async fn a_kubeconfig_with_rights_in_a_few_namespaces_is_no_dead_end() {
         }
     }
     assert_eq!(cluster.namespaces().unwrap(), world.namespaces[..2]);
+    let kubeconfig = at_home_in(&plane, "person-1", &world.namespaces[..3]);
+    let output = tokio::process::Command::new(places::built("pilothouse"))
+        .args(["get", "configmaps", "-A", "--kubeconfig"])
+        .arg(kubeconfig)
+        .output()
+        .await
+        .unwrap();
+    let (told, warned) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && told.lines().count() == 7, "{told}{warned}");
+    assert!(warned.contains("2 namespaces"), "{warned}");
     assert!(!cluster.namespaces_completeness().is_complete());
     engine.shutdown();
 }
