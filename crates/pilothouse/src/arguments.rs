@@ -88,8 +88,23 @@ pub(crate) struct ListenArguments {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
+    /// Answer /livez, /readyz and /metrics on this address; they are for probes and Prometheus and ask for no session
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listening)]
+    pub(crate) probes: Option<SocketAddr>,
+    /// How the log on standard error is written; PILOTHOUSE_LOG=info says how much
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
     #[command(flatten)]
     pub(crate) audit: AuditArguments,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// How the embedded cluster lives.

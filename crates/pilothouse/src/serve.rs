@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pilothouse_app::{Contexts, Engine};
-use pilothouse_web::{Door, LaunchSecret, WebOptions, launch_url};
+use pilothouse_web::{Door, LaunchSecret, Metrics, WebOptions, launch_url, serve_probes};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::{Arguments, ClusterArguments, Command, ListenArguments, ServeArguments};
+use crate::arguments::{Arguments, ClusterArguments, Command, ListenArguments, LogFormat, ServeArguments};
 use crate::audit;
 use crate::failure::Failure;
 
@@ -32,10 +32,22 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_env("PILOTHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     // Colours are for a terminal, and for who wants them; a file gets plain lines.
     let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log_format(arguments) {
+        LogFormat::Text => log.with_ansi(colours).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| Failure::Other("a TLS provider is installed already".to_owned()))
+}
+
+fn log_format(arguments: &Arguments) -> LogFormat {
+    match &arguments.command {
+        Command::Serve(options) => options.listen.log_format,
+        Command::Demo(options) => options.listen.log_format,
+        _ => LogFormat::Text,
+    }
 }
 
 /// Opens the console for the clusters of a kubeconfig.
@@ -69,14 +81,34 @@ pub(crate) async fn console(
     {
         tracing::info!("no browser could be opened: {error}");
     }
-    open(engine, WebOptions { listener, door: Door::Local(secret) }, stop).await
+    open(engine, (listener, Door::Local(secret)), options, stop).await
 }
 
 /// Serves until `stop`, and lets what is under way come to its end.
-async fn open(engine: Engine, options: WebOptions, stop: CancellationToken) -> Result<(), Failure> {
-    let serving = pilothouse_web::serve(engine.clone(), options, stop.clone());
+async fn open(
+    engine: Engine,
+    (listener, door): (TcpListener, Door),
+    options: &ListenArguments,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let metrics = Metrics::default();
+    let ended = CancellationToken::new();
+    if let Some(address) = options.probes {
+        let probes = TcpListener::bind(address).await.map_err(|error| {
+            Failure::Other(format!("cannot listen on {address}: {error}; choose another port with --probes"))
+        })?;
+        writeln!(std::io::stdout(), "Probes are answered at http://{}", probes.local_addr()?)?;
+        let answering = serve_probes(engine.clone(), metrics.clone(), probes, (stop.clone(), ended.clone()));
+        tokio::spawn(async move {
+            if let Err(error) = answering.await {
+                tracing::error!(%error, "probes are not answered any more");
+            }
+        });
+    }
+    let serving = pilothouse_web::serve(engine.clone(), WebOptions { listener, door, metrics }, stop.clone());
     let served = within(&stop, FAREWELL, serving).await;
     engine.shutdown();
+    ended.cancel();
     match served {
         Some(served) => served.map_err(|error| Failure::Other(error.to_string())),
         None => {

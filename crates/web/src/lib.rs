@@ -2,7 +2,7 @@
 //!
 //! [`serve`] is the one way in. Every request passes the guard, which knows the launch secret, the session and the
 //! addresses that may be asked; behind it stand the pages (HTML by maud), the stream that keeps them current, and the JSON
-//! API of the app's operations.
+//! API of the app's operations. [`serve_probes`] answers probes and Prometheus on a listener of its own.
 
 mod api;
 mod assets;
@@ -14,6 +14,7 @@ mod frame;
 mod guard;
 mod listen;
 mod live;
+mod metrics;
 mod openid;
 mod pages;
 mod question;
@@ -29,6 +30,7 @@ mod urls;
 mod visit;
 
 pub use listen::{TlsError, tls};
+pub use metrics::{Metrics, serve_probes};
 pub use openid::{IssuerOptions, OpenIdError};
 pub use seal::{KeyError, SessionKeys};
 pub use server::{Door, WebError, WebOptions, launch_url, router, serve};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::deeds::from_own_page;
 use crate::guard::{Guard, Local, check};
+use crate::metrics::{Metrics, observe};
 use crate::openid::OpenIdError;
 use crate::session::{LaunchSecret, Sessions};
 use crate::signin::{Shared, SharedOptions};
@@ -28,6 +29,8 @@ pub struct WebOptions {
     pub listener: TcpListener,
     /// Who may come in.
     pub door: Door,
+    /// Where requests are counted.
+    pub metrics: Metrics,
 }
 
 /// Who may come in.
@@ -77,7 +80,8 @@ pub async fn serve(engine: Engine, options: WebOptions, shutdown: CancellationTo
         Door::Local(_) => None,
         Door::Shared(shared) => shared.tls.clone(),
     };
-    let router = router(engine, address, options.door, shutdown.clone())?;
+    let router = router(engine, address, options.door, shutdown.clone())?
+        .layer(middleware::from_fn_with_state(options.metrics, observe));
     listen::serve(options.listener, tls, router, shutdown).await;
     Ok(())
 }

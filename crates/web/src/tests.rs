@@ -366,7 +366,7 @@ async fn the_server_ends_although_streams_are_open() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (secret, shutdown) = (LaunchSecret::generate(), CancellationToken::new());
-    let options = crate::WebOptions { listener, door: Door::Local(secret.clone()) };
+    let options = crate::WebOptions { listener, door: Door::Local(secret.clone()), metrics: crate::Metrics::default() };
     let server = tokio::spawn(crate::serve(engine, options, shutdown.clone()));
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!(
@@ -389,7 +389,8 @@ async fn the_server_ends_although_streams_are_open() {
 async fn the_server_refuses_to_listen_beyond_loopback() {
     let (engine, _folder) = engine();
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let options = crate::WebOptions { listener, door: Door::Local(LaunchSecret::generate()) };
+    let options =
+        crate::WebOptions { listener, door: Door::Local(LaunchSecret::generate()), metrics: crate::Metrics::default() };
     let error = crate::serve(engine, options, CancellationToken::new()).await.unwrap_err();
     assert!(error.to_string().contains("listens on loopback only"), "{error}");
 }

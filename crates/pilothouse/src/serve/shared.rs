@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pilothouse_app::{Contexts, Engine, Sharing};
-use pilothouse_web::{Door, IssuerOptions, PublicUrl, SessionKeys, SharedOptions, WebOptions, loopback_url, tls};
+use pilothouse_web::{Door, IssuerOptions, PublicUrl, SessionKeys, SharedOptions, loopback_url, tls};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +62,7 @@ pub(super) async fn run(contexts: Contexts, options: &ServeArguments, stop: Canc
     let mut out = std::io::stdout();
     writeln!(out, "Pilothouse is open at {public} (it listens on {address})")?;
     out.flush()?;
-    open(engine, WebOptions { listener, door: Door::Shared(Box::new(door)) }, stop).await
+    open(engine, (listener, Door::Shared(Box::new(door))), &options.listen, stop).await
 }
 
 fn door(options: &SharedArguments, address: SocketAddr, clusters: &[String]) -> Result<SharedOptions, Failure> {
