@@ -4,12 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use hyper_util::client::proxy::matcher::Matcher;
-use kube::config::{Config, Context, Kubeconfig, KubeconfigError, NamedContext};
+use kube::config::{Config, Context, Kubeconfig, KubeconfigError};
 
+use crate::account::ServiceAccount;
 use crate::proxy;
 
-/// The name that the only context has inside a cluster.
-const IN_CLUSTER: &str = "in-cluster";
 /// Where a pod finds its service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -94,7 +93,7 @@ impl std::fmt::Debug for Contexts {
 #[derive(Clone, Debug)]
 enum Origin {
     Files(Vec<PathBuf>),
-    ServiceAccount,
+    ServiceAccount(ServiceAccount),
 }
 
 /// What of the process's surroundings decides where a kubeconfig is looked for.
@@ -103,8 +102,8 @@ pub(crate) struct Surroundings {
     pub(crate) kubeconfig: Option<OsString>,
     /// The home folder.
     pub(crate) home: Option<PathBuf>,
-    /// Whether this is a pod with a service account.
-    pub(crate) pod: bool,
+    /// The service account of the pod we are in.
+    pub(crate) pod: Option<ServiceAccount>,
 }
 
 impl Surroundings {
@@ -112,8 +111,7 @@ impl Surroundings {
         Self {
             kubeconfig: std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()),
             home: std::env::home_dir(),
-            pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-                && Path::new(SERVICE_ACCOUNT).join("token").exists(),
+            pod: ServiceAccount::find(Path::new(SERVICE_ACCOUNT), |name| std::env::var(name).ok()),
         }
     }
 }
@@ -169,7 +167,6 @@ impl Contexts {
         self.origin.to_string()
     }
 
-    /// The URL of a context's API server, as it may be shown: without a name and password that it may hold.
     /// The namespaces that contexts name which lead to the same server as this one: somebody may be at home there.
     pub fn namespaces(&self, name: &str) -> Vec<&str> {
         let Ok(server) = self.server(name) else { return Vec::new() };
@@ -177,6 +174,7 @@ impl Contexts {
         same.map(|other| self.default_namespace(other)).collect()
     }
 
+    /// The URL of a context's API server, as it may be shown: without a name and password that it may hold.
     pub(crate) fn server(&self, name: &str) -> Result<String, ConfigError> {
         let config = self.client_config(name)?;
         Ok(without_userinfo(config.cluster_url.to_string().trim_end_matches('/')))
@@ -190,9 +188,6 @@ impl Contexts {
             return Err(ConfigError::UnknownContext { place, name: name.to_owned(), known });
         }
         let unusable = |reason: String| ConfigError::Unusable { place: place.clone(), name: name.to_owned(), reason };
-        if matches!(self.origin, Origin::ServiceAccount) {
-            return Config::incluster().map_err(|error| unusable(error.to_string()));
-        }
         let mut kubeconfig = self.kubeconfig.clone();
         kubeconfig.current_context = Some(name.to_owned());
         let named = self.named_proxy(name);
@@ -259,16 +254,21 @@ impl Origin {
         let usual = surroundings.home.as_ref().map(|home| home.join(".kube").join("config"));
         match usual {
             Some(path) if path.exists() => Ok(Self::Files(vec![path])),
-            _ if surroundings.pod => Ok(Self::ServiceAccount),
-            Some(path) => {
-                Err(ConfigError::None(format!("KUBECONFIG is not set, and {} does not exist", path.display())))
-            }
-            None => Err(ConfigError::None("KUBECONFIG is not set, and there is no home folder".to_owned())),
+            usual => match (&surroundings.pod, usual) {
+                (Some(account), _) => Ok(Self::ServiceAccount(account.clone())),
+                (None, Some(path)) => {
+                    Err(ConfigError::None(format!("KUBECONFIG is not set, and {} does not exist", path.display())))
+                }
+                (None, None) => Err(ConfigError::None("KUBECONFIG is not set, and there is no home folder".to_owned())),
+            },
         }
     }
 
     fn read(&self) -> Result<Kubeconfig, ConfigError> {
-        let Self::Files(paths) = self else { return Ok(in_cluster()) };
+        let paths = match self {
+            Self::Files(paths) => paths,
+            Self::ServiceAccount(account) => return account.read(),
+        };
         let mut merged: Option<Kubeconfig> = None;
         for path in paths {
             let read = read_file(path)?;
@@ -291,21 +291,8 @@ impl std::fmt::Display for Origin {
                 let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
                 f.write_str(&names.join(" + "))
             }
-            Self::ServiceAccount => f.write_str("the pod's service account"),
+            Self::ServiceAccount(_) => f.write_str("the pod's service account"),
         }
-    }
-}
-
-/// What a pod's service account amounts to: one context in its own namespace.
-fn in_cluster() -> Kubeconfig {
-    // A namespace file that cannot be read leaves the namespace open, as in a context that names none.
-    let namespace = std::fs::read_to_string(Path::new(SERVICE_ACCOUNT).join("namespace")).ok();
-    let namespace = namespace.map(|name| name.trim().to_owned());
-    let context = Context { cluster: IN_CLUSTER.to_owned(), namespace, ..Context::default() };
-    Kubeconfig {
-        contexts: vec![NamedContext { name: IN_CLUSTER.to_owned(), context: Some(context), ..NamedContext::default() }],
-        current_context: Some(IN_CLUSTER.to_owned()),
-        ..Kubeconfig::default()
     }
 }
 

@@ -5,6 +5,7 @@
 //! instead, and [`Connection::review_access`] and [`Connection::review_rules`] tell what that person may do; nothing here
 //! decides who may see what.
 
+mod account;
 mod backoff;
 mod config;
 mod connection;

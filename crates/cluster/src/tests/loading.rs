@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::fake::kubeconfig;
+use crate::account::ServiceAccount;
 use crate::config::Surroundings;
 use crate::{ConfigError, Connection, Contexts};
 
@@ -14,7 +15,25 @@ fn write(path: &Path, text: &str) -> PathBuf {
 }
 
 fn nothing() -> Surroundings {
-    Surroundings { kubeconfig: None, home: None, pod: false }
+    Surroundings { kubeconfig: None, home: None, pod: None }
+}
+
+/// A pod's surroundings, its files in `folder`.
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "KUBERNETES_SERVICE_HOST" => Some("fd00::1".to_owned()),
+        "KUBERNETES_SERVICE_PORT" => Some("6443".to_owned()),
+        _ => None,
+    }
+}
+
+fn pod(folder: &Path) -> ServiceAccount {
+    let folder = folder.join("serviceaccount");
+    let key = rcgen::generate_simple_self_signed(["kubernetes.default.svc".to_owned()]).unwrap();
+    write(&folder.join("ca.crt"), &key.cert.pem());
+    write(&folder.join("token"), "first");
+    write(&folder.join("namespace"), "team-a\n");
+    ServiceAccount::find(&folder, environment).unwrap()
 }
 
 fn named(name: &str) -> String {
@@ -28,13 +47,35 @@ fn the_flag_comes_before_the_variable_and_the_variable_before_home() {
     let variable = write(&folder.path().join("variable"), &named("from-variable"));
     write(&folder.path().join("home/.kube/config"), &named("from-home"));
     let home = Some(folder.path().join("home"));
-    let both = Surroundings { kubeconfig: Some(variable.into()), home: home.clone(), pod: true };
+    let both = Surroundings { kubeconfig: Some(variable.into()), home: home.clone(), pod: Some(pod(folder.path())) };
     let load =
         |path, surroundings: &Surroundings| Contexts::load_from(path, None, surroundings).unwrap().current().to_owned();
     assert_eq!(load(Some(flag), &both), "from-flag");
     assert_eq!(load(None, &both), "from-variable");
     assert_eq!(load(None, &Surroundings { home, ..nothing() }), "from-home");
-    assert_eq!(load(None, &Surroundings { pod: true, ..nothing() }), "in-cluster");
+    assert_eq!(load(None, &Surroundings { pod: Some(pod(folder.path())), ..nothing() }), "in-cluster");
+}
+
+#[test]
+fn a_pod_without_a_kubeconfig_uses_its_service_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let surroundings = Surroundings { pod: Some(pod(folder.path())), ..nothing() };
+    let contexts = Contexts::load_from(None, None, &surroundings).unwrap();
+    assert_eq!((contexts.current(), contexts.default_namespace("in-cluster")), ("in-cluster", "team-a"));
+    let config = contexts.client_config("in-cluster").unwrap();
+    assert_eq!(config.cluster_url.to_string(), "https://[fd00::1]:6443/");
+    assert!(config.root_cert.is_some_and(|certificates| certificates.len() == 1));
+    // The kubelet renews the token in its file; whoever keeps its text would be locked out after an hour.
+    let token = folder.path().join("serviceaccount/token");
+    assert_eq!(config.auth_info.token_file.as_deref(), token.to_str());
+    assert!(config.auth_info.token.is_none());
+
+    std::fs::remove_file(folder.path().join("serviceaccount/ca.crt")).unwrap();
+    let error = Contexts::load_from(None, None, &surroundings).unwrap_err().to_string();
+    assert!(error.contains("there is no ca.crt beside the token"), "{error}");
+    std::fs::remove_file(&token).unwrap();
+    assert_eq!(ServiceAccount::find(&folder.path().join("serviceaccount"), environment), None);
+    assert_eq!(ServiceAccount::find(&folder.path().join("serviceaccount"), |_| None), None);
 }
 
 #[test]
