@@ -24,9 +24,15 @@ impl Console {
 
     /// `pilothouse` with these arguments, which make it print the URL to open.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_in(arguments, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub fn start_in(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("pilothouse-console-").tempdir().expect("a temporary folder");
         let mut command = Command::new(places::built("pilothouse"));
         command.args(arguments).env_remove("KUBECONFIG").env("HOME", folder.path());
+        command.envs(environment.iter().copied());
         let mut process = Process::start("pilothouse", &mut command, folder.path());
         let deadline = Instant::now() + Duration::from_secs(60);
         let url = loop {
@@ -48,6 +54,16 @@ impl Console {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Asks it to end, as a system does that shuts down.
+    pub fn terminate(&self) {
+        self.process.signal("TERM");
+    }
+
+    /// How it ended, once it has; `None` while it runs.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.process.ended()
     }
 
     /// What it printed so far.

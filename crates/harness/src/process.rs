@@ -66,6 +66,11 @@ impl Process {
         assert!(status.expect("kill starts").success(), "{} got no {signal}", self.name);
     }
 
+    /// How it ended, once it has; `None` while it runs.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("the state of a child is known")
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

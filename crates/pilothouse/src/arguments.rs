@@ -43,7 +43,7 @@ pub(crate) struct ClusterArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Open the web console for the clusters of a kubeconfig
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Open the web console on an embedded, living cluster
     Demo(DemoArguments),
     /// List objects or workloads
