@@ -55,6 +55,7 @@
 mod complete;
 mod error;
 mod field;
+mod narrow;
 mod resolve;
 mod sort;
 mod syntax;
@@ -66,7 +67,8 @@ use pilothouse_model::{Column, Filter};
 pub use complete::{Completion, Item, ItemKind, Values, Wanted, complete, complete_sort};
 pub use error::QueryError;
 pub use field::fields;
-pub use sort::parse_sort;
+pub use narrow::{conditions, narrow, widen};
+pub use sort::{parse_fields, parse_sort};
 
 /// Reads a question about a table with these columns; empty text asks for every row.
 ///

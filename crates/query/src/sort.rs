@@ -1,4 +1,4 @@
-//! Sort keys: `-age,name`.
+//! Sort keys, `-age,name`, and plain lists of fields: `state,namespace`.
 
 use pilothouse_model::{Column, ColumnKind, Field, Sort};
 
@@ -20,6 +20,24 @@ pub fn parse_sort(text: &str, columns: &[Column]) -> Result<Vec<Sort>, QueryErro
         start += part.len() + 1;
     }
     Ok(sorts)
+}
+
+/// Reads fields separated by commas, `state,namespace`, each with its name as it was written; `label:app` is the value of a
+/// label.
+pub fn parse_fields(text: &str, columns: &[Column]) -> Result<Vec<(String, Field)>, QueryError> {
+    let mut start = 0;
+    let mut fields = Vec::new();
+    for part in text.split(',') {
+        let word = part.trim();
+        let at = start + part.len() - part.trim_start().len();
+        if word.is_empty() || word.starts_with('-') {
+            let message = if word.is_empty() { "a field is missing" } else { "a field is named without a `-` here" };
+            return Err(QueryError::new(at..at + word.len(), message));
+        }
+        fields.push((word.to_owned(), key(part, start, columns)?.field));
+        start += part.len() + 1;
+    }
+    Ok(fields)
 }
 
 fn key(part: &str, start: usize, columns: &[Column]) -> Result<Sort, QueryError> {

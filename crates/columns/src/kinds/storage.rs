@@ -140,7 +140,7 @@ fn claim(object: &Object) -> Projection {
     let cells = vec![
         Cell::Text(if object.deleted().is_some() { "Terminating".into() } else { phase.into() }),
         plain_text(object, "/spec/volumeName"),
-        if bound { bytes(object, "/status/capacity/storage") } else { empty() },
+        if bound { bytes(object, "/status/capacity/storage") } else { Cell::Missing },
         if bound { modes(object, "/status/accessModes") } else { empty() },
         class(object),
         attributes_class(object, "/spec/volumeAttributesClassName"),
@@ -160,7 +160,7 @@ fn resizing(object: &Object) -> Option<Status> {
 /// The size as it is written, when it reads as one.
 fn bytes(object: &Object, pointer: &str) -> Cell {
     match object.pointer(pointer) {
-        None | Some(Value::Null) => Cell::text(""),
+        None | Some(Value::Null) => Cell::Missing,
         Some(Value::String(text)) => text.parse::<Quantity>().map_or(Cell::Unknown, Cell::Quantity),
         Some(_) => Cell::Unknown,
     }

@@ -6,9 +6,6 @@ use super::{Item, ItemKind, Offer, Wanted, ranked};
 use crate::field::{self, GROUPS, Kind, Known};
 use crate::token::Operator;
 
-/// Longer values are not offered: messages, mostly.
-const LONGEST: usize = 120;
-
 const COMPARISONS: [(&str, &str); 4] = [(">", "more than"), (">=", "at least"), ("<", "less than"), ("<=", "at most")];
 const AGES: [(&str, &str); 5] = [
     ("<10m", "in the last ten minutes"),
@@ -74,7 +71,7 @@ impl Offer<'_> {
             values.iter_mut().for_each(|(word, _)| *word = word.to_lowercase());
         }
         for (value, count) in &values {
-            if let Some(text) = self.written(name, value) {
+            if let Some(text) = crate::narrow::written(name, value, self.columns) {
                 items.push(Item { text, kind: ItemKind::Value, detail: String::new(), count: Some(*count) });
             }
         }
@@ -84,17 +81,6 @@ impl Offer<'_> {
             items.extend(ranked(typed, others.map(|word| Item::new(word, ItemKind::Value, "none now"))));
         }
         items
-    }
-
-    /// A text as the value of a field: bare where that means the same as in quotes.
-    fn written(&self, name: &str, value: &str) -> Option<String> {
-        if value.chars().count() > LONGEST || value.contains(char::is_control) {
-            return None;
-        }
-        let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
-        let meaning = crate::parse(&format!("{name}:{quoted}"), self.columns).ok()?;
-        let bare = crate::parse(&format!("{name}:{value}"), self.columns).is_ok_and(|read| read == meaning);
-        Some(if bare { value.to_owned() } else { quoted })
     }
 
     fn numbers(&self, name: &str, known: &Known, typed: &str) -> Vec<Item> {
