@@ -23,7 +23,7 @@ async function list(name = "workloads", from = context) {
   const page = await open(from, world, pages.get(name));
   await rows(page);
   const field = page.locator("main #q");
-  const offers = page.locator("main .offers [role=option]");
+  const offers = page.locator("main .completions [role=option]");
   await field.click();
   return { page, field, offers };
 }
@@ -50,7 +50,7 @@ test("a question is written with the keyboard alone", async () => {
 
   await offered(offers, /^running$/);
   await page.keyboard.type("ru");
-  await page.waitForFunction(() => document.querySelectorAll(".offers [role=option]").length === 1);
+  await page.waitForFunction(() => document.querySelectorAll(".completions [role=option]").length === 1);
   await page.keyboard.press("Tab");
   assert.equal(await field.inputValue(), "state:running");
   assert.equal(await offers.count(), 0, "with a value the condition is whole");

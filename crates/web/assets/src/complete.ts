@@ -38,7 +38,7 @@ function equip(field: HTMLInputElement): { list: HTMLElement; told: HTMLElement 
   if (!list || !told) {
     list = document.createElement("ul");
     list.id = `${field.id}-offers`;
-    list.className = "offers";
+    list.className = "completions";
     list.hidden = true;
     list.setAttribute("role", "listbox");
     list.setAttribute("aria-label", "What can be written here");
@@ -199,10 +199,10 @@ export function start(): void {
   });
   // A press on the list must not take the focus from the field.
   document.addEventListener("mousedown", (event) => {
-    if (event.target instanceof Element && event.target.closest(".offers")) event.preventDefault();
+    if (event.target instanceof Element && event.target.closest(".completions")) event.preventDefault();
   });
   document.addEventListener("click", (event) => {
-    const line = event.target instanceof Element ? event.target.closest<HTMLElement>(".offers [role=option]") : null;
+    const line = event.target instanceof Element ? event.target.closest<HTMLElement>(".completions [role=option]") : null;
     if (line && shown) take([...shown.list.children].indexOf(line));
   });
   document.addEventListener("focusout", (event) => {
