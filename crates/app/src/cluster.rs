@@ -257,6 +257,9 @@ impl Cluster {
     /// The page of one place of an instrument.
     pub fn page(&self, instrument: &str, place: &str) -> Result<Page, AppError> {
         let catalog = self.catalog().ok_or_else(|| self.connecting())?;
+        if let Some(Err(error)) = self.rights_known() {
+            return Err(error);
+        }
         let missing = || AppError::new(ErrorKind::NotFound, format!("there is no place {instrument}/{place} here"));
         let (instrument, places) =
             self.places().into_iter().find(|(candidate, _)| candidate.manifest().id == instrument).ok_or_else(

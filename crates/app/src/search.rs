@@ -218,6 +218,10 @@ impl Search {
         for place in places {
             let Ok(cluster) = &place.cluster else { continue };
             if place.kinds.is_none() {
+                // Where it is not known what may be seen, nothing found would look like nothing there.
+                if !matches!(cluster.rights_known(), Some(Ok(()))) {
+                    continue;
+                }
                 let Some(navigation) = cluster.navigation() else { continue };
                 place.kinds = Some(kinds(navigation, conditions.as_ref(), ask, MOST_KINDS));
             }
@@ -299,7 +303,10 @@ impl Place {
         let Ok(cluster) = &self.cluster else { return true };
         match &self.kinds {
             // What does not answer is told; it may answer the next search.
-            None => matches!(cluster.state(), ConnectionState::Failed { .. }),
+            None => {
+                matches!(cluster.state(), ConnectionState::Failed { .. })
+                    || matches!(cluster.rights_known(), Some(Err(error)) if error.kind != ErrorKind::Unavailable)
+            }
             Some(kinds) => kinds.iter().all(|kind| !matches!(kind.progress, Progress::Waiting | Progress::Loading)),
         }
     }
@@ -311,7 +318,10 @@ impl Place {
                 Err(error) => Completeness::Broken(error.message.clone()),
                 Ok(cluster) => match cluster.state() {
                     ConnectionState::Failed { error, .. } => Completeness::Broken(error.message),
-                    _ => Completeness::Loading,
+                    _ => match cluster.rights_known() {
+                        Some(Err(error)) => Completeness::Broken(error.message),
+                        _ => Completeness::Loading,
+                    },
                 },
             };
             return vec![gap(Vec::new(), Why::Known(completeness))];

@@ -1,9 +1,11 @@
 //! Search over everything on the embedded cluster: what is found, in which order, and what is told of the rest.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly when a server is not as it should be")]
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use pilothouse_app::{AppError, Contexts, Engine, Found, SearchAsk, What, Why};
+use pilothouse_app::{AppError, Contexts, Engine, Found, Person, SearchAsk, Sharing, Token, What, Why};
 use pilothouse_harness::Embedded;
 use pilothouse_model::Completeness;
 use serde_json::{Value, json};
@@ -82,4 +84,22 @@ async fn what_may_not_be_listed_is_told_and_nothing_of_it_is_found() {
     assert_eq!((found.total, found.hits.len(), found.searched), (0, 0, 0));
     let forbidden = |gap: &pilothouse_app::SearchGap| matches!(gap.why, Why::Known(Completeness::Forbidden(_)));
     assert!(found.gaps.iter().any(|gap| forbidden(gap) && gap.kinds.contains(&"pods".to_owned())), "{:?}", found.gaps);
+}
+
+#[tokio::test]
+async fn where_it_cannot_be_known_what_one_may_see_nothing_counts_as_searched() {
+    let embedded = Embedded::start().await;
+    put(&embedded, "pods", &pod("lighthouse", "web", "nginx")).await;
+    let contexts = Contexts::load(Some(embedded.kubeconfig("admin")), None).unwrap();
+    let engine = Engine::shared(contexts, Sharing::default());
+    let elsewhere = BTreeMap::new();
+    let refused = BTreeMap::from([(engine.current(), Token::new("nonsense"))]);
+    for tokens in [elsewhere, refused] {
+        let person = engine.seen_by(Arc::new(Person::new("ada", tokens)));
+        let found = search(&person, "lighthouse").await.unwrap();
+        assert_eq!((found.total, found.of), (0, 0), "{found:?}");
+        let [gap] = &found.gaps[..] else { panic!("{found:?}") };
+        assert!(gap.kinds.is_empty() && matches!(gap.why, Why::Known(Completeness::Broken(_))), "{gap:?}");
+    }
+    engine.shutdown();
 }

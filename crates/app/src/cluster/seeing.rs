@@ -158,6 +158,20 @@ impl Cluster {
         }
     }
 
+    /// Whether it is known what the one who asks may see, or why it cannot be known; `None` while it is being asked.
+    pub(crate) fn rights_known(&self) -> Option<Result<(), AppError>> {
+        let holder = match self.holder() {
+            Ok(Holder::Console) => return Some(Ok(())),
+            Ok(holder) => holder,
+            Err(error) => return Some(Err(error)),
+        };
+        match self.remembered(&holder).known() {
+            Known::Rights(_) => Some(Ok(())),
+            Known::Failed(error) => Some(Err(error)),
+            Known::Pending => None,
+        }
+    }
+
     /// Waits until it is known what the one who asks may see, or says why it cannot be known.
     pub(crate) async fn wait_rights(&self, patience: Duration) -> Result<(), AppError> {
         let Holder::Person(token) = self.holder()? else { return Ok(()) };
