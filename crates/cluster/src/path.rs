@@ -31,7 +31,9 @@ const LONGEST: usize = 512;
 /// something between us and the server may take for a slash or for nothing.
 pub(crate) fn segment(name: &str) -> Result<String, ClusterError> {
     let leads_elsewhere = name.contains(['/', '\\', '%']) || name.contains(char::is_control);
-    if name.bytes().all(|byte| byte == b'.') || leads_elsewhere || name.len() > LONGEST {
+    // Some servers take what follows a semicolon for no part of the segment.
+    let dots = name.split(';').next().unwrap_or_default().bytes().all(|byte| byte == b'.');
+    if dots || leads_elsewhere || name.len() > LONGEST {
         let shown: String = name.chars().take(80).collect();
         return Err(ClusterError::NotFound { message: format!("`{shown}` cannot be the name of an object") });
     }
@@ -71,7 +73,9 @@ mod tests {
             "/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles/system:node%3Fx%23y"
         );
         let long = "a".repeat(LONGEST + 1);
-        for odd in ["", ".", "..", "...", "../../secrets/s", "%2e%2e", "a/b", "..\\x", "a\0", "a\r\nb", &long] {
+        for odd in
+            ["", ".", "..", "...", "../../secrets/s", "%2e%2e", "a/b", "..\\x", "..;", ";x", "a\0", "a\r\nb", &long]
+        {
             assert!(matches!(path(Some("team-a"), odd), Err(ClusterError::NotFound { .. })), "{odd}");
             assert!(matches!(path(Some(odd), "a"), Err(ClusterError::NotFound { .. })), "{odd}");
             let part = subresource(&roles, Some("team-a"), ("a", odd));

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use futures::{StreamExt, stream};
 use pilothouse_app::{AppError, ErrorKind};
 
 use crate::assets;
@@ -16,11 +19,16 @@ use crate::session::Sessions;
 use crate::signin::Shared;
 
 mod shared;
+mod streams;
 
 pub(crate) use shared::Asker;
+pub(crate) use streams::Streams;
 
 /// What anyone may fetch: the look of the page that says what is missing, and nothing else.
 pub(crate) const PUBLIC: [&str; 3] = [assets::STYLE, assets::LOGO, assets::ICONS];
+
+/// How long the body of a request may take.
+const BODY: Duration = Duration::from_secs(60);
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -99,13 +107,14 @@ enum Verdict {
     Refused(&'static str),
 }
 
-/// The authority that the request is for.
+/// The authority that the request is for. One that names several is for none of them.
 fn host(request: &Request) -> Option<&str> {
     let mut hosts = request.headers().get_all(header::HOST).into_iter();
+    // HTTP/2 carries it in the address, and so may HTTP/1.1.
+    let address = request.uri().authority().map(axum::http::uri::Authority::as_str);
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        // HTTP/2 carries it in the address.
-        (None, None) => request.uri().authority().map(axum::http::uri::Authority::as_str),
+        (Some(host), None) => host.to_str().ok().filter(|host| address.is_none_or(|other| other == *host)),
+        (None, None) => address,
         _ => None,
     }
 }
@@ -145,6 +154,7 @@ fn launch(uri: &Uri) -> Option<String> {
 
 /// Judges a request, and dresses every answer.
 pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let request = request.map(body_in_time);
     let (mut response, secure) = match &*guard {
         Guard::Local(local) => (local.check(request, next).await, false),
         Guard::Shared(shared) => (shared::check(shared, request, next).await, shared.public.is_secure()),
@@ -197,5 +207,25 @@ fn dress(headers: &mut HeaderMap, secure: bool) {
     if secure {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // Nothing that depends on who asks is kept anywhere on the way.
+    let same_for_all = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("immutable"));
+    if !headers.get(header::CACHE_CONTROL).is_some_and(same_for_all) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// The body of a request, which must be whole within a while: a client that never ends would keep its place.
+fn body_in_time(body: Body) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    let late = Box::pin(tokio::time::sleep(BODY));
+    let pieces = stream::unfold(Some((body.into_data_stream(), late)), |state| async {
+        let (mut pieces, mut late) = state?;
+        tokio::select! {
+            () = &mut late => Some((Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut))), None)),
+            piece = pieces.next() => piece.map(|piece| (piece, Some((pieces, late)))),
+        }
+    });
+    Body::from_stream(pieces)
 }

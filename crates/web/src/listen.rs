@@ -20,12 +20,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod taken;
+
+use taken::Taken;
+
 /// The most connections at once; more wait.
 const CONNECTIONS: usize = 4_096;
 /// The longest head of a request: sessions with several clusters travel in it.
 const LONGEST_HEAD: usize = 96 << 10;
 /// How long a client may take to say what it wants.
 const HEAD: Duration = Duration::from_secs(30);
+/// How long a client may leave what it asked for where it is.
+const TAKEN: Duration = Duration::from_secs(60);
 /// How long the beginning of TLS may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long until the listener is tried again when the system is out of something.
@@ -73,6 +79,7 @@ pub(crate) async fn serve(
         connections.spawn(async move {
             // It keeps its place as long as it lives.
             let _place = place;
+            let stream = Taken::within(TAKEN, stream);
             let Some(tls) = tls else { return converse(stream, router, &shutdown).await };
             match timeout(HANDSHAKE, tls.accept(stream)).await {
                 Ok(Ok(stream)) => converse(stream, router, &shutdown).await,

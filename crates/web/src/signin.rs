@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::claims;
+use crate::guard::Streams;
 use crate::openid::{Granted, Issuer, IssuerOptions, OpenIdError};
 use crate::seal::SessionKeys;
 use crate::session::sealed::{Cookies, Jar, Session};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     renewals: Renewals,
     looked_at: Mutex<HashMap<[u8; 32], (Instant, String)>>,
     at_once: Semaphore,
+    pub(crate) streams: Streams,
 }
 
 /// What a request showed of itself.
@@ -96,6 +98,7 @@ impl Shared {
             renewals: Renewals::default(),
             looked_at: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
+            streams: Streams::default(),
         })
     }
 
@@ -266,7 +269,7 @@ impl Shared {
 }
 
 /// Stands for secrets where they are only compared. The parts do not run into each other.
-fn fingerprint(parts: &[&str]) -> [u8; 32] {
+pub(crate) fn fingerprint(parts: &[&str]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(&part.len().to_le_bytes());

@@ -15,6 +15,8 @@ use crate::guard::PUBLIC;
 use crate::server::{Door, pages, router};
 use crate::session::LaunchSecret;
 
+mod attack;
+mod recorder;
 mod shared;
 
 const HOST: &str = "127.0.0.1:8700";

@@ -260,9 +260,9 @@ pub(crate) fn scene<T>(engine: &Engine, cluster: &Cluster, scope: Question, with
 
 /// The text, when it can be a name in Kubernetes.
 pub(crate) fn name_of(value: &str) -> Result<&str, AppError> {
-    let odd = value.is_empty()
-        || value == "."
-        || value == ".."
+    // Some servers take what follows a semicolon for no part of the segment.
+    let bare = value.split(';').next().unwrap_or_default();
+    let odd = matches!(bare, "" | "." | "..")
         || value.contains(['/', '%', '\\'])
         || value.contains(char::is_control);
     if odd {
@@ -346,7 +346,7 @@ mod tests {
         for good in ["web-1", "system:node", "a.b.c", "..a", "ä"] {
             assert!(name_of(good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "a/b", "../secrets", "%2e%2e", "a\\b", "a\nb"] {
+        for bad in ["", ".", "..", "a/b", "../secrets", "%2e%2e", "a\\b", "a\nb", "..;", ";x"] {
             assert!(name_of(bad).is_err(), "{bad}");
         }
     }

@@ -3,25 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use futures::{StreamExt, stream};
 use percent_encoding::percent_decode_str;
 use pilothouse_app::{AppError, Engine, ErrorKind};
 
+use super::streams::{ending, goes_on};
 use super::{PUBLIC, from_here, host, refused};
 use crate::failure;
 use crate::session::sealed::{Jar, Session};
-use crate::signin::{Seen, Shared, SignedIn, destination, pasted};
+use crate::signin::{Seen, Shared, SignedIn, destination, fingerprint, pasted};
 use crate::urls;
 
 /// What tells the script of a page that there is no session any more, and where there may be one again.
 const SIGN_IN: header::HeaderName = header::HeaderName::from_static("pilothouse-sign-in");
-/// The last message of a stream whose credential has come to its end: with the next one it goes on.
-const ANOTHER: &[u8] = b"event: again\ndata:\n\n";
 
 /// Who asks, for the one request that carries it.
 #[derive(Clone)]
@@ -105,7 +102,7 @@ async fn as_bearer(shared: &Arc<Shared>, (cluster, token): (&str, &str), request
                 let error = AppError::new(ErrorKind::Unauthorized, "the cluster does not accept this bearer token");
                 return unauthorized(&error);
             }
-            ending(response, lasts(shared, &sessions))
+            bounded(shared, &sessions, response)
         }
         Err(error) if error.kind == ErrorKind::Unauthorized => unauthorized(&error),
         Err(error) => failure::api(&error),
@@ -136,7 +133,7 @@ async fn as_person(shared: &Arc<Shared>, cluster: Option<&str>, request: Request
                 add(&mut response, shared.cookies.end(&session.cluster, &Jar::read(&cookies)));
                 return response;
             }
-            _ => ending(response, lasts(shared, &used)),
+            _ => bounded(shared, &used, response),
         }
     };
     add(&mut response, set);
@@ -164,30 +161,26 @@ fn dress(shared: &Shared, sessions: &[Session], cluster: Option<&str>, mut reque
     request
 }
 
+/// The answer; one that goes on for no longer than these sessions, and not beside too many others.
+fn bounded(shared: &Shared, sessions: &[Session], response: Response) -> Response {
+    if !goes_on(&response) {
+        return response;
+    }
+    let names: Vec<&str> = sessions.iter().flat_map(|session| [&*session.cluster, &*session.name]).collect();
+    match shared.streams.place(fingerprint(&names)) {
+        Some(place) => ending(response, lasts(shared, sessions), place),
+        None => {
+            let error = AppError::new(ErrorKind::Unavailable, "You follow too many things at once.")
+                .hint("close some pages of the console, or end a script that follows lists or logs");
+            failure::plain(StatusCode::TOO_MANY_REQUESTS, &error, true)
+        }
+    }
+}
+
 /// How long what was begun with these sessions may go on.
 fn lasts(shared: &Shared, sessions: &[Session]) -> Duration {
     let end = sessions.iter().map(Session::lasts).min().unwrap_or(i64::MAX);
     Duration::from_secs(u64::try_from(end.saturating_sub(shared.now())).unwrap_or(0))
-}
-
-/// Ends a stream after this time: nothing goes on with a credential that has come to its end.
-fn ending(response: Response, lasts: Duration) -> Response {
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("text/event-stream") {
-        return response;
-    }
-    response.map(|body| {
-        let late = Box::pin(tokio::time::sleep(lasts));
-        let pieces = stream::unfold(Some((body.into_data_stream(), late)), |state| async {
-            let (mut pieces, mut late) = state?;
-            tokio::select! {
-                biased;
-                () = &mut late => Some((Ok(Bytes::from_static(ANOTHER)), None)),
-                piece = pieces.next() => piece.map(|piece| (piece, Some((pieces, late)))),
-            }
-        });
-        Body::from_stream(pieces)
-    })
 }
 
 /// What decides how someone is told that there is no session.
@@ -280,17 +273,5 @@ mod tests {
         for odd in [&["Bearer"][..], &["Bearer a b"], &["Bearer a", "Bearer b"], &["Bearer a", "Basic b"]] {
             assert_eq!(read(odd), Some(None), "{odd:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_stream_ends_with_its_credential_and_says_so() {
-        let streamed = |pieces| ([(header::CONTENT_TYPE, "text/event-stream")], pieces).into_response();
-        let whole = async |response: Response| axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        let endless = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        assert_eq!(whole(ending(streamed(endless()), Duration::ZERO)).await, ANOTHER);
-        let hour = Duration::from_secs(3_600);
-        assert_eq!(whole(ending(streamed(Body::from("event: end\n\n")), hour)).await, "event: end\n\n");
-        let page = ([(header::CONTENT_TYPE, "text/html")], "page").into_response();
-        assert_eq!(whole(ending(page, Duration::ZERO)).await, "page", "a page is whole at once");
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum HttpError {
     Failed(String),
     #[error("its answer is longer than {} KiB", LONGEST >> 10)]
     TooLong,
+    #[error("one of its addresses does not begin with https://")]
+    Unsafe,
     #[error("its answer cannot be taken over: {0}")]
     Odd(#[from] openidconnect::http::Error),
 }
@@ -59,7 +61,12 @@ type Sent = BoxFuture<'static, Result<HttpResponse, HttpError>>;
 
 /// Sends one request and reads the whole answer.
 async fn send(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    let mut answer = client.execute(request.try_into()?).await?;
+    let request: reqwest::Request = request.try_into()?;
+    // The addresses come from the issuer's own document.
+    if !is_safe(request.url()) {
+        return Err(HttpError::Unsafe);
+    }
+    let mut answer = client.execute(request).await?;
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await? {
         if body.len() + piece.len() > LONGEST {
