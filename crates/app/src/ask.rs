@@ -35,6 +35,8 @@ pub struct Ask {
     pub sort: String,
     /// Rows to skip.
     pub offset: usize,
+    /// Where the page before this one ended, as [`Listing::next`] told; empty for the place that `offset` says.
+    pub after: String,
     /// Rows wanted; `None` for all.
     pub limit: Option<usize>,
     /// When the rows are a part of a list over several clusters: what the whole list looks like (see [`crate::Many`]).
@@ -50,6 +52,8 @@ pub struct Listing {
     pub rows: Vec<Arc<Record>>,
     /// How many rows the whole answer has: exact for what is known (see `completeness`).
     pub total: usize,
+    /// Where this page ends, for [`Ask::after`]; `None` when no row follows.
+    pub next: Option<String>,
     /// How many rows the table has before filtering.
     pub unfiltered: usize,
     /// When the data was last known to be current; `None` when nothing was ever read.

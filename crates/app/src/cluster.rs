@@ -297,6 +297,16 @@ impl Cluster {
 
     /// Answers when the table is loaded (or cannot be), or when `patience` is over.
     pub async fn list_settled(&self, source: &Source, ask: &Ask, patience: Duration) -> Result<Listing, AppError> {
+        self.choose_settled(source, ask, patience).await?.answer(ask)
+    }
+
+    /// The table that answers a question when it is loaded (or cannot be), or when `patience` is over.
+    pub(crate) async fn choose_settled(
+        &self,
+        source: &Source,
+        ask: &Ask,
+        patience: Duration,
+    ) -> Result<Chosen, AppError> {
         let deadline = tokio::time::Instant::now() + patience;
         self.rights_settled(deadline).await;
         let mut chosen = self.choose(source, ask)?;
@@ -310,7 +320,7 @@ impl Cluster {
                 break;
             }
         }
-        chosen.answer(ask)
+        Ok(chosen)
     }
 
     /// Reads one object from the API server itself, with the credential of the one who asks.

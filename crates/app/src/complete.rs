@@ -1,6 +1,7 @@
 //! What can be written next in a question: fields of its list, and values of rows that the one who asks may see.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use pilothouse_model::{Cell, Column, Comparison, Field, Filter, Operand, Plan, Row};
@@ -10,6 +11,7 @@ use pilothouse_store::Snapshot;
 use crate::ask::{Ask, Source};
 use crate::cluster::Cluster;
 use crate::error::AppError;
+use crate::many::{Among, Many, ManySource, joined_columns};
 
 /// Values of one field that are looked at, the most frequent ones.
 const MOST: usize = 500;
@@ -43,6 +45,56 @@ impl Cluster {
         let rows = Rows { snapshot: &snapshot, plan: &plan, now: crate::clock::now() };
         Ok(complete(chosen.table.columns(), &|wanted, like| rows.values(wanted, like)))
     }
+}
+
+impl Many {
+    /// What can be written at `cursor`, in bytes, of the query text of a list over several clusters: fields of all of them,
+    /// and values of the rows that are known now, counted together.
+    pub fn complete(&self, source: &ManySource, ask: &Ask, cursor: usize) -> Result<Completion, AppError> {
+        let unasked = Ask { q: String::new(), sort: String::new(), ..ask.clone() };
+        let mut shares = Vec::new();
+        for (cluster, source) in self.sources(source) {
+            // A cluster that cannot answer keeps no other back.
+            let Ok(chosen) = cluster.choose(&source, &unasked) else { continue };
+            let plan = chosen.plan(&unasked)?;
+            shares.push((cluster, chosen.table.snapshot(), plan));
+        }
+        let fixed = source.columns();
+        let columns = joined_columns(fixed.as_deref(), shares.iter().map(|(_, snapshot, _)| &**snapshot.columns()));
+        let now = crate::clock::now();
+        let values = |wanted: Wanted<'_>, like: &str| {
+            let mut all = Vec::new();
+            for (cluster, snapshot, plan) in &shares {
+                let rows = Rows { snapshot, plan, now };
+                let among = Among::new(cluster.id().as_str(), Arc::clone(&columns));
+                match wanted {
+                    Wanted::Values(Field::Column(0)) if holds(cluster.id().as_str(), &like.to_lowercase()) => {
+                        all.push((cluster.id().to_string(), snapshot.run(plan, 0, 0, now).total));
+                    }
+                    Wanted::Values(Field::Column(0)) => {}
+                    Wanted::Values(Field::Column(at)) => {
+                        let own = among.places(snapshot.columns()).get(*at).copied().flatten();
+                        let own = own.map(|own| rows.values(Wanted::Values(&Field::Column(own)), like));
+                        all.extend(own.unwrap_or_default());
+                    }
+                    wanted => all.extend(rows.values(wanted, like)),
+                }
+            }
+            together(all)
+        };
+        Ok(pilothouse_query::complete(&ask.q, cursor, &columns, &values))
+    }
+}
+
+/// The counts of equal texts added up, the most frequent first.
+fn together(all: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for (text, count) in all {
+        *counts.entry(text).or_default() += count;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(one, few), (other, many)| many.cmp(few).then_with(|| one.cmp(other)));
+    counts
 }
 
 /// The rows that may be told of.

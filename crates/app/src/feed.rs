@@ -74,6 +74,11 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
+    /// When the data was last known to be current.
+    pub(crate) fn as_of(&self) -> Option<Timestamp> {
+        self.last.map(Stamp::time)
+    }
+
     /// What else someone should know who sees this much.
     pub(crate) fn notes(&self, sight: &Sight) -> Vec<String> {
         self.notes.iter().cloned().chain(unreadable::notes(&self.unreadable, sight)).collect()
@@ -142,6 +147,11 @@ impl LiveTable {
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.shared.now.load().0)
+    }
+
+    /// What it holds and how current that is, of one moment.
+    pub(crate) fn moment(&self) -> Arc<(Arc<Snapshot>, Freshness)> {
+        self.shared.now.load_full()
     }
 
     pub(crate) fn freshness(&self) -> Freshness {

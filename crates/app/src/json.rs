@@ -4,6 +4,7 @@ use pilothouse_model::{Cause, Cell, ClusterId, Column, Completeness, Row};
 use serde_json::{Map, Value, json};
 
 use crate::ask::Listing;
+use crate::counts::{Counts, FieldCounts};
 use crate::many::{ManyListing, ManyRow, Part};
 use crate::search::{Facet, Found, Hit, SearchGap};
 
@@ -64,6 +65,34 @@ pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
         "complete": listing.completeness.is_complete(),
         "notes": listing.notes,
         "rows": rows,
+    })
+}
+
+/// How the rows of a list divide, as the API and the command line write it: at most `most` values of each field, the most
+/// frequent ones. A value that a row does not have is `null`, and so is one that cannot be told, which is `unknown`.
+pub fn counts_json(cluster: &ClusterId, counts: &Counts, most: usize) -> Value {
+    let value = |(cell, count): &(Cell, usize)| {
+        json!({
+            "value": serde_json::to_value(cell).unwrap_or(Value::Null),
+            "unknown": matches!(cell, Cell::Unknown),
+            "count": count,
+        })
+    };
+    let field = |field: &FieldCounts| {
+        json!({
+            "field": field.name,
+            "distinct": field.values.len(),
+            "values": field.values.iter().take(most).map(value).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "cluster": cluster,
+        "total": counts.total,
+        "unfiltered": counts.unfiltered,
+        "asOf": counts.as_of.map(|moment| moment.to_string()),
+        "complete": counts.completeness.is_complete(),
+        "notes": counts.notes,
+        "counts": counts.fields.iter().map(field).collect::<Vec<_>>(),
     })
 }
 
@@ -172,6 +201,7 @@ mod tests {
             columns: Vec::new().into(),
             rows: Vec::new(),
             total: 7,
+            next: None,
             unfiltered: 9,
             as_of: None,
             completeness: Completeness::Stale("cut".to_owned()),
@@ -182,12 +212,36 @@ mod tests {
     }
 
     #[test]
+    fn counts_tell_missing_and_unknown_apart_and_how_many_values_there_are() {
+        let values = vec![(Cell::text("a"), 3), (Cell::Missing, 2), (Cell::Unknown, 1), (Cell::text("b"), 1)];
+        let counts = Counts {
+            columns: Vec::new().into(),
+            fields: vec![FieldCounts { name: "node".to_owned(), values }],
+            total: 7,
+            unfiltered: 9,
+            as_of: None,
+            completeness: Completeness::Complete,
+            notes: Vec::new(),
+        };
+        let expected = json!({
+            "cluster": "lab", "total": 7, "unfiltered": 9, "asOf": null, "complete": true, "notes": [],
+            "counts": [{"field": "node", "distinct": 4, "values": [
+                {"value": "a", "unknown": false, "count": 3},
+                {"value": null, "unknown": false, "count": 2},
+                {"value": null, "unknown": true, "count": 1},
+            ]}],
+        });
+        assert_eq!(counts_json(&ClusterId::new("lab"), &counts, 3), expected);
+    }
+
+    #[test]
     fn what_the_cluster_does_not_serve_is_completely_known() {
         let known = |completeness| {
             let nothing = Listing {
                 columns: Vec::new().into(),
                 rows: Vec::new(),
                 total: 0,
+                next: None,
                 unfiltered: 0,
                 as_of: None,
                 completeness,

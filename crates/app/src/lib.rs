@@ -11,6 +11,7 @@ mod catalog;
 mod clock;
 mod cluster;
 mod complete;
+mod counts;
 mod engine;
 mod error;
 mod feed;
@@ -24,6 +25,7 @@ mod many;
 mod moment;
 mod object;
 mod operations;
+mod paging;
 mod person;
 mod rights;
 mod search;
@@ -37,9 +39,12 @@ pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 #[doc(hidden)]
 pub use clock::set_clock;
 pub use cluster::{Cluster, ClusterFigures, ConnectionState, TableFigures};
+pub use counts::{Counts, FieldCounts, LiveCounts, telling};
 pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
-pub use json::{explanation_json, found_json, listing_json, many_json, many_row_json, parts_json, row_json};
+pub use json::{
+    counts_json, explanation_json, found_json, listing_json, many_json, many_row_json, parts_json, row_json,
+};
 pub use live::{LiveObject, LiveWindow, Update};
 pub use logs::{Lines, Log};
 pub use many::{
@@ -51,5 +56,6 @@ pub use operations::{Method, OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
 pub use pilothouse_cluster::{Access, ConfigError, Contexts, LogOptions, Problem, Token};
 pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as CompletionKind, QueryError};
+pub use pilothouse_query::{conditions, narrow, widen};
 pub use pilothouse_store::{Delta, Record, RowId};
 pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, Search, SearchAsk, SearchGap, What, Why};

@@ -167,7 +167,7 @@ impl ManySource {
     }
 
     /// The columns where they are the same everywhere.
-    fn columns(&self) -> Option<Vec<Column>> {
+    pub(crate) fn columns(&self) -> Option<Vec<Column>> {
         (*self == Self::Workloads).then(Workload::columns)
     }
 }
@@ -192,7 +192,12 @@ impl Many {
 
     /// What is listed, in the first cluster that is known to serve it.
     pub fn source(&self, source: &ManySource) -> Option<(Cluster, Source)> {
-        self.clusters.iter().find_map(|id| {
+        self.sources(source).next()
+    }
+
+    /// What is listed, in each cluster that is known to serve it.
+    pub(crate) fn sources(&self, source: &ManySource) -> impl Iterator<Item = (Cluster, Source)> {
+        self.clusters.iter().filter_map(|id| {
             let cluster = self.engine.cluster(id.as_str()).ok()?;
             let source = source.resolve(&*cluster.catalog()?).ok()?;
             Some((cluster, source))
@@ -304,7 +309,10 @@ async fn reach(engine: &Engine, source: &ManySource, id: &ClusterId, deadline: I
 }
 
 /// The columns of the whole list: those that are the same everywhere, or else those of the clusters that are known.
-fn joined_columns<'a>(fixed: Option<&'a [Column]>, known: impl Iterator<Item = &'a [Column]>) -> Arc<[Column]> {
+pub(crate) fn joined_columns<'a>(
+    fixed: Option<&'a [Column]>,
+    known: impl Iterator<Item = &'a [Column]>,
+) -> Arc<[Column]> {
     match fixed {
         Some(columns) => joined(std::iter::once(columns)),
         None => joined(known),

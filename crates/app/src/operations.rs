@@ -63,6 +63,23 @@ const LIST: &[Parameter] = &[
     Parameter { name: "sort", summary: "Sort keys, separated by commas; a leading - reverses.", kind: "string" },
     Parameter { name: "offset", summary: "Rows to skip.", kind: "integer" },
     Parameter { name: "limit", summary: "Rows wanted, 1 to 1000; 100 when absent.", kind: "integer" },
+    Parameter {
+        name: "after",
+        summary: "Where the page before ended: its `next`. The page is exact whatever has changed since. Not with offset, and not in a stream.",
+        kind: "string",
+    },
+];
+
+const COUNT: &[Parameter] = &[
+    Parameter {
+        name: "by",
+        summary: "Fields to count, separated by commas: any column, or label:NAME for a label; state and namespace when absent.",
+        kind: "string",
+    },
+    LIST[0],
+    LIST[1],
+    LIST[2],
+    Parameter { name: "limit", summary: "Values wanted of each field, 1 to 1000; 100 when absent.", kind: "integer" },
 ];
 
 /// The same for lists over several clusters.
@@ -203,6 +220,24 @@ pub const OPERATIONS: &[Operation] = &[
         parameters: LIST,
         streams: true,
         answer: "Rows",
+    },
+    Operation {
+        id: "countWorkloads",
+        method: Method::Get,
+        path: "/clusters/{cluster}/counts/workloads",
+        summary: "How many workloads have each value of some fields.",
+        parameters: COUNT,
+        streams: false,
+        answer: "Counts",
+    },
+    Operation {
+        id: "countObjects",
+        method: Method::Get,
+        path: "/clusters/{cluster}/counts/resources/{group}/{version}/{plural}",
+        summary: "How many objects of a resource have each value of some fields.",
+        parameters: COUNT,
+        streams: false,
+        answer: "Counts",
     },
     Operation {
         id: "getNamespacedObject",

@@ -159,6 +159,7 @@ impl Scope {
             labels: options.selector.clone(),
             sort: sort(&options.sort),
             offset: 0,
+            after: String::new(),
             limit: options.limit.filter(|limit| *limit > 0),
             among: None,
         }
@@ -331,6 +332,7 @@ mod tests {
             columns: Vec::new().into(),
             rows: Vec::new(),
             total: 0,
+            next: None,
             unfiltered: 1,
             as_of: None,
             completeness,

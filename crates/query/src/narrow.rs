@@ -152,7 +152,17 @@ mod tests {
         assert_eq!(asked(r#"status:Running x node:"A""#, "node"), [some("A")]);
         assert_eq!(asked("namespace:a", "ns"), [some("a")]);
         assert_eq!(asked("NOT has:node", "node"), [None]);
-        for other in ["-node:a", "node:a,b", "node:a*", "node:/a/", "node:a OR x", "(node:a)", "has:node", "--has:node", "x AND node:a"] {
+        for other in [
+            "-node:a",
+            "node:a,b",
+            "node:a*",
+            "node:/a/",
+            "node:a OR x",
+            "(node:a)",
+            "has:node",
+            "--has:node",
+            "x AND node:a",
+        ] {
             assert_eq!(asked(other, "node"), [], "{other}");
         }
     }

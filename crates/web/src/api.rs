@@ -9,7 +9,9 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
-use pilothouse_app::{AppError, Cluster, ConnectionState, ErrorKind, OPERATIONS, Operation, Source, explanation_json};
+use pilothouse_app::{
+    AppError, Ask, Cluster, ConnectionState, ErrorKind, OPERATIONS, Operation, Source, explanation_json,
+};
 use pilothouse_model::{Completeness, Object, Resource};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::server::Web;
 use crate::visit::Visit;
 
 mod act;
+mod counts;
 mod many;
 mod openapi;
 mod rows;
@@ -91,6 +94,8 @@ fn handler(id: &str) -> Option<MethodRouter<Web>> {
         "completeQuestion" => get(completions),
         "listWorkloads" => get(workloads),
         "listObjects" => get(objects),
+        "countWorkloads" => get(counts::workloads),
+        "countObjects" => get(counts::objects),
         "getNamespacedObject" | "getObject" => get(object),
         "explainNamespacedObject" | "explainObject" => get(explanation),
         "listNamespacedObjectEvents" | "listObjectEvents" => get(events),
@@ -193,10 +198,17 @@ async fn list(web: &Web, headers: &HeaderMap, visit: &Visit, (cluster, source): 
         Ok(question) => question,
         Err(error) => return failure::api(&error),
     };
+    let after = visit.query("after").unwrap_or_default().to_owned();
     if wants_stream(headers) {
+        if !after.is_empty() {
+            let error =
+                AppError::new(ErrorKind::BadInput, "a stream follows the rows from an offset on, not after a place");
+            return failure::api(&error.hint("leave `after` out"));
+        }
         return rows::stream(web, cluster, source, &question);
     }
-    answer(cluster.list_settled(&source, &question.ask(), PATIENCE).await.map(|listing| rows::page(cluster, &listing)))
+    let ask = Ask { after, ..question.ask() };
+    answer(cluster.list_settled(&source, &ask, PATIENCE).await.map(|listing| rows::page(cluster, &listing)))
 }
 
 /// Whether the one who asks wants to go on listening.

@@ -3,6 +3,7 @@
 pub(crate) mod causes;
 pub(crate) mod data;
 pub(crate) mod events;
+pub(crate) mod facets;
 pub(crate) mod found;
 pub(crate) mod freshness;
 pub(crate) mod graph;

@@ -9,16 +9,19 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Cluster, ConnectionState, Engine, ErrorKind, ObjectView};
+use pilothouse_app::{AppError, Cluster, ConnectionState, Engine, ErrorKind, ObjectView, Source};
 use pilothouse_model::Level;
 use serde::Serialize;
 
+use crate::components::facets::{self, Asked};
 use crate::components::freshness;
 use crate::components::scene::Scene;
 use crate::failure;
 use crate::frame::connection;
 use crate::pages::object;
+use crate::question::Question;
 use crate::server::Web;
+use crate::urls;
 use crate::visit::{PATIENCE, Visit, reaching};
 
 pub(crate) mod many;
@@ -80,6 +83,7 @@ fn messages(engine: &Engine, cluster: &Cluster, index: usize, watch: &str) -> Me
         match Target::read(&cluster, &watch).await {
             Ok(Target::State { was_up }) => state(engine, &cluster, was_up),
             Ok(Target::Window(asked)) => window::messages(engine, cluster, asked),
+            Ok(Target::Counts(source, question)) => counts(&cluster, source, question),
             Ok(Target::Object(asked)) => object_messages(engine, cluster, asked),
             // Nothing to follow until the cluster answers; the connection's own messages then bring the page anew.
             Err(error) if error.kind == ErrorKind::Unavailable => stream::empty().boxed(),
@@ -114,6 +118,19 @@ fn state(engine: Engine, cluster: &Cluster, was_up: bool) -> Messages {
             BTreeMap::from([("connection", connection(&state).0), ("trouble", reaching(&state, engine.now()).0)]);
         let message = Message { reload: up && !was_up, parts, ..Message::default() };
         Some((message, (engine, receiver, false, up)))
+    })
+    .boxed()
+}
+
+/// How the rows of a list divide. Why it ends, the window over the same list tells.
+fn counts(cluster: &Cluster, source: Source, question: Question) -> Messages {
+    let here = urls::whole(cluster.id().as_str(), &source);
+    let live = cluster.live_counts(source, question.ask());
+    stream::unfold((live, here, question), |(mut live, here, question)| async move {
+        let counts = live.next().await?;
+        let asked = Asked { here: &here, question: &question, columns: &counts.columns };
+        let message = said("counts", &facets::groups(&counts, &asked));
+        Some((message, (live, here, question)))
     })
     .boxed()
 }

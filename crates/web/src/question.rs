@@ -89,6 +89,7 @@ impl Question {
             labels: self.labels.clone(),
             sort: self.sort.clone(),
             offset: self.offset,
+            after: String::new(),
             limit: Some(self.rows()),
             among: None,
         }

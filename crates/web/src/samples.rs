@@ -101,6 +101,7 @@ pub(crate) fn listing() -> Listing {
             row("team-b", "train-2", Status::new(Level::Waiting, "Pending")),
         ],
         total: 1234,
+        next: None,
         unfiltered: 1300,
         as_of: Some(now() - SignedDuration::from_secs(3)),
         completeness: Completeness::Complete,

@@ -154,6 +154,7 @@ pub(crate) fn pages() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/c/{cluster}/live", get(live::follow)),
         ("/c/{cluster}/palette", get(pages::palette::show)),
         ("/c/{cluster}/complete", get(pages::complete::show)),
+        ("/all/complete", get(pages::complete::show_all)),
     ]
 }
 

@@ -115,6 +115,14 @@ pub(crate) fn list(cluster: &str, resource: &Resource) -> Url {
     Url(format!("/c/{}/r/{}", segment(cluster), resource_path(resource)))
 }
 
+/// The list of a source.
+pub(crate) fn whole(cluster: &str, source: &Source) -> Url {
+    match source {
+        Source::Workloads => workloads(cluster),
+        Source::Resource(resource) => list(cluster, resource),
+    }
+}
+
 /// The page of an object.
 pub(crate) fn object(cluster: &str, resource: &Resource, namespace: Option<&str>, name: &str) -> Url {
     Url(format!("/c/{}/r/{}", segment(cluster), object_path(resource, namespace, name)))
@@ -165,6 +173,13 @@ pub(crate) fn complete(cluster: &str, source: &Source, question: &Question) -> U
             address.ask(&scope).with("resource", &name)
         }
     }
+}
+
+/// What can be written in the search field of a list over several clusters, which is `workloads` or a resource's path.
+pub(crate) fn complete_all(source: &str, question: &Question) -> Url {
+    let scope = Question { labels: question.labels.clone(), clusters: question.clusters.clone(), ..question.scope() };
+    let address = Url("/all/complete".to_owned()).ask(&scope);
+    if source.is_empty() { address } else { address.with("resource", source) }
 }
 
 /// The palette's answers.
@@ -225,6 +240,15 @@ pub(crate) fn watch_workloads(question: &Question) -> Url {
 /// What a stream follows: a window over a resource.
 pub(crate) fn watch_list(resource: &Resource, question: &Question) -> Url {
     Url(format!("r/{}", resource_path(resource))).ask(question)
+}
+
+/// What a stream follows: how the rows of a list divide.
+pub(crate) fn watch_counts(source: &Source, question: &Question) -> Url {
+    let list = match source {
+        Source::Workloads => watch_workloads(question),
+        Source::Resource(resource) => watch_list(resource, question),
+    };
+    Url(format!("counts/{list}"))
 }
 
 /// What a stream follows: one object.

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use crate::ask::{Ask, Listing, Source};
 use crate::clock;
 use crate::error::AppError;
-use crate::feed::LiveTable;
+use crate::feed::{Freshness, LiveTable};
+use crate::paging;
 use crate::rights::{Known, Remembered};
 
 /// How many namespaces a sentence names.
@@ -82,16 +83,18 @@ impl Chosen {
 
     pub(crate) fn answer(&self, ask: &Ask) -> Result<Listing, AppError> {
         let plan = self.plan(ask)?;
-        let snapshot = self.table.snapshot();
-        let answer = snapshot.run(&plan, ask.offset, ask.limit.unwrap_or(usize::MAX), clock::now());
+        let moment = self.table.moment();
+        let (snapshot, freshness) = &*moment;
+        let answer = paging::page(snapshot, &plan, (&self.what, ask), clock::now())?;
         Ok(Listing {
             columns: Arc::clone(self.table.columns()),
             rows: answer.rows,
             total: answer.total,
-            unfiltered: self.unfiltered(&snapshot),
-            as_of: self.table.as_of(),
-            completeness: self.completeness(&snapshot, ask),
-            notes: self.notes(ask),
+            next: answer.next,
+            unfiltered: self.unfiltered(snapshot),
+            as_of: freshness.as_of(),
+            completeness: self.completeness(snapshot, ask),
+            notes: self.notes(freshness, ask),
         })
     }
 
@@ -140,8 +143,7 @@ impl Chosen {
     }
 
     /// What else there is to know about the rows that may be seen.
-    pub(crate) fn notes(&self, ask: &Ask) -> Vec<String> {
-        let freshness = self.table.freshness();
+    pub(crate) fn notes(&self, freshness: &Freshness, ask: &Ask) -> Vec<String> {
         let mut notes = freshness.notes(&self.sight);
         if let (Sight::Some(seen), true, false) = (&self.reach, ask.namespaces.is_empty(), self.pending) {
             let what = &self.what;

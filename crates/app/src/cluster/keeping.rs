@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::FutureExt;
 use jiff::SignedDuration;
@@ -17,6 +17,10 @@ use crate::person::Viewer;
 
 /// How often the resources of a cluster that someone looks at are discovered again.
 const REDISCOVER: Duration = Duration::from_secs(30);
+/// Where discovering takes long, as with thousands of kinds, the wait is so many times as long...
+const REST: u32 = 20;
+/// ...and this at most.
+const LONGEST_REST: Duration = Duration::from_secs(300);
 /// The longest wait between two attempts to connect that we choose ourselves...
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);
 /// ...and the longest that a server may ask for.
@@ -27,11 +31,12 @@ const REFUSED: Duration = Duration::from_secs(60);
 impl Cluster {
     /// One attempt to connect or to discover again; gives how long to wait before the next.
     async fn attempt(&self, attempts: &mut u32) -> Duration {
+        let begun = Instant::now();
         let error = match self.discover().await {
             Ok(version) => {
                 *attempts = 0;
                 self.inner.state.send_replace(ConnectionState::Connected { version });
-                return REDISCOVER;
+                return rest_after(begun.elapsed());
             }
             Err(error) => error,
         };
@@ -75,6 +80,11 @@ impl Cluster {
     fn is_idle(&self) -> bool {
         self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > LINGER && self.tables().is_empty()
     }
+}
+
+/// How long to wait after a discovery that took so long.
+fn rest_after(took: Duration) -> Duration {
+    took.saturating_mul(REST).clamp(REDISCOVER, LONGEST_REST)
 }
 
 /// How long to wait after so many failed attempts in a row.
@@ -121,6 +131,13 @@ impl Cluster {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_discovery_that_takes_long_is_repeated_rarely() {
+        for (took, rest) in [(0, 30_000), (1_500, 30_000), (2_000, 40_000), (6_000, 120_000), (60_000, 300_000)] {
+            assert_eq!(rest_after(Duration::from_millis(took)), Duration::from_millis(rest), "{took}");
+        }
+    }
 
     #[test]
     fn a_refused_credential_is_tried_again_slowly_from_the_start() {

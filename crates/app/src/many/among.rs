@@ -61,7 +61,7 @@ impl Among {
     }
 
     /// Where each column of the whole list stands in this cluster's own; `None` where it has none such.
-    pub(super) fn places(&self, own: &[Column]) -> Vec<Option<usize>> {
+    pub(crate) fn places(&self, own: &[Column]) -> Vec<Option<usize>> {
         let own: Vec<Str> = own.iter().map(|column| renamed(column).id).collect();
         let place = |(at, column): (usize, &Column)| own.iter().position(|id| at > 0 && *id == column.id);
         self.columns.iter().enumerate().map(place).collect()

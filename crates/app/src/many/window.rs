@@ -60,6 +60,8 @@ struct Known {
     rows: Vec<Arc<Record>>,
     /// Whether it has told its rows, or why it has none yet.
     heard: bool,
+    /// Whether it ever told rows: its credential was accepted.
+    told: bool,
 }
 
 /// What a part tells.
@@ -108,13 +110,19 @@ impl ManyWindow {
         };
         let tasks = ids.iter().enumerate().map(follow).collect();
         let part = |id| Part::without(id, ConnectionState::Connecting, None);
-        let parts = ids.iter().map(|id| Known { part: part(id), own: None, rows: Vec::new(), heard: false }).collect();
+        let parts = ids
+            .iter()
+            .map(|id| Known { part: part(id), own: None, rows: Vec::new(), heard: false, told: false })
+            .collect();
         Self { ask: ask.clone(), fixed, parts, columns, told, page: Vec::new(), last: None, tasks }
     }
 
     /// The next update: at once the first time, then when a cluster answers or something changed, and now and then to say that
-    /// all is well. `None` when the engine shuts down.
+    /// all is well. `None` when the engine shuts down, or when the one who asks may ask no more (see [`ManyWindow::refused`]).
     pub async fn next(&mut self) -> Option<ManyUpdate> {
+        if self.refused().is_some() {
+            return None;
+        }
         let Some(last) = self.last else {
             self.begin().await;
             return Some(self.update(true));
@@ -134,6 +142,15 @@ impl ManyWindow {
             let Ok(Some((index, news))) = timeout_at(deadline, self.told.recv()).await else { return };
             self.take(index, news);
         }
+    }
+
+    /// Why it ended, when it is not because the engine shut down: no cluster accepts the credential of the one who asks any
+    /// more. While one does, the parts of the others tell it.
+    pub fn refused(&self) -> Option<&AppError> {
+        let refused =
+            |known: &Known| known.part.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Unauthorized);
+        let over = self.parts.iter().all(refused) && self.parts.iter().any(|known| known.told);
+        self.parts.first().filter(|_| over)?.part.error.as_ref()
     }
 
     /// How many clusters are followed.
@@ -159,6 +176,7 @@ impl ManyWindow {
             }
             News::Columns(columns) => known.own = Some(columns),
             News::Rows(update, rows) => {
+                known.told = true;
                 known.own = Some(Arc::clone(&update.columns));
                 known.rows = rows;
                 known.part = Part {
@@ -316,8 +334,9 @@ impl Follower {
                         self.say(News::Connection(now)).await?;
                     }
                     told = rows.next() => match told {
-                        Some((update, page)) => self.say(News::Rows(Box::new(update), page)).await?,
+                        Some(Ok((update, page))) => self.say(News::Rows(Box::new(update), page)).await?,
                         // Nothing that was shown stays when it may not be followed any more.
+                        Some(Err(refused)) => return Ok(Err(refused)),
                         None => return Ok(Err(ended(&self.id))),
                     },
                 }
@@ -326,17 +345,24 @@ impl Follower {
     }
 }
 
-/// A part whose window is over: the engine shuts down, or the credential is not accepted any more.
+/// A part whose window is over because the engine shuts down.
 fn ended(id: &ClusterId) -> AppError {
     AppError::new(ErrorKind::Unauthorized, format!("{id} does not let you follow its rows any more"))
 }
 
-/// A window's updates with the page that each leads to.
-fn updates(window: LiveWindow) -> BoxStream<'static, (Update, Vec<Arc<Record>>)> {
-    stream::unfold(window, |mut window| async move {
-        let update = window.next().await?;
-        let page = window.page().to_vec();
-        Some(((update, page), window))
+/// What a window tells: an update with the page that it leads to.
+type Told = Result<(Update, Vec<Arc<Record>>), AppError>;
+
+/// A window's updates with the page that each leads to; at the end why it is refused, where it is.
+fn updates(window: LiveWindow) -> BoxStream<'static, Told> {
+    stream::unfold(Some(window), |window| async move {
+        let mut window = window?;
+        if let Some(update) = window.next().await {
+            let page = window.page().to_vec();
+            return Some((Ok((update, page)), Some(window)));
+        }
+        let refused = window.refused()?.clone();
+        Some((Err(refused), None))
     })
     .boxed()
 }

@@ -324,6 +324,7 @@ mod tests {
             columns: Vec::new().into(),
             rows: Vec::new(),
             total: 0,
+            next: None,
             unfiltered: 0,
             as_of: None,
             completeness: Completeness::Complete,

@@ -53,9 +53,14 @@ fn follow(web: &Web, many: &Many, source: &ManySource, question: &Question) -> R
         Ok(live) => live,
         Err(error) => return failure::api(&error),
     };
-    let events = stream::unfold(live, |mut live| async move {
-        let update = live.next().await?;
-        Some((Event::default().event("rows").json_data(message(&update)), live))
+    let events = stream::unfold(Some(live), |live| async move {
+        let mut live = live?;
+        if let Some(update) = live.next().await {
+            return Some((Event::default().event("rows").json_data(message(&update)), Some(live)));
+        }
+        // No credential is accepted any more: that is the last thing that is told.
+        let error = live.refused()?;
+        Some((Event::default().event("error").json_data(failure::body(error)), None))
     });
     let events = events.take_until(web.shutdown.clone().cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()

@@ -174,7 +174,26 @@ fn schemas() -> Value {
                 },
             }),
         ),
+        "Counts": object(
+            &["cluster", "total", "unfiltered", "asOf", "complete", "notes", "counts"],
+            with(json!({"cluster": text, "counts": list(&object(&["field", "distinct", "values"], json!({
+                "field": text,
+                "distinct": {"type": "integer", "description": "How many different values there are, listed or not."},
+                "values": list(&object(&["value", "unknown", "count"], json!({
+                    "value": {"description": "As in a row's cells; null where there is none."},
+                    "unknown": {"type": "boolean", "description": "Whether the value cannot be told."},
+                    "count": whole,
+                }))),
+            })))})),
+        ),
         "Object": raw,
+        "Completions": object(&["replace", "items"], json!({
+            "replace": object(&["start", "end"], json!({"start": whole, "end": whole})),
+            "items": list(&object(&["text", "kind", "detail", "count"], json!({
+                "text": text, "kind": {"type": "string", "enum": ["field", "value", "operator", "function"]},
+                "detail": text, "count": {"type": ["integer", "null"], "description": "How many rows have it, where that was counted."},
+            }))),
+        })),
         "Actions": object(&["total", "actions"], json!({"total": whole, "actions": list(&object(&["id", "title", "danger"], json!({
             "id": text, "title": text, "danger": {"type": "string", "enum": ["reversible", "disruptive", "destructive"]},
         })))})),
@@ -184,13 +203,6 @@ fn schemas() -> Value {
         })),
         "Secret": {"type": "object", "description": "A Secret as Kubernetes describes it, with its values."},
         "Log": {"type": "string", "description": "The log as its container wrote it."},
-        "Completions": object(&["replace", "items"], json!({
-            "replace": object(&["start", "end"], json!({"start": whole, "end": whole})),
-            "items": list(&object(&["text", "kind", "detail", "count"], json!({
-                "text": text, "kind": {"type": "string", "enum": ["field", "value", "operator", "function"]},
-                "detail": text, "count": {"type": ["integer", "null"], "description": "How many rows have it, where that was counted."},
-            }))),
-        })),
         "Explanation": object(&["cluster", "object", "state", "level", "reason", "message", "complete", "notes", "causes"], json!({
             "cluster": text, "object": raw, "state": maybe_text, "level": maybe_text, "reason": text, "message": text,
             "complete": truth, "notes": texts,

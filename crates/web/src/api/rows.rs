@@ -17,6 +17,7 @@ use crate::server::Web;
 /// One page of a list: what the command line prints, and how much it knows.
 pub(super) fn page(cluster: &Cluster, listing: &Listing) -> Value {
     let mut page = listing_json(cluster.id(), listing);
+    page["next"] = json!(listing.next);
     page["unfiltered"] = json!(listing.unfiltered);
     page["notes"] = json!(notes(&listing.completeness, &listing.notes));
     page

@@ -39,9 +39,13 @@ pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
 
 fn messages(engine: &Engine, watch: &str) -> Messages {
     match Follower::read(engine, watch) {
-        Ok(follower) => stream::unfold(follower, |mut follower| async move {
-            let update = follower.live.next().await?;
-            Some((follower.message(&update), follower))
+        Ok(follower) => stream::unfold(Some(follower), |follower| async move {
+            let mut follower = follower?;
+            match follower.live.next().await {
+                Some(update) => Some((follower.message(&update), Some(follower))),
+                // Whoever may ask no more is told so by the page itself.
+                None => follower.live.refused().map(|_| (Message { reload: true, ..Message::default() }, None)),
+            }
         })
         .boxed(),
         Err(error) => stream::iter([said("notes", &lost(&error))]).boxed(),

@@ -25,6 +25,8 @@ pub(crate) enum Target {
     },
     /// A window over a list.
     Window(AskedWindow),
+    /// How the rows of a list divide.
+    Counts(Source, Question),
     /// One object.
     Object(AskedObject),
 }
@@ -93,6 +95,13 @@ impl Target {
             ["workloads"] => {
                 cluster.wait_catalog(PATIENCE).await?;
                 Ok(asked(Source::Workloads))
+            }
+            ["counts", "workloads"] => {
+                cluster.wait_catalog(PATIENCE).await?;
+                Ok(Self::Counts(Source::Workloads, question))
+            }
+            ["counts", "r", path @ ..] if path.len() == 3 => {
+                Ok(Self::Counts(Source::Resource(resource(cluster, path).await?), question))
             }
             ["r", path @ ..] if path.len() == 3 => Ok(asked(Source::Resource(resource(cluster, path).await?))),
             ["o", path @ .., "namespaces", namespace, name] if path.len() == 3 => {

@@ -43,6 +43,16 @@ pub(crate) fn addresses(source: &ManySource, question: &Question) -> (Url, Url) 
     }
 }
 
+/// Where is asked what can be written in the list's search field.
+fn complete(source: &ManySource, question: &Question) -> Url {
+    match source {
+        ManySource::Resource { group, version, plural } => {
+            urls::complete_all(&format!("{group}/{version}/{plural}"), question)
+        }
+        ManySource::Workloads | ManySource::Named(_) => urls::complete_all("", question),
+    }
+}
+
 /// Whether the objects live in namespaces, as far as that is known.
 pub(crate) fn namespaced(many: &Many, source: &ManySource) -> bool {
     match many.source(source) {
@@ -72,7 +82,14 @@ async fn page(visit: &Visit, source: ManySource) -> Result<Content, AppError> {
     let scene = Scene { cluster: "", now: visit.engine.now(), scope: question.scope(), resolve: &resolve };
     let clamped = clamped(visit.query("limit"), question.rows());
     let chooser = chooser(visit, &question, &listed.here);
-    let body = view(&listed, (&about, &question), (&answer, wrong.as_ref()), (&html! { (clamped) }, &chooser), &scene);
+    let complete = complete(&source, &question);
+    let body = view(
+        &listed,
+        (&about, &question, &complete),
+        (&answer, wrong.as_ref()),
+        (&html! { (clamped) }, &chooser),
+        &scene,
+    );
     let waits = answer.parts.iter().any(|part| part.completeness == Completeness::Loading);
     Ok(Content { title: about.title, body, scoped: None, waits })
 }
@@ -92,7 +109,7 @@ fn about(many: &Many, source: &ManySource) -> About {
 
 fn view(
     listed: &ListedInAll<'_>,
-    (about, question): (&About, &Question),
+    (about, question, complete): (&About, &Question, &Url),
     (answer, wrong): (&ManyListing, Option<&AppError>),
     (clamped, chooser): (&Markup, &Markup),
     scene: &Scene<'_>,
@@ -103,7 +120,7 @@ fn view(
     html! {
         div.list-page {
             div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
-            (toolbar(listed, about, (question, wrong.is_some()), chooser))
+            (toolbar(listed, about, (question, complete, wrong.is_some()), chooser))
             (clamped)
             @if let Some(error) = wrong {
                 (question_error(error, &asked))
@@ -115,7 +132,12 @@ fn view(
 }
 
 /// The search field.
-fn toolbar(listed: &ListedInAll<'_>, about: &About, (question, wrong): (&Question, bool), chooser: &Markup) -> Markup {
+fn toolbar(
+    listed: &ListedInAll<'_>,
+    about: &About,
+    (question, complete, wrong): (&Question, &Url, bool),
+    chooser: &Markup,
+) -> Markup {
     let here = &listed.here;
     let kept = Question { q: String::new(), offset: 0, ..question.clone() };
     let widened = Question { wide: !question.wide, ..question.clone() };
@@ -127,6 +149,7 @@ fn toolbar(listed: &ListedInAll<'_>, about: &About, (question, wrong): (&Questio
                 div.field {
                     (icon("search"))
                     input #q type="search" name="q" value=(question.q) placeholder=(about.example) aria-label={ "Filter " (about.title) }
+                        data-complete=(complete)
                         aria-invalid=[wrong.then_some("true")] autocomplete="off" spellcheck="false" autocapitalize="off";
                     kbd.needs-script { "/" }
                 }

@@ -2,9 +2,10 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Catalog, Cluster, ErrorKind, Listing, Source};
+use pilothouse_app::{AppError, Catalog, Cluster, ErrorKind, Listing, Source, telling};
 use pilothouse_model::{Level, Resource};
 
+use crate::components::facets::{self, Asked};
 use crate::components::freshness::notice;
 use crate::components::icon::icon;
 use crate::components::listing::{Listed, listing, thousands};
@@ -98,23 +99,40 @@ async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, Abo
     let empty = format!("No {}", about.title);
     let listed =
         Listed { source: &source, question: &question, here: Some(here.clone()), label: &about.title, empty: &empty };
-    let body = visit
-        .scene(cluster, asked.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref(), &strangers), scene));
+    let counts = if wrong.is_some() {
+        html! {}
+    } else {
+        counted(cluster, &listed, &answer, &here)
+    };
+    let told = html! { (strangers) (counts) };
+    let body =
+        visit.scene(cluster, asked.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref(), &told), scene));
     let scoped = listed.namespaced().then_some(here);
     Ok(Content { title: about.title, body, scoped, waits: false })
+}
+
+/// How the rows divide.
+fn counted(cluster: &Cluster, listed: &Listed<'_>, answer: &Listing, here: &Url) -> Markup {
+    let fields = telling(&answer.columns, listed.source).join(",");
+    let asked = Asked { here, question: listed.question, columns: &answer.columns };
+    match cluster.counts(listed.source, &listed.question.ask(), &fields) {
+        Ok(counts) => facets::strip(&counts, &asked, &urls::watch_counts(listed.source, listed.question)),
+        // The list itself has said what is wrong, or says it with its next row.
+        Err(_) => html! {},
+    }
 }
 
 fn view(
     listed: &Listed<'_>,
     about: &About,
-    (answer, wrong, strangers): (&Listing, Option<&AppError>, &Markup),
+    (answer, wrong, told): (&Listing, Option<&AppError>, &Markup),
     scene: &Scene<'_>,
 ) -> Markup {
     html! {
         div.list-page {
             div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
             (toolbar(listed, about, wrong.is_some(), scene.cluster))
-            (strangers)
+            (told)
             @match wrong {
                 Some(error) => {
                     (question_error(error, listed))
