@@ -129,6 +129,7 @@ pub(crate) struct DemoArguments {
   pilothouse get pods -n team-a
   pilothouse get workloads -A -q 'is:active gpu:>0' --sort=-gpu
   pilothouse get trainjobs,notebooks -A -o wide
+  pilothouse get pods -A --count-by state,node
   pilothouse get pod/web-0 -o yaml
   pilothouse get pods -A --context prod,staging")]
 pub(crate) struct GetArguments {
@@ -173,6 +174,9 @@ pub(crate) struct GetArguments {
     /// Show at most so many rows; 0 for all
     #[arg(long, value_name = "NUMBER", value_parser = limit, allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
+    /// Count instead: how many have each value of these fields, separated by commas
+    #[arg(long, value_name = "FIELD", conflicts_with_all = ["watch", "sort", "show_labels"])]
+    pub(crate) count_by: Option<String>,
     /// Go on and print what changes
     #[arg(short, long)]
     pub(crate) watch: bool,

@@ -1,5 +1,6 @@
 //! `pilothouse get`: lists, as kubectl prints them.
 
+mod count;
 mod many;
 mod print;
 mod watch;
@@ -26,6 +27,9 @@ pub(crate) struct Wanted {
 /// Lists what the command line asks for.
 pub(crate) async fn run(arguments: &ClusterArguments, options: &GetArguments) -> Result<(), Failure> {
     if let Some(contexts) = several(arguments, options.all_contexts)? {
+        if options.count_by.is_some() {
+            return Err(Failure::Other("only one cluster at a time is counted; name one context".to_owned()));
+        }
         return many::run(arguments, options, &contexts).await;
     }
     let cluster = cluster(arguments)?;
@@ -33,6 +37,9 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &GetArguments) ->
     let wanted = wanted(&catalog, options)?;
     refuse_names_and_filters(options)?;
     let scope = Scope::of(&cluster, options);
+    if let Some(fields) = &options.count_by {
+        return count::run(&cluster, &wanted, &scope, (options, fields)).await;
+    }
     let printer = Printer::new(&cluster, options, wanted.len() > 1, scope.shows_namespaces());
     if options.watch {
         let [wanted] = wanted.as_slice() else {
@@ -248,17 +255,22 @@ async fn named(
 
 /// Whether an answer may pass for an answer: what could not be read is an error, or at least told.
 fn check(listing: &Listing) -> Result<(), Failure> {
-    for note in &listing.notes {
+    check_known(&listing.completeness, &listing.notes, listing.unfiltered)
+}
+
+/// The same for any answer of which this much is known, made from so many rows.
+fn check_known(completeness: &Completeness, notes: &[String], unfiltered: usize) -> Result<(), Failure> {
+    for note in notes {
         say(&format!("warning: {note}"));
     }
-    let kind = match &listing.completeness {
+    let kind = match completeness {
         Completeness::Complete => return Ok(()),
         Completeness::Absent => ErrorKind::NotFound,
         Completeness::Forbidden(_) => ErrorKind::Forbidden,
         Completeness::Loading | Completeness::Stale(_) | Completeness::Broken(_) => ErrorKind::Unavailable,
     };
-    let why = output::incomplete(&listing.completeness);
-    if listing.unfiltered == 0 {
+    let why = output::incomplete(completeness);
+    if unfiltered == 0 {
         return Err(AppError::new(kind, why).into());
     }
     say(&format!("warning: the answer is not complete: {why}"));
