@@ -154,13 +154,15 @@ pub(crate) struct Callback<'a> {
 pub(crate) struct Issuer {
     options: IssuerOptions,
     client: reqwest::Client,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Known>,
 }
 
-#[derive(Clone, Debug)]
+/// What an issuer said of itself last.
+#[derive(Debug, Default)]
 struct Known {
-    metadata: Metadata,
-    read: Instant,
+    metadata: Option<(Metadata, Instant)>,
+    /// Why it did not say anything, and when.
+    silent: Option<(String, Instant)>,
 }
 
 type Client =
@@ -306,20 +308,34 @@ impl Issuer {
     /// What the issuer says of itself, not older than `age`.
     async fn metadata(&self, age: Duration) -> Result<Metadata, OpenIdError> {
         let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.read.elapsed() < age) {
-            return Ok(known.metadata.clone());
+        if let Some((metadata, _)) = known.metadata.as_ref().filter(|(_, read)| read.elapsed() < age) {
+            return Ok(metadata.clone());
         }
+        // Whoever waited for an attempt that came to nothing does not begin another: all of them would wait in a row.
+        if let Some((reason, _)) = known.silent.as_ref().filter(|(_, asked)| asked.elapsed() < AGAIN) {
+            return Err(self.silent(reason));
+        }
+        let metadata = self.discover().await;
+        known.silent = match &metadata {
+            Err(OpenIdError::Silent { reason, .. }) => Some((reason.clone(), Instant::now())),
+            _ => None,
+        };
+        let metadata = metadata?;
+        known.metadata = Some((metadata.clone(), Instant::now()));
+        Ok(metadata)
+    }
+
+    /// Asks the issuer what it says of itself.
+    async fn discover(&self) -> Result<Metadata, OpenIdError> {
         let issuer =
             IssuerUrl::new(self.options.issuer_url.clone()).map_err(|error| self.silent(&error.to_string()))?;
         let send = http::sender(&self.client);
-        let metadata = Metadata::discover_async(issuer, &send).await.map_err(|error| match error {
+        Metadata::discover_async(issuer, &send).await.map_err(|error| match error {
             DiscoveryError::Request(error) => self.silent(&error.to_string()),
             DiscoveryError::Validation(reason) => self.wrong(reason),
             DiscoveryError::Response(status, _, _) => self.silent(&format!("asked who it is, it says {status}")),
             error => self.silent(&format!("what it says of itself cannot be read: {error}")),
-        })?;
-        *known = Some(Known { metadata: metadata.clone(), read: Instant::now() });
-        Ok(metadata)
+        })
     }
 
     fn openid(&self, metadata: &Metadata, redirect: &str) -> Result<Client, OpenIdError> {

@@ -1,5 +1,6 @@
 //! An issuer that can be told to lie, and what the console makes of its lies.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -269,8 +270,8 @@ async fn new_keys_are_found_and_forgers_do_not_make_it_ask_all_the_time() {
     signed_in(&fake, &issuer, CODE).await.unwrap();
     fake.keys.lock().unwrap().push(new_key());
     assert!(signed_in(&fake, &issuer, CODE).await.is_err(), "the keys were read a moment ago");
-    if let Some(known) = issuer.known.lock().await.as_mut() {
-        known.read -= AGAIN;
+    if let Some((_, read)) = issuer.known.lock().await.metadata.as_mut() {
+        *read -= AGAIN;
     }
     signed_in(&fake, &issuer, CODE).await.unwrap();
 }
@@ -316,4 +317,27 @@ async fn options_that_cannot_be_meant_are_told() {
         let error = Issuer::new(change).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_is_asked_once_for_all_who_wait() {
+    let fake = Fake::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = IssuerOptions { issuer_url: format!("http://{}", listener.local_addr().unwrap()), ..fake.options() };
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let issuer = Issuer::new(options).unwrap();
+    let begun = || issuer.begin(REDIRECT);
+    assert!(matches!(begun().await, Err(OpenIdError::Silent { .. })));
+    let first = asked.load(Ordering::SeqCst);
+    assert!(first > 0);
+    for again in futures::future::join_all((0..3).map(|_| begun())).await {
+        assert!(matches!(again, Err(OpenIdError::Silent { .. })));
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), first);
 }
