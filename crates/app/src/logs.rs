@@ -11,7 +11,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use pilothouse_cluster::{Access, LogOptions, LogStream};
 use pilothouse_model::Resource;
 use serde_json::json;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::act::{Target, refused};
 use crate::audit::Deed;
@@ -89,7 +89,9 @@ fn guarded(
     stream: LogStream,
     every: Duration,
 ) -> BoxStream<'static, Result<Bytes, AppError>> {
-    let checks = interval_at(Instant::now() + every, every);
+    let mut checks = interval_at(Instant::now() + every, every);
+    // A reader who was slow for long is asked about once, not for every time that was missed.
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     stream::unfold(Some((cluster, access, stream, checks)), |state| async move {
         let (cluster, access, mut stream, mut checks) = state?;
         loop {

@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use pilothouse_cluster::{Access, Token};
+use pilothouse_cluster::Access;
 use pilothouse_model::{Action, Danger, Object, Permission, WriteMethod};
 
 use super::Target;
 use crate::cluster::Cluster;
-use crate::person::Viewer;
+use crate::rights::Holder;
 
 /// How long an answer is good.
 const GOOD: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ pub struct Offer {
 pub(crate) struct Allowed(Mutex<HashMap<Question, (Instant, bool)>>);
 
 /// Who asks, by the whole credential, and what for.
-type Question = (Option<Token>, Access);
+type Question = (Holder, Access);
 
 impl Allowed {
     fn remember(&self, key: Question, allowed: bool) {
@@ -60,20 +60,13 @@ impl Allowed {
 impl Cluster {
     /// Whether the one who asks may do something; what was said within the last half minute holds. An error is no answer.
     pub(crate) async fn may(&self, access: &Access) -> Option<bool> {
-        let key = (self.own_token(), access.clone());
+        let key = (self.holder().ok()?, access.clone());
         if let Some((allowed, true)) = self.inner.allowed.recall(&key) {
             return Some(allowed);
         }
         let allowed = self.own_connection().ok()?.review_access(access).await.ok()?;
         self.inner.allowed.remember(key, allowed);
         Some(allowed)
-    }
-
-    fn own_token(&self) -> Option<Token> {
-        match &self.viewer {
-            Viewer::Person(person) => person.token(self.id()).cloned(),
-            Viewer::Console | Viewer::Nobody => None,
-        }
     }
 
     /// What the person may do with an object as it stands; the cluster is asked, for as long as `patience` lasts.
@@ -87,8 +80,9 @@ impl Cluster {
 
     /// The same from what the cluster said before: for a page that is shown already.
     pub fn offers_known(&self, target: &Target, object: &Object) -> Vec<Offer> {
-        let token = self.own_token();
-        let allowed = |access| self.inner.allowed.recall(&(token.clone(), access)).is_some_and(|(allowed, _)| allowed);
+        // Nobody is offered anything.
+        let Ok(holder) = self.holder() else { return Vec::new() };
+        let allowed = |access| self.inner.allowed.recall(&(holder.clone(), access)).is_some_and(|(allowed, _)| allowed);
         let all = self.possible(target, object).into_iter();
         all.filter_map(|(offer, access)| allowed(access).then_some(offer)).collect()
     }

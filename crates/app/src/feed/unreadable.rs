@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pilothouse_cluster::Malformed;
 use pilothouse_model::{Object, Sight};
+use rustc_hash::FxHashMap;
 
 /// How many malformed objects are named one by one.
 const MOST_NAMED: usize = 10;
@@ -37,20 +38,18 @@ impl Unreadable {
     /// The first few of each namespace by name, the others by number.
     pub(super) fn told(&self) -> Vec<Unread> {
         let mut told: Vec<Unread> = Vec::new();
+        let mut places: FxHashMap<Option<String>, usize> = FxHashMap::default();
         for (which, why) in &self.0 {
             let named = *which != *why;
             let (namespace, name) = match which.split_once('/') {
                 Some((namespace, name)) if named => (Some(namespace.to_owned()), Some(name.to_owned())),
                 _ => (None, named.then(|| which.clone())),
             };
-            let place = match told.iter().position(|place| place.namespace == namespace) {
-                Some(known) => &mut told[known],
-                None => {
-                    told.push(Unread { namespace, ..Unread::default() });
-                    let last = told.len() - 1;
-                    &mut told[last]
-                }
-            };
+            let at = *places.entry(namespace.clone()).or_insert(told.len());
+            if at == told.len() {
+                told.push(Unread { namespace, ..Unread::default() });
+            }
+            let place = &mut told[at];
             if place.first.len() < MOST_NAMED {
                 place.first.push((name, why.clone()));
             } else {
