@@ -134,6 +134,21 @@ fn every_path_that_the_documents_name_exists() {
 }
 
 /// The words in backticks that are paths of the repository: they begin with one of its folders.
+#[test]
+fn every_decision_has_a_number_of_its_own_and_begins_with_it() {
+    let decisions = files(&repository().join("docs/decisions"), "md");
+    let mut numbers: Vec<usize> = Vec::new();
+    for path in &decisions {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.split('-').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+        let text = std::fs::read_to_string(path).expect("a decision is readable");
+        assert!(text.starts_with(&format!("# {number}. ")), "{name} does not begin with its number");
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=decisions.len()).collect::<Vec<_>>());
+}
+
 fn named_paths(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
     let is_path = |word: &&str| {
