@@ -15,7 +15,7 @@ use crate::ask::{Ask, Source};
 use crate::clock;
 use crate::cluster::{Chosen, Cluster, Counted};
 use crate::error::{AppError, ErrorKind};
-use crate::feed::{Freshness, LiveTable};
+use crate::feed::LiveTable;
 use crate::held::Held;
 use crate::object::ObjectView;
 use crate::rights::{Changes, Holder, Remembered};
@@ -135,14 +135,13 @@ impl LiveWindow {
                 self.wait().await?;
             }
             self.turn()?;
-            let moment = self.chosen.table.moment();
-            let (snapshot, freshness) = &*moment;
+            let snapshot = self.chosen.table.snapshot();
             // While nobody can say what may be seen, nothing new is.
             let delta = match self.paused {
                 Some(_) => None,
-                None => self.window.update(snapshot, clock::now()),
+                None => self.window.update(&snapshot, clock::now()),
             };
-            let now = self.standing(snapshot, freshness);
+            let now = self.standing(&snapshot);
             let alive = self.last.elapsed() >= HEARTBEAT;
             if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
                 continue;
@@ -154,7 +153,7 @@ impl LiveWindow {
                 total: self.window.total().unwrap_or_default(),
                 delta,
                 unfiltered,
-                as_of: freshness.as_of(),
+                as_of: self.chosen.table.as_of(),
                 completeness,
                 notes,
                 columns: Arc::clone(self.chosen.table.columns()),
@@ -173,12 +172,12 @@ impl LiveWindow {
     }
 
     /// How much is known, of how many rows, and what else there is to know.
-    fn standing(&mut self, snapshot: &Snapshot, freshness: &Freshness) -> (Completeness, usize, Vec<String>) {
+    fn standing(&mut self, snapshot: &Snapshot) -> (Completeness, usize, Vec<String>) {
         if let (Some(error), Some((_, unfiltered, notes))) = (&self.paused, &self.told) {
             return (Completeness::Stale(error.message.clone()), *unfiltered, notes.clone());
         }
         let unfiltered = self.tally.count(snapshot, &self.chosen.sight);
-        (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(freshness, &self.ask))
+        (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(&self.ask))
     }
 
     async fn wait(&mut self) -> Option<()> {
@@ -229,11 +228,10 @@ impl LiveWindow {
             // Where columns went away, the question may mean nothing any more; then the old table stays, and tells its state.
             Err(error) if error.kind == ErrorKind::BadInput => return Some(()),
             // Whatever else it is that keeps from telling what may be seen.
-            Err(error) if error.kind == ErrorKind::Unavailable => {
+            Err(error) => {
                 self.paused = Some(error);
                 return Some(());
             }
-            Err(_) => return Some(()),
         };
         if chosen.is_like(&self.chosen) {
             return Some(());

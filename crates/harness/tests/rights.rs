@@ -346,6 +346,26 @@ async fn a_namespace_gained_appears_in_an_open_window_and_one_lost_goes() {
     direct.engine.shutdown();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_shows_nothing_new_while_the_cluster_refuses_to_say_what_may_be_seen() {
+    let plane = start().await;
+    let admin = plane.admin();
+    let world = World::make(admin, 3, 0, PEOPLE).await;
+    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}]);
+    world::bind(admin, &world.namespaces[0], &rules, "person-0").await;
+    let direct = console(&plane, Sharing::default());
+    let user = User { api: plane.api("person-0"), name: "person-0".to_owned() };
+    let cluster = direct.cluster(&user).await;
+    let mut window = cluster.window(Source::Resource(resource(&cluster, CONFIG_MAPS)), Ask::default()).unwrap();
+    window_agrees(&mut window, admin, &user, (&world, CONFIG_MAPS)).await;
+    // By this one everybody may ask for their own rights.
+    let everybody = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user";
+    assert_eq!(admin.send(Method::DELETE, everybody, None).await.status, 200);
+    let paused = async { while !matches!(window.next().await.unwrap().completeness, Completeness::Stale(_)) {} };
+    tokio::time::timeout(PATIENCE, paused).await.expect("the window says that it does not go on");
+    direct.engine.shutdown();
+}
+
 /// A kubeconfig of somebody whose contexts name these namespaces.
 fn at_home_in(plane: &RealControlPlane, user: &str, namespaces: &[String]) -> std::path::PathBuf {
     let text = std::fs::read_to_string(plane.kubeconfig(user)).unwrap();
