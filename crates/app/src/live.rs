@@ -15,7 +15,7 @@ use crate::ask::{Ask, Source};
 use crate::clock;
 use crate::cluster::{Chosen, Cluster, Counted};
 use crate::error::{AppError, ErrorKind};
-use crate::feed::LiveTable;
+use crate::feed::{Freshness, LiveTable};
 use crate::held::Held;
 use crate::object::ObjectView;
 use crate::rights::{Changes, Holder, Remembered};
@@ -135,13 +135,14 @@ impl LiveWindow {
                 self.wait().await?;
             }
             self.turn()?;
-            let snapshot = self.chosen.table.snapshot();
+            let moment = self.chosen.table.moment();
+            let (snapshot, freshness) = &*moment;
             // While nobody can say what may be seen, nothing new is.
             let delta = match self.paused {
                 Some(_) => None,
-                None => self.window.update(&snapshot, clock::now()),
+                None => self.window.update(snapshot, clock::now()),
             };
-            let now = self.standing(&snapshot);
+            let now = self.standing(snapshot, freshness);
             let alive = self.last.elapsed() >= HEARTBEAT;
             if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
                 continue;
@@ -153,7 +154,7 @@ impl LiveWindow {
                 total: self.window.total().unwrap_or_default(),
                 delta,
                 unfiltered,
-                as_of: self.chosen.table.as_of(),
+                as_of: freshness.as_of(),
                 completeness,
                 notes,
                 columns: Arc::clone(self.chosen.table.columns()),
@@ -172,12 +173,12 @@ impl LiveWindow {
     }
 
     /// How much is known, of how many rows, and what else there is to know.
-    fn standing(&mut self, snapshot: &Snapshot) -> (Completeness, usize, Vec<String>) {
+    fn standing(&mut self, snapshot: &Snapshot, freshness: &Freshness) -> (Completeness, usize, Vec<String>) {
         if let (Some(error), Some((_, unfiltered, notes))) = (&self.paused, &self.told) {
             return (Completeness::Stale(error.message.clone()), *unfiltered, notes.clone());
         }
         let unfiltered = self.tally.count(snapshot, &self.chosen.sight);
-        (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(&self.ask))
+        (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(freshness, &self.ask))
     }
 
     async fn wait(&mut self) -> Option<()> {
