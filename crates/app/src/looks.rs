@@ -65,14 +65,14 @@ impl Look {
         let resource = row.resource.group_resource();
         let namespace = row.namespace.as_deref();
         tell(Self::named(resource, namespace, &row.name));
-        for owner in &row.owners {
+        for owner in row.owners.iter() {
             tell(Self::owned(resource, owner));
             tell(Self::kin(owner));
         }
         let places = [None, namespace];
         for place in &places[..1 + usize::from(namespace.is_some())] {
             tell(Self::within(resource, *place));
-            for (key, value) in &row.labels {
+            for (key, value) in row.labels.iter() {
                 tell(Self::labelled(resource, *place, (key, value)));
             }
         }

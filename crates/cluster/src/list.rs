@@ -22,8 +22,8 @@ const PAGE_BYTES: usize = 16 << 20;
 /// again in smaller pages; servers that give no pages may need as much.
 const LONGEST: usize = 256 << 20;
 /// The most objects that are decoded at once, and about how much text: an object takes ten times its text in memory.
-const PART: usize = 100;
-const PART_BYTES: usize = 1 << 20;
+const PART: usize = 50;
+const PART_BYTES: usize = 1 << 19;
 
 /// How many objects to ask for after a page of `limit` objects that was `bytes` long.
 fn next_limit(limit: usize, bytes: usize) -> usize {

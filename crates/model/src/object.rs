@@ -52,6 +52,11 @@ impl Object {
         self.value
     }
 
+    /// What stands at a JSON pointer.
+    pub fn pointer(&self, pointer: &str) -> Option<&Value> {
+        find(&self.value, pointer)
+    }
+
     /// `apiVersion`, empty when the server left it out.
     pub fn api_version(&self) -> &str {
         self.value.text("/apiVersion").unwrap_or_default()
@@ -99,12 +104,12 @@ impl Object {
 
     /// `metadata.labels`, as pairs.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        pairs(self.value.pointer("/metadata/labels"))
+        pairs(self.pointer("/metadata/labels"))
     }
 
     /// One label.
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.value.pointer("/metadata/labels")?.get(key)?.as_str()
+        self.pointer("/metadata/labels")?.get(key)?.as_str()
     }
 
     /// The container images that `spec` names anywhere, each once, in no particular order: pod templates stand at other places in
@@ -133,12 +138,12 @@ impl Object {
 
     /// `metadata.annotations`, as pairs.
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
-        pairs(self.value.pointer("/metadata/annotations"))
+        pairs(self.pointer("/metadata/annotations"))
     }
 
     /// One annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.value.pointer("/metadata/annotations")?.get(key)?.as_str()
+        self.pointer("/metadata/annotations")?.get(key)?.as_str()
     }
 
     /// `metadata.ownerReferences`.
@@ -208,15 +213,15 @@ pub trait Read {
 
 impl Read for Value {
     fn text(&self, pointer: &str) -> Option<&str> {
-        self.pointer(pointer)?.as_str()
+        find(self, pointer)?.as_str()
     }
 
     fn integer(&self, pointer: &str) -> Option<i64> {
-        self.pointer(pointer)?.as_i64()
+        find(self, pointer)?.as_i64()
     }
 
     fn boolean(&self, pointer: &str) -> Option<bool> {
-        self.pointer(pointer)?.as_bool()
+        find(self, pointer)?.as_bool()
     }
 
     fn time(&self, pointer: &str) -> Option<Timestamp> {
@@ -224,12 +229,28 @@ impl Read for Value {
     }
 
     fn items(&self, pointer: &str) -> &[Value] {
-        self.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        find(self, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     fn entries(&self, pointer: &str) -> impl Iterator<Item = (&str, &Value)> {
-        self.pointer(pointer).and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
+        find(self, pointer).and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
     }
+}
+
+/// What stands at a JSON pointer, as [`Value::pointer`] finds it. That one makes two texts of each part of the pointer, and rows
+/// are made with some fifty of them.
+fn find<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.is_empty() || pointer.contains('~') {
+        return value.pointer(pointer);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(value, |value, part| match value {
+        Value::Object(map) => map.get(part),
+        Value::Array(items) => {
+            let plain = !part.starts_with('+') && (part == "0" || !part.starts_with('0'));
+            items.get(part.parse::<usize>().ok().filter(|_| plain)?)
+        }
+        _ => None,
+    })
 }
 
 /// One entry of `metadata.ownerReferences`.
@@ -306,7 +327,20 @@ impl<'a> Condition<'a> {
 mod tests {
     use serde_json::json;
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn pointers_lead_where_the_ones_of_json_lead(pointer in "/?((a|b~1|~0|0|1|00|\\+1|é|)/?){0,5}") {
+            let inner = json!({"a": [1, {"a": 2, "": [0]}], "b/": {"~": [[3]]}, "0": 4, "1": [5], "": {"": 6}, "é": [7]});
+            let value = json!([inner, [inner], {"a": inner, "b/": [inner], "00": inner, "": inner}]);
+            for value in [&value, &inner, &inner["a"]] {
+                prop_assert_eq!(find(value, &pointer), value.pointer(&pointer), "{}", pointer);
+            }
+        }
+    }
 
     #[test]
     fn images_are_found_wherever_a_pod_template_stands() {

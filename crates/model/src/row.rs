@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::id::{ObjectKey, ObjectRef, Resource, Str};
+use crate::labels::Labels;
 use crate::object::Object;
 use crate::quantity::{Amount, Quantity};
 use crate::status::Status;
@@ -228,11 +229,11 @@ pub struct Row {
     /// Since when it waits for its end.
     pub deleted: Option<Timestamp>,
     /// Labels, sorted by key.
-    pub labels: Box<[(Str, Str)]>,
-    /// Unique ids of its owners, the controller first.
-    pub owners: Box<[Str]>,
+    pub labels: Labels,
+    /// Unique ids of its owners, the controller first. Shared, as are images: what one owner makes looks alike.
+    pub owners: Arc<[Str]>,
     /// The container images that it names, each once.
-    pub images: Box<[Str]>,
+    pub images: Arc<[Str]>,
     /// How it stands.
     pub status: Status,
     /// One cell per column of the table.
@@ -247,28 +248,30 @@ impl Row {
         projection: Projection,
         intern: &mut dyn FnMut(&str) -> Str,
     ) -> Self {
-        let mut labels: Vec<_> = object.labels().map(|(key, value)| (intern(key), intern(value))).collect();
-        labels.sort_unstable();
+        let labels = object.labels().map(|(key, value)| (intern(key), intern(value))).collect();
         let mut owners: Vec<_> = object.owners().filter(|owner| !owner.uid.is_empty()).collect();
         owners.sort_by_key(|owner| !owner.controller);
         let Projection { mut status, mut cells } = projection;
         for text in [&mut status.word, &mut status.reason, &mut status.message] {
             *text = intern(text);
         }
+        let name: Str = object.name().into();
         for cell in &mut cells {
             if let Cell::Text(text) = cell {
-                *text = intern(text);
+                // A message of some length is not remembered by those who intern, and a name is unique.
+                let again = [&status.message, &name].into_iter().find(|known| *known == text);
+                *text = again.map_or_else(|| intern(text), Arc::clone);
             }
         }
         Self {
             resource,
             namespace: object.namespace().map(&mut *intern),
-            name: object.name().into(),
+            name,
             uid: object.uid().into(),
             version: object.resource_version().into(),
             created: object.created(),
             deleted: object.deleted(),
-            labels: labels.into(),
+            labels,
             owners: owners.iter().map(|owner| intern(owner.uid)).collect(),
             images: object.images().into_iter().map(&mut *intern).collect(),
             status,
@@ -283,7 +286,7 @@ impl Row {
 
     /// The value of one label.
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok().map(|at| &*self.labels[at].1)
+        self.labels.get(key)
     }
 
     /// A reference to the object that the row stands for.

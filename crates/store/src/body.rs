@@ -1,10 +1,12 @@
 //! The full object of a record, compressed.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 use pilothouse_model::{MalformedObject, Object};
 use zstd::dict::DecoderDictionary;
+use zstd::zstd_safe::DCtx;
 
 /// No object larger than this (as JSON) is unpacked: etcd refuses far smaller ones.
 pub const MAX_OBJECT_BYTES: usize = 64 << 20;
@@ -17,6 +19,9 @@ const SAMPLES: usize = 256;
 const SAMPLE_BYTES: usize = 4 << 20;
 /// ...and has this size.
 const DICTIONARY_BYTES: usize = 32 << 10;
+
+/// A buffer that an object made larger than this is not kept for the next ones.
+const MOST_KEPT: usize = 1 << 20;
 
 /// The full object of a record, compressed; or nothing, in derived tables.
 #[derive(Clone, Default)]
@@ -64,13 +69,13 @@ impl Body {
     pub fn compress(object: &Object) -> Self {
         let json = json_of(object);
         let frame = zstd::bulk::compress(&json, LEVEL);
-        Self::packed(json, frame, None)
+        Self::packed(&json, frame.as_deref().ok(), None)
     }
 
     /// An incompressible, huge or refused object is kept as it is rather than lost.
-    fn packed(json: Vec<u8>, frame: std::io::Result<Vec<u8>>, dictionary: Option<&Arc<Dictionary>>) -> Self {
+    fn packed(json: &[u8], frame: Option<&[u8]>, dictionary: Option<&Arc<Dictionary>>) -> Self {
         Self(match (frame, u32::try_from(json.len())) {
-            (Ok(frame), Ok(size)) if frame.len() < json.len() => {
+            (Some(frame), Ok(size)) if frame.len() < json.len() => {
                 Kept::Packed { frame: frame.into(), size, dictionary: dictionary.cloned() }
             }
             _ => Kept::Plain(json.into()),
@@ -123,7 +128,18 @@ impl fmt::Debug for Body {
 }
 
 fn json_of(object: &Object) -> Vec<u8> {
-    object.value().to_string().into_bytes()
+    let mut json = Vec::new();
+    write_json(object, &mut json);
+    json
+}
+
+/// Writes the JSON of an object over what is in `json`.
+fn write_json(object: &Object, json: &mut Vec<u8>) {
+    json.clear();
+    if serde_json::to_writer(&mut *json, object.value()).is_err() {
+        // A value can always be written into memory; if not, its text is the same.
+        *json = object.value().to_string().into_bytes();
+    }
 }
 
 fn read(json: &[u8]) -> Result<Object, BodyError> {
@@ -134,11 +150,25 @@ fn unpack(frame: &[u8], size: usize, dictionary: Option<&Dictionary>) -> Result<
     if size > MAX_OBJECT_BYTES {
         return Err(BodyError::TooLarge(size));
     }
-    let mut decompressor = match dictionary {
-        Some(Dictionary(prepared)) => zstd::bulk::Decompressor::with_prepared_dictionary(prepared)?,
-        None => zstd::bulk::Decompressor::new()?,
-    };
-    Ok(decompressor.decompress(frame, size)?)
+    let mut json = Vec::with_capacity(size);
+    let unpacked = CONTEXT.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(DCtx::try_create().ok_or(std::io::ErrorKind::OutOfMemory)?),
+        };
+        match dictionary {
+            Some(Dictionary(prepared)) => context.decompress_using_ddict(&mut json, frame, prepared.as_ddict()),
+            None => context.decompress(&mut json, frame),
+        }
+        .map_err(|code| std::io::Error::other(zstd::zstd_safe::get_error_name(code)))
+    });
+    unpacked?;
+    Ok(json)
+}
+
+thread_local! {
+    /// What unpacking needs beside the result is large, and made once per thread.
+    static CONTEXT: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
 /// Compresses the objects of one table: keeps its buffers, and learns a dictionary from the first objects, because those
@@ -147,6 +177,9 @@ fn unpack(frame: &[u8], size: usize, dictionary: Option<&Dictionary>) -> Result<
 pub struct Compressor {
     context: Option<zstd::bulk::Compressor<'static>>,
     learning: Learning,
+    /// The JSON and the frame of the last object: the next one needs no memory of its own.
+    json: Vec<u8>,
+    frame: Vec<u8>,
 }
 
 enum Learning {
@@ -172,23 +205,31 @@ impl Compressor {
 
     /// Compresses one object.
     pub fn compress(&mut self, object: &Object) -> Body {
-        let json = json_of(object);
-        self.learn(&json);
+        write_json(object, &mut self.json);
+        self.learn();
         let dictionary = match &self.learning {
             Learning::Done(dictionary) => Some(dictionary),
             Learning::Samples(..) | Learning::Fruitless => None,
         };
-        let frame = match &mut self.context {
-            Some(context) => context.compress(&json),
-            None => zstd::bulk::Compressor::new(LEVEL).and_then(|context| self.context.insert(context).compress(&json)),
+        self.frame.clear();
+        self.frame.reserve(zstd::zstd_safe::compress_bound(self.json.len()));
+        let written = match &mut self.context {
+            Some(context) => context.compress_to_buffer(&self.json, &mut self.frame),
+            None => zstd::bulk::Compressor::new(LEVEL)
+                .and_then(|context| self.context.insert(context).compress_to_buffer(&self.json, &mut self.frame)),
         };
-        Body::packed(json, frame, dictionary)
+        let frame = written.ok().and_then(|length| self.frame.get(..length));
+        let body = Body::packed(&self.json, frame, dictionary);
+        if self.frame.capacity() > MOST_KEPT {
+            (self.json, self.frame) = (Vec::new(), Vec::new());
+        }
+        body
     }
 
-    fn learn(&mut self, json: &[u8]) {
+    fn learn(&mut self) {
         let Learning::Samples(samples, bytes) = &mut self.learning else { return };
-        samples.push(json.to_vec());
-        *bytes += json.len();
+        samples.push(self.json.clone());
+        *bytes += self.json.len();
         if samples.len() < SAMPLES && *bytes < SAMPLE_BYTES {
             return;
         }

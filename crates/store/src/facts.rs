@@ -193,7 +193,7 @@ impl Facts {
         // What was is released last: texts that stay keep their numbers.
         let mut used = Used { words: chunk.write_lanes(index, (before, row), words, clerk), pairs: Vec::new() };
         if before.map(|before| &before.labels) != Some(&row.labels) {
-            let pair = |(key, value): &(Str, Str)| clerk.pair((&mut *words, &mut *pairs), key, value);
+            let pair = |(key, value): (&Str, &Str)| clerk.pair((&mut *words, &mut *pairs), key, value);
             let labels: Vec<u32> = row.labels.iter().map(pair).collect();
             used.pairs.extend(chunk.labels.get(index));
             chunk.labels = Lists::with(&chunk.labels, index, &labels);

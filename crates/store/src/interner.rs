@@ -1,12 +1,16 @@
 //! Shares strings that repeat: namespaces, label keys and values, states, node names.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use pilothouse_model::Str;
-use rustc_hash::FxHashSet;
+use pilothouse_model::{Row, Str};
+use rustc_hash::{FxHashSet, FxHasher};
 
 /// Longer texts (messages) hardly ever repeat and are not worth remembering.
 const LONGEST: usize = 128;
+
+/// So many lists are remembered.
+const RECENT: usize = 1024;
 
 /// Gives equal strings one shared allocation, and forgets those that nobody else holds any more.
 ///
@@ -20,6 +24,31 @@ pub struct Interner {
     known: FxHashSet<Str>,
     /// How many strings were held after the last sweep.
     kept: usize,
+    recent: Recent,
+}
+
+/// The lists seen last, each in the place that its hash gives: objects with the same owner follow each other in a list, and mostly
+/// have the same images, labels, or at least keys of labels.
+#[derive(Clone, Debug, Default)]
+struct Recent(Vec<Arc<[Str]>>);
+
+impl Recent {
+    /// Puts one that was seen lately in the place of its equal.
+    fn share(&mut self, list: &mut Arc<[Str]>) {
+        if self.0.is_empty() {
+            self.0.resize_with(RECENT, Arc::default);
+        }
+        let mut hasher = FxHasher::default();
+        list.hash(&mut hasher);
+        // The upper bits of this hash are the better ones.
+        let place = (hasher.finish() >> 32) as usize % RECENT;
+        let Some(recent) = self.0.get_mut(place) else { return };
+        if recent == list {
+            *list = Arc::clone(recent);
+        } else {
+            *recent = Arc::clone(list);
+        }
+    }
 }
 
 impl Interner {
@@ -44,6 +73,13 @@ impl Interner {
         shared
     }
 
+    /// Lets a row share its lists with the rows before it.
+    pub fn share(&mut self, row: &mut Row) {
+        row.labels.share(|list| self.recent.share(list));
+        self.recent.share(&mut row.owners);
+        self.recent.share(&mut row.images);
+    }
+
     /// How many strings it holds.
     pub fn len(&self) -> usize {
         self.known.len()
@@ -64,6 +100,9 @@ impl Interner {
 
 #[cfg(test)]
 mod tests {
+    use pilothouse_model::{Object, Projection, Resource, Status};
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -77,6 +116,42 @@ mod tests {
         interner.sweep();
         assert_eq!(interner.len(), 1);
         assert!(Arc::ptr_eq(&held, &interner.intern("held")));
+    }
+
+    #[test]
+    fn rows_share_the_lists_that_are_equal() {
+        let row = |name: &str, labels: &serde_json::Value, interner: &mut Interner| {
+            let object = Object::new(json!({
+                "metadata": {"name": name, "labels": labels, "ownerReferences": [
+                    {"apiVersion": "v1", "kind": "Job", "name": "j", "uid": "u"}]},
+                "spec": {"image": "one"},
+            }));
+            let projection = Projection { status: Status::none(), cells: Vec::new() };
+            let resource = Arc::new(Resource::new("", "v1", "pods", "Pod"));
+            let mut row = Row::assemble(resource, &object.unwrap(), projection, &mut |text| interner.intern(text));
+            let before = row.clone();
+            interner.share(&mut row);
+            assert_eq!(row, before);
+            row
+        };
+        let mut interner = Interner::new();
+        let one = row("one", &json!({"a": "x"}), &mut interner);
+        let same = row("same", &json!({"a": "x"}), &mut interner);
+        let other = row("other", &json!({"a": "y"}), &mut interner);
+        let first = |row: &Row| {
+            row.labels.iter().next().map(|(key, value)| (std::ptr::from_ref(key), std::ptr::from_ref(value)))
+        };
+        let (one_first, same_first, other_first) =
+            (first(&one).unwrap(), first(&same).unwrap(), first(&other).unwrap());
+        assert_eq!(one_first, same_first);
+        assert_eq!(one_first.0, other_first.0);
+        assert_ne!(one_first.1, other_first.1);
+        assert!([&same, &other].iter().all(|row| Arc::ptr_eq(&one.owners, &row.owners)));
+        assert!([&same, &other].iter().all(|row| Arc::ptr_eq(&one.images, &row.images)));
+        for number in 0..10_000 {
+            row("many", &json!({"a": number.to_string()}), &mut interner);
+        }
+        assert_eq!(interner.recent.0.len(), RECENT);
     }
 
     #[test]

@@ -67,6 +67,7 @@ impl Projector {
             // An event hangs on the object it is about, so that the store's index by owner finds it.
             row.owners = subjects(object).into_iter().map(|subject| interner.intern(&subject)).collect();
         }
+        interner.share(&mut row);
         row
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pilothouse_model::{Cell, Column, ColumnKind, Field, Filter, Resource, Row, Sort, Status, Str};
+use pilothouse_model::{Cell, Column, ColumnKind, Field, Filter, Labels, Resource, Row, Sort, Status, Str};
 
 /// The id of the column that tells the cluster.
 pub(crate) const CLUSTER: &str = "cluster";
@@ -180,9 +180,9 @@ pub(crate) fn row_of(cluster: &Str) -> Row {
         version: nothing(),
         created: None,
         deleted: None,
-        labels: Box::default(),
-        owners: Box::default(),
-        images: Box::default(),
+        labels: Labels::default(),
+        owners: Arc::default(),
+        images: Arc::default(),
         status: Status::none(),
         cells: Box::new([Cell::Text(Arc::clone(cluster))]),
     }
