@@ -28,6 +28,8 @@ use renew::Renewals;
 const AT_ONCE: usize = 64;
 /// How long a cluster may take to say whom a credential belongs to.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a request waits for another token while its own is still good.
+const RENEWAL: Duration = Duration::from_secs(2);
 /// How long an API client's credential counts as looked at.
 const LOOKED_AT: Duration = Duration::from_secs(30);
 /// How many of those are remembered.
@@ -136,7 +138,14 @@ impl Shared {
             let wanted = cluster.is_none_or(|cluster| cluster == name);
             let session = match self.issuer(name).filter(|_| wanted && session.wants_refresh(now)) {
                 Some(issuer) => {
-                    let renewed = self.renewals.renew(issuer, &self.callback(name), session.clone(), now).await;
+                    let callback = self.callback(name);
+                    let renewing = self.renewals.renew(issuer, &callback, session.clone(), now);
+                    let renewed = if session.is_good(now) {
+                        // It goes on; a later request takes what comes of it. Nobody's page waits for an issuer meanwhile.
+                        tokio::time::timeout(RENEWAL, renewing).await.unwrap_or(None)
+                    } else {
+                        renewing.await
+                    };
                     if let Some(Ok(renewed)) = &renewed {
                         seen.set.extend(self.cookies.begin(renewed, &jar, now).unwrap_or_default());
                     }
