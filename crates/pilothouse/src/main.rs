@@ -1,6 +1,7 @@
 //! The binary: configuration, command line, wiring.
 
 mod act;
+mod allocator;
 mod arguments;
 mod ask;
 mod audit;
@@ -19,12 +20,6 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 
-/// Rows are kept by the hundred thousand, each in a dozen small pieces that come and go: it holds them in less memory than the
-/// system's allocator. With `MIMALLOC_PURGE_DELAY=0` in the environment, what is let go is given back at once; without, only
-/// as more is asked for.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     if completions::answered() {
         return ExitCode::SUCCESS;
@@ -33,6 +28,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
+    if matches!(arguments.command, Command::Serve(_) | Command::Demo(_)) {
+        allocator::give_back_at_once();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failure::Failure::from(error).report(),
