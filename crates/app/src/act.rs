@@ -229,6 +229,7 @@ impl Cluster {
         let mut sending = Sending::new(target, dry_run);
         sending.method = Method::Replace;
         sending.summary = match self.read_own(target).await {
+            Ok(now) if target.is_secret() => json!({"changed": known_keys(now.value(), changed(now.value(), &object))}),
             Ok(now) => json!({"changed": changed(now.value(), &object)}),
             Err(_) => json!({"changed": Value::Null}),
         };
@@ -326,6 +327,22 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
     }
     let mut told = Vec::new();
     walk(before, after, "", &mut told);
+    told
+}
+
+/// The paths of changes of a Secret, without keys that it does not have: a value that was pasted into the wrong place is no
+/// name.
+fn known_keys(before: &Value, changed: Vec<String>) -> Vec<String> {
+    let mut told: Vec<String> = changed
+        .into_iter()
+        .map(|mut path| {
+            while !path.is_empty() && before.pointer(&path).is_none() {
+                path.truncate(path.rfind('/').unwrap_or_default());
+            }
+            path
+        })
+        .collect();
+    told.dedup();
     told
 }
 

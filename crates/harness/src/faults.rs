@@ -70,8 +70,12 @@ pub struct Cut {
 pub struct Seen {
     /// When.
     pub at: Instant,
+    /// The method.
+    pub method: String,
     /// Path and query.
     pub path: String,
+    /// The headers as they came.
+    pub headers: Vec<(String, String)>,
     /// Whether it was refused by the proxy.
     pub refused: bool,
 }
@@ -176,8 +180,10 @@ impl Faults {
 }
 
 impl Shared {
-    fn note(&self, path: &str, refused: bool) {
-        let seen = Seen { at: Instant::now(), path: path.to_owned(), refused };
+    fn note(&self, request: &wire::Request, refused: bool) {
+        let wire::Request { method, path, headers, .. } = request;
+        let (method, path, headers) = (method.clone(), path.clone(), headers.clone());
+        let seen = Seen { at: Instant::now(), method, path, headers, refused };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 }

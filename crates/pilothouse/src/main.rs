@@ -9,6 +9,7 @@ mod completions;
 mod demo;
 mod failure;
 mod get;
+mod log;
 mod logs;
 mod output;
 mod plain;

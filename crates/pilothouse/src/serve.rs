@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::{Arguments, ClusterArguments, Command, ListenArguments, LogFormat, ServeArguments};
 use crate::audit;
 use crate::failure::Failure;
+use crate::log::OneLine;
 
 mod shared;
 
@@ -32,7 +33,7 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_env("PILOTHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     // Colours are for a terminal, and for who wants them; a file gets plain lines.
     let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(OneLine { colours });
     match log_format(arguments) {
         LogFormat::Text => log.with_ansi(colours).init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),

@@ -73,3 +73,12 @@ fn refusals_of_an_api_server_are_its_own_words() {
     }
     assert_eq!(refused(other(409)).message, "words");
 }
+
+#[test]
+fn of_a_secret_no_key_is_told_that_it_does_not_have() {
+    let before = json!({"data": {"a/b": "x", "key": "y"}, "metadata": {}});
+    let told = |paths: &[&str]| known_keys(&before, paths.iter().map(|path| (*path).to_owned()).collect());
+    assert_eq!(told(&["/data/key", "/data/a~1b", "/metadata/labels"]), ["/data/key", "/data/a~1b", "/metadata"]);
+    assert_eq!(told(&["/data/hunter2", "/data/hunter3"]), ["/data"]);
+    assert_eq!(told(&["/stringData"]), [""]);
+}

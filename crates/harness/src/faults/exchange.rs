@@ -65,13 +65,13 @@ async fn out_of_the_black_hole(weather: &mut watch::Receiver<Weather>) {
 async fn answer(shared: &Arc<Shared>, weather: &Weather, request: &Request) -> Option<Answer> {
     let json = ("Content-Type", "application/json");
     if let Some(refusal) = weather.refuse.as_ref().filter(|refusal| !refusal.only_watches || request.is_watch()) {
-        shared.note(&request.path, true);
+        shared.note(request, true);
         let retry_after = refusal.retry_after.map(|seconds| seconds.to_string());
         let headers: Vec<_> = std::iter::once(json).chain(retry_after.as_deref().map(|s| ("Retry-After", s))).collect();
         let body = status(refusal.code, refusal.retry_after).to_string().into_bytes();
         return Some(Answer::whole(refusal.code, &headers, body));
     }
-    shared.note(&request.path, false);
+    shared.note(request, false);
     if let Some(garbage) = &weather.garbage {
         return Some(Answer::whole(200, &[json], garbage.clone()));
     }

@@ -78,3 +78,36 @@ async fn send(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespo
     *response.headers_mut() = std::mem::take(answer.headers_mut());
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes};
+
+    use super::*;
+
+    async fn ask(address: &str) -> Result<HttpResponse, HttpError> {
+        // Another test of this process may have been first.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let request = openidconnect::http::Request::get(address).body(Vec::new()).unwrap();
+        sender(&client(None).unwrap())(request).await
+    }
+
+    #[tokio::test]
+    async fn no_address_of_an_issuer_is_asked_without_tls() {
+        for address in ["http://issuer.example/keys", "http://169.254.169.254/", "http://127.0.0.1.evil.example/"] {
+            assert!(matches!(ask(address).await, Err(HttpError::Unsafe)), "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let endless = axum::Router::new().fallback(async || {
+            let piece = Bytes::from_static(&[b' '; 4_096]);
+            Body::from_stream(futures::stream::repeat_with(move || Ok::<_, std::io::Error>(piece.clone())))
+        });
+        tokio::spawn(async move { axum::serve(listener, endless).await });
+        assert!(matches!(ask(&address).await, Err(HttpError::TooLong)));
+    }
+}
