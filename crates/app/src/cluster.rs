@@ -9,14 +9,14 @@ mod tables;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Problem};
 use pilothouse_model::{ClusterId, GroupResource, Instrument, ObjectRef, Page, Place, Resource, Str};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Allowed;
@@ -25,7 +25,7 @@ use crate::audit::Audit;
 use crate::catalog::{Catalog, NavigationGroup, unavailable};
 use crate::error::{AppError, ErrorKind};
 use crate::person::Viewer;
-use crate::rights::{Holder, Remembered};
+use crate::rights::{Grants, Holder, Remembered};
 pub(crate) use chosen::{Chosen, public};
 pub(crate) use figures::Counted;
 pub use figures::{ClusterFigures, TableFigures};
@@ -37,6 +37,9 @@ use tables::{Lease, TableKey};
 const LINGER: Duration = Duration::from_secs(120);
 /// How often a question may turn to another table before it is answered.
 const MOST_TURNS: usize = 4;
+
+/// How many questions about rights are under way at once, for all who ask.
+const MOST_REVIEWS: usize = 32;
 
 /// How a cluster is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +97,10 @@ pub(crate) struct Inner {
     catalog: ArcSwapOption<Catalog>,
     tables: Mutex<HashMap<TableKey, Lease>>,
     remembered: Mutex<HashMap<Holder, Arc<Remembered>>>,
+    /// Its roles and bindings, while anyone's rights hang on them.
+    pub(crate) grants: Mutex<Weak<Grants>>,
+    /// How many questions about rights are under way at once.
+    pub(crate) reviews: Arc<Semaphore>,
     /// How many windows are open.
     pub(crate) windows: Arc<AtomicUsize>,
     /// Bumped with every new moment of any table.
@@ -121,6 +128,8 @@ impl Cluster {
             catalog: ArcSwapOption::empty(),
             tables: Mutex::default(),
             remembered: Mutex::default(),
+            grants: Mutex::default(),
+            reviews: Arc::new(Semaphore::new(MOST_REVIEWS)),
             windows: Arc::default(),
             changed: watch::Sender::new(0),
             asked: Mutex::new(Instant::now()),

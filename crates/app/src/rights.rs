@@ -3,6 +3,8 @@
 //! Resolved from the cluster's own answers (see `rights/resolve.rs`), remembered for a short while (`rights/remembered.rs`).
 //! A right that was not told is a right that is not there.
 
+mod grants;
+mod kept;
 mod remembered;
 mod resolve;
 
@@ -18,6 +20,7 @@ use rustc_hash::FxHasher;
 use crate::catalog::Catalog;
 use crate::moment::Name;
 
+pub(crate) use grants::Grants;
 pub(crate) use remembered::{Changes, Known, Remembered, commonly_asked};
 
 /// Whose credential something is read with.
@@ -50,7 +53,7 @@ impl Verb {
 }
 
 /// What someone may read in one cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
     /// What holds everywhere: in every namespace, and in none.
     everywhere: Arc<[Rule]>,
@@ -58,8 +61,8 @@ pub(crate) struct Rights {
     places: Vec<(Arc<[Rule]>, Vec<Str>)>,
     /// The resources that were asked about one by one, where the cluster cannot list its rules; `None` where it can.
     reviewed: Option<BTreeSet<Name>>,
-    /// The namespaces that were looked into.
-    looked: BTreeSet<Str>,
+    /// The namespaces that were looked into; `None` where it is known of every one.
+    looked: Option<BTreeSet<Str>>,
     views: Views,
 }
 
@@ -109,12 +112,24 @@ impl Rights {
                 places.entry(own).or_default().push(namespace);
             }
         }
-        Self { everywhere, places: places.into_iter().collect(), reviewed: None, looked, views: Views::default() }
+        Self {
+            everywhere,
+            places: places.into_iter().collect(),
+            reviewed: None,
+            looked: Some(looked),
+            views: Views::default(),
+        }
     }
 
     /// The same, with what asking about single resources gave where the cluster cannot list its rules.
     fn with_reviews(mut self, reviewed: BTreeSet<Name>) -> Self {
         self.reviewed = Some(reviewed);
+        self
+    }
+
+    /// The same, where it is known that nothing else holds in any other namespace.
+    fn of_every_namespace(mut self) -> Self {
+        self.looked = None;
         self
     }
 
@@ -125,7 +140,7 @@ impl Rights {
 
     /// Whether a namespace was looked into, or need not be.
     pub(crate) fn has_looked_into(&self, namespace: &str) -> bool {
-        self.looked.contains(namespace) || self.is_everything()
+        self.looked.as_ref().is_none_or(|looked| looked.contains(namespace)) || self.is_everything()
     }
 
     /// Whether it is known what may be seen of a resource.

@@ -1,16 +1,22 @@
 //! What someone may read, remembered for a short while and renewed for as long as somebody needs it.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::FutureExt;
+use pilothouse_cluster::{ClusterError, Rule};
 use pilothouse_model::{GroupResource, Instrument, Str};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::grants::{Grants, Sure, Told};
+use super::kept::Kept;
+use super::resolve::Asking;
 use super::{Holder, Rights, Sights, resolve};
 use crate::catalog::Catalog;
 use crate::cluster::{Cluster, Inner};
@@ -27,6 +33,12 @@ const AGAIN: Duration = Duration::from_secs(2);
 const MOST_HINTED: usize = 64;
 /// How long reasons to ask again are gathered.
 const SOON: Duration = Duration::from_millis(50);
+/// How soon after another somebody's rights are asked about because something changed.
+const PACE: Duration = Duration::from_secs(1);
+/// How long roles and bindings may take to be listed before all namespaces are asked about instead.
+const GRANTS_PATIENCE: Duration = Duration::from_secs(5);
+/// How long after the last question rights are renewed when nothing is open.
+const REST: Duration = Duration::from_secs(30);
 
 /// What is known of someone's rights.
 #[derive(Clone, Debug)]
@@ -49,6 +61,8 @@ pub(crate) struct Remembered {
     /// Namespaces that were asked about, which nobody listed.
     hinted: Mutex<BTreeSet<Str>>,
     wake: Arc<Notify>,
+    /// Whether it waits for a question before it asks again.
+    asleep: AtomicBool,
     used: Mutex<Instant>,
     task: OnceLock<AbortOnDropHandle<()>>,
 }
@@ -73,6 +87,7 @@ impl Remembered {
             asked: Mutex::new(asked),
             hinted: Mutex::default(),
             wake: Arc::default(),
+            asleep: AtomicBool::new(false),
             used: Mutex::new(until),
             task: OnceLock::new(),
         });
@@ -85,6 +100,9 @@ impl Remembered {
     /// What is known at this moment.
     pub(crate) fn known(&self) -> Known {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        if self.asleep.swap(false, Ordering::AcqRel) {
+            self.wake.notify_one();
+        }
         self.now.borrow().known()
     }
 
@@ -218,26 +236,73 @@ impl Changes {
     }
 }
 
+/// What is carried from renewal to renewal.
+#[derive(Default)]
+struct Renewal {
+    /// Wakes when namespaces appear, where it is the namespaces that are asked about.
+    namespaces: Option<watch::Receiver<u64>>,
+    grants: Option<(Arc<Grants>, watch::Receiver<Arc<Told>>)>,
+    kept: Option<Kept>,
+}
+
+impl Renewal {
+    /// When to ask again before the usual time.
+    fn unsettled(&self) -> Option<Instant> {
+        let ((_, told), kept) = self.grants.as_ref().zip(self.kept.as_ref())?;
+        kept.unsettled(&told.borrow())
+    }
+
+    /// Waits until a namespace appears, or a role or binding changes.
+    async fn changed(&mut self) {
+        if let (Some((_, told)), Some(kept)) = (&mut self.grants, &self.kept) {
+            if told.wait_for(|told| kept.misses(told)).await.is_ok() {
+                return;
+            }
+        } else if let Some(namespaces) = &mut self.namespaces
+            && namespaces.changed().await.is_ok()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Asks again and again, until nobody needs it.
 async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
+    let mut renewal = Renewal::default();
     loop {
         let Some((inner, this)) = cluster.upgrade().zip(remembered.upgrade()) else { return };
-        let mut namespaces = None;
+        if this.is_at_rest() {
+            this.asleep.store(true, Ordering::Release);
+            // What was told is not renewed: whoever asks next wakes this, and waits.
+            this.publish(Known::Pending, Duration::ZERO);
+            renewal = Renewal::default();
+            let wake = Arc::clone(&this.wake);
+            drop((inner, this));
+            wake.notified().await;
+            continue;
+        }
+        let began = Instant::now();
         let rights_for = inner.settings.rights_for;
         let cluster_now = Cluster { inner, viewer: Viewer::Console };
-        let resolved = AssertUnwindSafe(this.resolve(&cluster_now, &mut namespaces)).catch_unwind().await;
+        let resolved = AssertUnwindSafe(this.resolve(&cluster_now, &mut renewal)).catch_unwind().await;
         let resolved = resolved.unwrap_or_else(|panic| {
             let words = Defect::of(&*panic).to_string();
             Err(AppError::new(ErrorKind::Malformed, format!("it cannot be told what you may see: {words}")))
         });
+        let mut pace = rights_for / 2;
         let wait = match resolved {
             Ok(rights) => {
                 this.publish(Known::Rights(Arc::new(rights)), rights_for);
-                rights_for / 2
+                pace = PACE.min(pace);
+                spread(rights_for / 2)
             }
             Err(error) => {
                 tracing::info!(cluster = %cluster_now.id(), "the rights of someone cannot be told: {error}");
                 let unknown = error.kind == ErrorKind::Unavailable;
+                if !unknown {
+                    renewal = Renewal::default();
+                }
                 // An answer that still holds outlasts a moment of silence.
                 if !unknown || !matches!(this.now.borrow().known(), Known::Rights(_)) {
                     this.publish(Known::Failed(error), rights_for);
@@ -248,42 +313,138 @@ async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
         // Neither the cluster nor the rights are held while nothing happens: whoever let go of them ends this.
         let wake = Arc::clone(&this.wake);
         drop((cluster_now, this));
-        let until = Instant::now() + wait;
-        let appeared = async {
-            let told = match &mut namespaces {
-                Some(changed) => changed.changed().await.is_ok(),
-                None => false,
-            };
-            if !told {
-                std::future::pending::<()>().await;
-            }
+        let until =
+            renewal.unsettled().map_or(began + wait, |until| until.min(began + wait)).max(Instant::now() + SOON);
+        // Several may be asked about, or appear, at once; and roles and bindings may change all the time.
+        let earliest = tokio::select! {
+            () = sleep_until(until) => continue,
+            () = wake.notified() => began,
+            () = renewal.changed() => began + pace.min(wait),
         };
-        let woken = tokio::select! {
-            () = sleep_until(until) => false,
-            () = wake.notified() => true,
-            () = appeared => true,
-        };
-        if woken {
-            // Several may be asked about, or appear, at once.
-            sleep(SOON.min(wait)).await;
-        }
+        sleep_until(earliest.max(Instant::now() + SOON.min(wait))).await;
     }
 }
 
+/// A time at or before this one: people who came together are not asked about together for ever.
+fn spread(time: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 256;
+    time - time / 1024 * u32::try_from(random).unwrap_or_default()
+}
+
 impl Remembered {
-    async fn resolve(&self, cluster: &Cluster, changed: &mut Option<watch::Receiver<u64>>) -> Result<Rights, AppError> {
-        let connection = cluster.connection_of(&self.holder);
+    /// Whether nobody has anything open, and nobody asked lately.
+    fn is_at_rest(self: &Arc<Self>) -> bool {
+        // The cluster's list and the caller hold it, too.
+        Arc::strong_count(self) <= 2 && self.idle() > REST
+    }
+
+    async fn resolve(&self, cluster: &Cluster, renewal: &mut Renewal) -> Result<Rights, AppError> {
+        let turns = Arc::clone(&cluster.inner.reviews);
+        let asking = Asking { connection: cluster.connection_of(&self.holder), turns };
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let told = |error| refused(cluster, &self.holder, error);
-        let everywhere = resolve::everywhere(&connection).await.map_err(told)?;
+        let began = Instant::now();
+        if let Some(rights) = self.resolve_again(&asking, began, renewal).await.map_err(told)? {
+            return Ok(rights);
+        }
+        let everywhere = resolve::everywhere(&asking).await.map_err(told)?;
+        if let Some(rules) = everywhere.complete().filter(|_| !everywhere.is_everything())
+            && let Some(rights) = self.resolve_by_grants(cluster, (&asking, rules, began), renewal).await?
+        {
+            return Ok(rights);
+        }
+        renewal.kept = None;
         let mut candidates: BTreeSet<Str> = everywhere.named_namespaces().collect();
-        if !everywhere.is_everything() {
+        if everywhere.is_everything() {
+            *renewal = Renewal::default();
+        } else {
             candidates.extend(cluster.settings().namespaces.iter().cloned());
             candidates.extend(own_namespace(&self.holder));
             candidates.extend(self.hinted.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-            candidates.extend(self.listed_namespaces(cluster, changed).await?);
+            candidates.extend(self.listed_namespaces(cluster, &mut renewal.namespaces).await?);
         }
-        everywhere.within(&connection, candidates, asked).await.map_err(told)
+        everywhere.within(&asking, candidates, asked).await.map_err(told)
+    }
+
+    /// The same where no role and no binding has changed that holds everywhere: one question, whether the credential is good
+    /// and still means the same person. `None` where that does not tell everything.
+    async fn resolve_again(
+        &self,
+        asking: &Asking,
+        began: Instant,
+        renewal: &mut Renewal,
+    ) -> Result<Option<Rights>, ClusterError> {
+        let Some((grants, kept)) = renewal.grants.as_ref().map(|(grants, _)| grants).zip(renewal.kept.as_mut()) else {
+            return Ok(None);
+        };
+        let told = grants.settled(true, began + GRANTS_PATIENCE).await;
+        if told.sure != Sure::Yes || kept.identity.is_none() || !kept.holds_everywhere(&told, began) {
+            return Ok(None);
+        }
+        let answers = match asking.identity().await? {
+            identity if identity == kept.identity => resolve::complete_places(asking, kept.doubtful(&told)).await?,
+            _ => None,
+        };
+        let Some(answers) = answers else {
+            renewal.kept = None;
+            return Ok(None);
+        };
+        kept.take(&told, answers, began);
+        Ok(Some(kept.rights()))
+    }
+
+    /// The same, asking only about namespaces in which something may have changed; `None` where that cannot be known.
+    async fn resolve_by_grants(
+        &self,
+        cluster: &Cluster,
+        (asking, everywhere, began): (&Asking, &Arc<[Rule]>, Instant),
+        renewal: &mut Renewal,
+    ) -> Result<Option<Rights>, AppError> {
+        if self.holder == Holder::Console || cluster.settings().user_credentials_only {
+            return Ok(None);
+        }
+        cluster.wait_catalog(PATIENCE).await?;
+        let (grants, _) = renewal.grants.get_or_insert_with(|| {
+            let grants = Grants::of(cluster);
+            let told = grants.subscribe();
+            (grants, told)
+        });
+        let grants = Arc::clone(grants);
+        let told = grants.settled(renewal.kept.is_some(), began + GRANTS_PATIENCE).await;
+        if told.sure != Sure::Yes {
+            return Ok(None);
+        }
+        let before = renewal.kept.as_ref();
+        let checked = before.is_some_and(|kept| kept.checked);
+        let is_old = before.is_some_and(|kept| kept.is_old(began));
+        let refused = |error| refused(cluster, &self.holder, error);
+        let mut kept = match before.filter(|kept| kept.holds(&told, everywhere, began)) {
+            Some(kept) => kept.clone(),
+            None => Kept::new(asking.identity().await.map_err(refused)?, Arc::clone(everywhere), &told, began),
+        };
+        kept.asked_everywhere(began);
+        kept.checked = checked;
+        let mut wanted = kept.doubtful(&told);
+        if is_old && !checked {
+            // Once each namespace is asked about, for roles and bindings may not be all that decides here.
+            wanted.extend(self.listed_namespaces(cluster, &mut renewal.namespaces).await?);
+            kept.checked = true;
+        }
+        let Some(answers) = resolve::complete_places(asking, wanted).await.map_err(refused)? else { return Ok(None) };
+        // Who is bound there may have changed since it was told.
+        let unbound = |namespace: &Str| {
+            let identity = kept.identity.as_ref();
+            !told.bound.of(identity).contains(namespace) && !grants.binds(identity, namespace)
+        };
+        let more = |rules: &Arc<[Rule]>| rules.iter().any(|rule| !everywhere.contains(rule));
+        if answers.iter().any(|(namespace, rules)| unbound(namespace) && more(rules)) {
+            grants.distrust();
+            return Ok(None);
+        }
+        kept.take(&told, answers, began);
+        let rights = kept.rights();
+        renewal.kept = Some(kept);
+        Ok(Some(rights))
     }
 
     /// The namespaces that there are, as far as anyone here may know.
@@ -321,7 +482,7 @@ impl Remembered {
 }
 
 /// Why rights cannot be told, in words for whoever asks.
-fn refused(cluster: &Cluster, holder: &Holder, error: pilothouse_cluster::ClusterError) -> AppError {
+fn refused(cluster: &Cluster, holder: &Holder, error: ClusterError) -> AppError {
     let error = AppError::from(error);
     match (holder, error.kind) {
         (Holder::Person(_), ErrorKind::Unauthorized) => sign_in_again(cluster),

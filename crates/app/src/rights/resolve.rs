@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pilothouse_cluster::{Access, ClusterError, Connection, Rule, Rules};
+use pilothouse_cluster::{Access, ClusterError, Connection, Identity, Rule, Rules};
 use pilothouse_model::Str;
 use ring::rand::SecureRandom;
+use tokio::sync::Semaphore;
 
 use super::{Rights, Verb, reading};
 use crate::moment::Name;
@@ -46,14 +47,43 @@ impl From<Rules> for Listed {
 /// The rules that hold everywhere, and whether there may be others that cannot be listed.
 pub(super) struct Everywhere(Listed);
 
+/// Who asks, and how much all who ask together may ask at once: the console is no burden to an API server.
+pub(super) struct Asking {
+    pub(super) connection: Connection,
+    pub(super) turns: Arc<Semaphore>,
+}
+
+impl Asking {
+    async fn rules(&self, namespace: &str) -> Result<Listed, ClusterError> {
+        // Nobody closes it.
+        let _turn = self.turns.acquire().await.ok();
+        Ok(Listed::from(self.connection.review_rules(namespace).await?))
+    }
+
+    /// Whom the cluster takes the person for; `None` where it does not tell.
+    pub(super) async fn identity(&self) -> Result<Option<Identity>, ClusterError> {
+        let _turn = self.turns.acquire().await.ok();
+        let told = self.connection.who_am_i().await?;
+        Ok(told.map(|Identity { name, mut groups }| {
+            groups.sort_unstable();
+            Identity { name, groups }
+        }))
+    }
+
+    async fn access(&self, access: &Access) -> Result<bool, ClusterError> {
+        let _turn = self.turns.acquire().await.ok();
+        self.connection.review_access(access).await
+    }
+}
+
 /// What may be read everywhere: comes first, for it may name namespaces.
-pub(super) async fn everywhere(connection: &Connection) -> Result<Everywhere, ClusterError> {
-    let mut listed = Listed::from(connection.review_rules(&NOWHERE).await?);
+pub(super) async fn everywhere(asking: &Asking) -> Result<Everywhere, ClusterError> {
+    let mut listed = asking.rules(&NOWHERE).await?;
     if listed.incomplete {
         let star = ("*".to_owned(), "*".to_owned());
         let mut rules = listed.rules.to_vec();
         for verb in Verb::ALL {
-            if connection.review_access(&access(verb, &star, None)).await? {
+            if asking.access(&access(verb, &star, None)).await? {
                 rules.push(rule(verb, &star));
             }
         }
@@ -68,6 +98,11 @@ impl Everywhere {
         Rights::new(Arc::clone(&self.0.rules), []).is_everything()
     }
 
+    /// The rules, where the cluster can list all of them.
+    pub(super) fn complete(&self) -> Option<&Arc<[Rule]>> {
+        (!self.0.incomplete).then_some(&self.0.rules)
+    }
+
     /// The namespaces that rules name.
     pub(super) fn named_namespaces(&self) -> impl Iterator<Item = Str> {
         let about = |rule: &&Rule| rule.resources.iter().any(|resource| resource == "namespaces");
@@ -78,7 +113,7 @@ impl Everywhere {
     /// where rules cannot be listed.
     pub(super) async fn within(
         self,
-        connection: &Connection,
+        asking: &Asking,
         namespaces: BTreeSet<Str>,
         asked: BTreeSet<Name>,
     ) -> Result<Rights, ClusterError> {
@@ -86,27 +121,42 @@ impl Everywhere {
         if Rights::new(Arc::clone(&everywhere), []).is_everything() {
             return Ok(Rights::new(everywhere, []));
         }
-        let within = stream::iter(namespaces).map(async |namespace: Str| {
-            let listed = Listed::from(connection.review_rules(&namespace).await?);
-            Ok::<_, ClusterError>((namespace, listed))
-        });
-        let within: BTreeMap<Str, Listed> = within.buffer_unordered(AT_ONCE).try_collect().await?;
+        let within = places(asking, namespaces).await?;
         incomplete |= within.values().any(|listed| listed.incomplete);
         let places: BTreeMap<Str, Arc<[Rule]>> =
             within.into_iter().map(|(namespace, listed)| (namespace, listed.rules)).collect();
         if !incomplete {
             return Ok(Rights::new(everywhere, places));
         }
-        let (everywhere, places) = review(connection, everywhere, places, &asked).await?;
+        let (everywhere, places) = review(asking, everywhere, places, &asked).await?;
         Ok(Rights::new(everywhere, places).with_reviews(asked))
     }
+}
+
+/// The rules of namespaces.
+async fn places(asking: &Asking, namespaces: BTreeSet<Str>) -> Result<BTreeMap<Str, Listed>, ClusterError> {
+    let each = stream::iter(namespaces).map(async |namespace: Str| {
+        let listed = asking.rules(&namespace).await?;
+        Ok::<_, ClusterError>((namespace, listed))
+    });
+    each.buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// The rules of namespaces; `None` where the cluster cannot list all of them.
+pub(super) async fn complete_places(
+    asking: &Asking,
+    namespaces: BTreeSet<Str>,
+) -> Result<Option<BTreeMap<Str, Arc<[Rule]>>>, ClusterError> {
+    let places = places(asking, namespaces).await?;
+    let each = places.into_iter().map(|(namespace, listed)| (!listed.incomplete).then_some((namespace, listed.rules)));
+    Ok(each.collect())
 }
 
 type Places = BTreeMap<Str, Arc<[Rule]>>;
 
 /// Asks about resources one by one, where no rule grants them already.
 async fn review(
-    connection: &Connection,
+    asking: &Asking,
     everywhere: Arc<[Rule]>,
     mut places: Places,
     asked: &BTreeSet<Name>,
@@ -116,7 +166,7 @@ async fn review(
         rules.iter().any(|rule| rule.allows(verb.as_str(), &name.0, &name.1, None))
     };
     let open = questions.filter(|(verb, name, _)| !grants(&everywhere, *verb, name)).collect();
-    let granted = ask(connection, open).await?;
+    let granted = ask(asking, open).await?;
     let everywhere = reading(everywhere.iter().cloned().chain(granted.into_iter().map(|(rule, _)| rule)).collect());
     let mut open = Vec::new();
     for (namespace, rules) in &places {
@@ -126,7 +176,7 @@ async fn review(
             }
         }
     }
-    for (rule, namespace) in ask(connection, open).await? {
+    for (rule, namespace) in ask(asking, open).await? {
         if let Some(rules) = namespace.and_then(|namespace| places.get_mut(&namespace)) {
             *rules = reading(rules.iter().cloned().chain([rule]).collect());
         }
@@ -136,11 +186,11 @@ async fn review(
 
 /// Of these questions those that are granted, as rules.
 async fn ask(
-    connection: &Connection,
+    asking: &Asking,
     questions: Vec<(Verb, Name, Option<Str>)>,
 ) -> Result<Vec<(Rule, Option<Str>)>, ClusterError> {
     let answers = stream::iter(questions).map(async |(verb, name, namespace): (Verb, Name, Option<Str>)| {
-        let allowed = connection.review_access(&access(verb, &name, namespace.as_deref())).await?;
+        let allowed = asking.access(&access(verb, &name, namespace.as_deref())).await?;
         Ok::<_, ClusterError>(allowed.then(|| (rule(verb, &name), namespace)))
     });
     answers.buffer_unordered(AT_ONCE).try_filter_map(async |granted| Ok(granted)).try_collect().await
