@@ -73,8 +73,22 @@ pub fn bend(value: &mut Value, dice: &mut Dice<'_>) {
 /// Something that does not belong there.
 fn odd(old: &Value, dice: &mut Dice<'_>) -> Value {
     const TEXTS: [&str; 16] = [
-        "", "0", "-1", "1e400", "99999999999999999999", "True", "Unknown", "Failed", "1970-01-01T00:00:00Z",
-        "9999-12-31T23:59:59Z", "-262143-01-01T00:00:00Z", "ä\u{0}\u{202e}<script>", "100Gi", "1/0", "9223372036854775808m", "..",
+        "",
+        "0",
+        "-1",
+        "1e400",
+        "99999999999999999999",
+        "True",
+        "Unknown",
+        "Failed",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "-262143-01-01T00:00:00Z",
+        "ä\u{0}\u{202e}<script>",
+        "100Gi",
+        "1/0",
+        "9223372036854775808m",
+        "..",
     ];
     match dice.below(10) {
         0 => Value::Null,

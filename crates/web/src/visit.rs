@@ -262,9 +262,7 @@ pub(crate) fn scene<T>(engine: &Engine, cluster: &Cluster, scope: Question, with
 pub(crate) fn name_of(value: &str) -> Result<&str, AppError> {
     // Some servers take what follows a semicolon for no part of the segment.
     let bare = value.split(';').next().unwrap_or_default();
-    let odd = matches!(bare, "" | "." | "..")
-        || value.contains(['/', '%', '\\'])
-        || value.contains(char::is_control);
+    let odd = matches!(bare, "" | "." | "..") || value.contains(['/', '%', '\\']) || value.contains(char::is_control);
     if odd {
         return Err(AppError::new(
             ErrorKind::NotFound,

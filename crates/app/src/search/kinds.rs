@@ -53,7 +53,11 @@ pub(super) fn rules_out_cluster(filter: &Filter, id: &ClusterId) -> bool {
 
 /// What is searched of what somebody may list in a cluster, the most useful first; `most` of it are opened.
 pub(super) fn kinds(
-    navigation: Vec<NavigationGroup>, conditions: Option<&Filter>, ask: &SearchAsk, most: usize) -> Vec<Kind> {
+    navigation: Vec<NavigationGroup>,
+    conditions: Option<&Filter>,
+    ask: &SearchAsk,
+    most: usize,
+) -> Vec<Kind> {
     let kind = |(place, (name, source))| Kind {
         name,
         source,
