@@ -6,7 +6,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
-use pilothouse_app::{AppError, Many, ManyRow, ManySource, ManyUpdate, many_json, many_row_json, parts_json};
+use pilothouse_app::{
+    AppError, ErrorKind, Many, ManyRow, ManySource, ManyUpdate, many_json, many_row_json, parts_json,
+};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, answer, wants_stream};
@@ -34,6 +36,10 @@ fn source(visit: &Visit) -> Result<ManySource, AppError> {
 async fn list(web: &Web, headers: &HeaderMap, visit: &Visit, source: Result<ManySource, AppError>) -> Response {
     let asked = || {
         let question = Question::read_api(&visit.pairs)?;
+        if visit.query("after").is_some_and(|after| !after.is_empty()) {
+            let message = "a list over several clusters goes on from an offset, not after a place";
+            return Err(AppError::new(ErrorKind::BadInput, message).hint("use `offset` in place of `after`"));
+        }
         let many = visit.engine.many(&question.clusters)?;
         Ok::<_, AppError>((many, source?, question))
     };
