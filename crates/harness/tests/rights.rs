@@ -45,12 +45,18 @@ fn seed() -> u64 {
 }
 
 async fn start() -> RealControlPlane {
+    start_with(false).await
+}
+
+/// With or without leave for the console to watch roles and bindings.
+async fn start_with(grants: bool) -> RealControlPlane {
     let plane = RealControlPlane::start(Options { people: PEOPLE, ..Options::default() }).await;
     let admin = plane.admin();
     let readable: Vec<&str> = KINDS.iter().filter(|kind| kind.shared).map(|kind| kind.plural).collect();
     let rules = json!([
         {"apiGroups": ["", "batch", "trainer.kubeflow.org"], "resources": readable, "verbs": ["list", "watch"]},
         {"apiGroups": ["apps", "apiextensions.k8s.io", "jobset.x-k8s.io"], "resources": ["*"], "verbs": ["list", "watch"]},
+        {"apiGroups": if grants { json!(["rbac.authorization.k8s.io"]) } else { json!(["none.pilothouse.test"]) }, "resources": ["*"], "verbs": ["list", "watch"]},
     ]);
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     admin.ensure(&format!("{rbac}/clusterroles"), &json!({"metadata": {"name": "console"}, "rules": rules})).await;
@@ -258,7 +264,15 @@ async fn window_agrees(window: &mut LiveWindow, admin: &Api, user: &User, (world
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everyone_sees_what_the_api_server_lets_them_see() {
-    let plane = start().await;
+    everyone_sees_what_is_theirs(start_with(true).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everyone_sees_the_same_where_nobody_tells_of_roles_and_bindings() {
+    everyone_sees_what_is_theirs(start_with(false).await).await;
+}
+
+async fn everyone_sees_what_is_theirs(plane: RealControlPlane) {
     let admin = plane.admin();
     let seed = seed();
     for run in 0..number("RIGHTS_WORLDS").unwrap_or(2) {
