@@ -79,7 +79,7 @@ fn spans(text: &str, name: &str, columns: &[Column]) -> Vec<(Option<String>, std
         let TokenKind::Term(name, values) = &read[at].kind else { continue };
         let [value] = values.as_slice() else { continue };
         // Taking it out would leave an AND that joins nothing.
-        if joins(at.checked_sub(1)) || joins(at.checked_sub(2)) || joins(Some(at + 1)) {
+        if joins(at.checked_sub(1)) || (negated(at) && joins(at.checked_sub(2))) || joins(Some(at + 1)) {
             continue;
         }
         let text = &value.text;
