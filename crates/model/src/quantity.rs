@@ -18,6 +18,9 @@ pub struct Quantity {
     milli: i128,
 }
 
+/// The largest quantity that there is, in thousandths; larger ones count as this one, as the API server has it.
+const MOST: i128 = i64::MAX as i128 * 1000;
+
 /// A text that is not a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a quantity; write a number with an optional suffix such as m, k, M, G, Ki, Mi, Gi")]
@@ -122,7 +125,7 @@ fn read(text: &str) -> Option<i128> {
     };
     let numerator = digits.checked_mul(numerator)?.checked_mul(1000)?;
     let denominator = denominator.checked_mul(10_i128.checked_pow(places)?)?;
-    let milli = numerator / denominator + i128::from(numerator % denominator != 0);
+    let milli = (numerator / denominator + i128::from(numerator % denominator != 0)).min(MOST);
     Some(if negative { -milli } else { milli })
 }
 
@@ -254,6 +257,8 @@ mod tests {
         assert_eq!(milli("1n"), 1);
         assert_eq!(milli("-2"), -2000);
         assert_eq!(milli("1E"), 10_i128.pow(21));
+        assert_eq!(milli("122e22"), MOST);
+        assert_eq!(milli("-99E"), -MOST);
     }
 
     #[test]
