@@ -25,7 +25,7 @@ pub(crate) struct World {
     pub(crate) probes: SocketAddr,
     pub(crate) audit: PathBuf,
     pub(crate) server: Server,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     /// The launch secret, in local mode.
     pub(crate) secret: String,
 }
@@ -69,7 +69,7 @@ impl World {
             }
             tokio::task::yield_now().await;
         };
-        Self { console, proxy, at, probes, audit, server, folder, secret }
+        Self { console, proxy, at, probes, audit, server, _folder: folder, secret }
     }
 
     /// Somebody with a session of the shared console.
