@@ -51,6 +51,19 @@ async fn run(
     loop {
         let began = Instant::now();
         let Some(inner) = cluster.upgrade() else { return };
+        // Most changes of a large cluster are out of the sight of most people, and cost a look.
+        let catalog = Cluster { inner: Arc::clone(&inner), viewer: Viewer::Console }.known_catalog();
+        if catalog.is_some_and(|catalog| state.rests(&catalog)) {
+            drop(inner);
+            tokio::time::sleep_until(began + FOLD).await;
+            match changed.has_changed() {
+                Ok(true) => changed.mark_unchanged(),
+                // How current the rest is has to be told when nothing else happens.
+                Ok(false) => drop(tokio::time::timeout(QUIET, changed.changed()).await),
+                Err(_) => return,
+            }
+            continue;
+        }
         let publisher = Arc::clone(&shared);
         // Thousands of rows may have to be computed: beside the runtime, which answers questions meanwhile.
         let stepped = tokio::task::spawn_blocking(move || {
@@ -100,6 +113,10 @@ pub(crate) struct Derivation {
     reads: Arc<[Name]>,
     /// What was published last.
     told: Option<(u64, Freshness)>,
+    /// When it was last brought up to the present.
+    stepped: Option<Instant>,
+    /// Whether something was passed over since: how current everything is has to be told yet.
+    passed: bool,
 }
 
 impl Derivation {
@@ -117,13 +134,25 @@ impl Derivation {
             discreet: false,
             reads: Arc::default(),
             told: None,
+            stepped: None,
+            passed: false,
         }
     }
 
     /// Whether nothing has happened since the last step.
     fn is_current(&self, catalog: &Arc<Catalog>) -> bool {
         let same = self.catalog.as_ref().is_some_and(|last| Arc::ptr_eq(last, catalog));
-        same && self.told.is_some() && self.inputs.values().all(Input::is_current)
+        same && !self.passed && self.told.is_some() && self.inputs.values().all(Input::is_current)
+    }
+
+    /// Whether nothing has happened in sight, and it was told lately how current everything is.
+    fn rests(&mut self, catalog: &Arc<Catalog>) -> bool {
+        let same = self.catalog.as_ref().is_some_and(|last| Arc::ptr_eq(last, catalog));
+        let recent = self.stepped.is_some_and(|stepped| stepped.elapsed() < QUIET);
+        // Every one of them passes over what it does not see.
+        let rests = same && recent && self.inputs.values_mut().fold(true, |rest, input| input.rests() && rest);
+        self.passed |= rests;
+        rests
     }
 
     /// Whether anybody has to know: rows differ, or how much is known, or some time has passed.
@@ -149,6 +178,7 @@ impl Derivation {
     /// Brings the table up to the present.
     pub(crate) fn step(&mut self, catalog: &Arc<Catalog>, open: &mut Open<'_>) -> (Snapshot, Freshness) {
         let mut dirty = FxHashSet::default();
+        (self.stepped, self.passed) = (Some(Instant::now()), false);
         if self.catalog.as_deref() != Some(&**catalog) {
             self.follow(catalog, open, &mut dirty);
             self.catalog = Some(Arc::clone(catalog));

@@ -50,6 +50,28 @@ impl Input {
         self.seen && Arc::ptr_eq(&self.snapshot, &self.table.snapshot()) && !self.table.is_dead()
     }
 
+    /// Whether nothing has changed that is in sight. What has changed beyond is passed over.
+    pub(super) fn rests(&mut self) -> bool {
+        if !self.seen || self.table.is_dead() {
+            return false;
+        }
+        let now = self.table.snapshot();
+        if Arc::ptr_eq(&self.snapshot, &now) {
+            return true;
+        }
+        let freshness = self.table.freshness();
+        let same = now.is_of_the_same_table(&self.snapshot)
+            && now.completeness() == self.snapshot.completeness()
+            && Freshness { last: freshness.last, ..self.freshness.clone() } == freshness;
+        let Some(changes) = now.changes_since(self.snapshot.version()).filter(|_| same) else { return false };
+        let mut changes = changes.iter().flat_map(|set| &set.changes);
+        if changes.any(|change| self.view.named.sees(change.id.namespace.as_deref(), &change.id.name)) {
+            return false;
+        }
+        (self.snapshot, self.freshness) = (now, freshness);
+        true
+    }
+
     /// Whether nothing at all is known of it yet.
     pub(super) fn is_blank(&self) -> bool {
         // Of what is not seen it is known that it is not.
