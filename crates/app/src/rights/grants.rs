@@ -75,6 +75,12 @@ enum Subject {
 }
 
 impl Bound {
+    /// Bindings of these namespaces, of whoever asks.
+    #[cfg(test)]
+    pub(super) fn everybody(namespaces: BTreeSet<Str>) -> Self {
+        Self { namespaces, subjects: HashMap::new() }
+    }
+
     /// The namespaces in which somebody is bound; all that there are where it is not known who it is.
     pub(super) fn of(&self, identity: Option<&Identity>) -> BTreeSet<Str> {
         let Some(identity) = identity else { return self.namespaces.clone() };

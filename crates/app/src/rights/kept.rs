@@ -131,3 +131,157 @@ impl Kept {
         Rights::new(Arc::clone(&self.everywhere), places).of_every_namespace()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::{Resource, Sight};
+    use proptest::prelude::*;
+
+    use super::super::Verb;
+    use super::super::grants::Bound;
+    use super::super::reading;
+    use super::*;
+
+    fn rules(names: &BTreeSet<&'static str>) -> Arc<[Rule]> {
+        let owned = |text: &str| vec![text.to_owned()];
+        let rule =
+            |name: &&str| Rule { verbs: owned("list"), groups: owned(""), resources: owned(name), names: Vec::new() };
+        reading(names.iter().map(rule).collect())
+    }
+
+    /// What happens in a cluster whose API servers take in changes late.
+    #[derive(Clone, Debug)]
+    enum Happening {
+        /// A right of a namespace, or of all, comes or goes.
+        Turn { namespace: Option<usize>, right: usize },
+        /// So many seconds pass.
+        Wait(u64),
+        /// Somebody's rights are renewed.
+        Renew,
+    }
+
+    const NAMESPACES: [&str; 3] = ["a", "b", "c"];
+    const RIGHTS: [&str; 3] = ["pods", "jobs", "secrets"];
+    /// How late the servers are; less than what is waited for.
+    const LATE: Duration = Duration::from_secs(4);
+
+    type Grants = (BTreeSet<&'static str>, BTreeMap<&'static str, BTreeSet<&'static str>>);
+
+    struct Sim {
+        now: Instant,
+        history: Vec<(Instant, Grants)>,
+        told: Told,
+        kept: Option<Kept>,
+    }
+
+    impl Sim {
+        fn begin() -> Self {
+            let mut told = Told::nothing();
+            told.sure = Sure::Yes;
+            let places = NAMESPACES.map(|name| (name, BTreeSet::new())).into();
+            Self { now: told.since, history: vec![(told.since, (BTreeSet::new(), places))], told, kept: None }
+        }
+
+        /// What a server answers that is as late as it may be, or not late at all.
+        fn answers(&self, late: Duration) -> &Grants {
+            let known = self.history.iter().rev().find(|(at, _)| *at + late <= self.now);
+            &known.unwrap_or(&self.history[0]).1
+        }
+
+        fn bound(&self) -> Arc<Bound> {
+            let (_, places) = &self.history.last().unwrap().1;
+            let bound = places.iter().filter(|(_, rights)| !rights.is_empty()).map(|(name, _)| Str::from(*name));
+            Arc::new(Bound::everybody(bound.collect()))
+        }
+
+        fn turn(&mut self, namespace: Option<usize>, right: usize) {
+            let mut grants = self.history.last().unwrap().1.clone();
+            let rights = match namespace {
+                Some(number) => grants.1.get_mut(NAMESPACES[number]).unwrap(),
+                None => &mut grants.0,
+            };
+            if !rights.remove(RIGHTS[right]) {
+                rights.insert(RIGHTS[right]);
+            }
+            self.history.push((self.now, grants));
+            self.told.bound = self.bound();
+            match namespace {
+                Some(number) => {
+                    let mut touched = BTreeMap::clone(&self.told.touched);
+                    touched.insert(NAMESPACES[number].into(), self.now);
+                    self.told.touched = Arc::new(touched);
+                }
+                None => self.told.everywhere = self.told.everywhere.iter().copied().chain([self.now]).collect(),
+            }
+        }
+
+        /// As `Remembered` renews; what holds everywhere and what holds in namespaces may come from different servers.
+        fn renew(&mut self, late: [Duration; 2]) {
+            let everywhere = rules(&self.answers(late[0]).0);
+            let held = self.kept.take().filter(|kept| kept.holds(&self.told, &everywhere, self.now));
+            let mut kept = held.unwrap_or_else(|| Kept::new(None, everywhere, &self.told, self.now));
+            kept.asked_everywhere(self.now);
+            let (all, places) = self.answers(late[1]);
+            let answer = |name: &Str| rules(&all.union(&places[&**name]).copied().collect());
+            let answers = kept.doubtful(&self.told).into_iter().map(|name| (name.clone(), answer(&name))).collect();
+            kept.take(&self.told, answers, self.now);
+            self.kept = Some(kept);
+        }
+
+        /// Lets time pass, renewing whenever it is time to.
+        fn wait(&mut self, until: Instant, late: [Duration; 2]) {
+            while let Some(next) =
+                self.kept.as_ref().and_then(|kept| kept.unsettled(&self.told)).filter(|at| *at <= until)
+            {
+                self.now = next.max(self.now);
+                self.renew(late);
+            }
+            self.now = until;
+        }
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        let turn = (prop::option::of(0..NAMESPACES.len()), 0..RIGHTS.len());
+        prop_oneof![
+            3 => turn.prop_map(|(namespace, right)| Happening::Turn { namespace, right }),
+            2 => (0..8_u64).prop_map(Happening::Wait),
+            1 => Just(Happening::Renew),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_what_asking_anew_would_tell(
+            story in prop::collection::vec((happening(), any::<[bool; 2]>()), 0..40),
+        ) {
+            let mut sim = Sim::begin();
+            for (happening, late) in story {
+                let late = late.map(|late| if late { LATE } else { Duration::ZERO });
+                match happening {
+                    Happening::Turn { namespace, right } => {
+                        sim.turn(namespace, right);
+                        if sim.kept.as_ref().is_some_and(|kept| kept.misses(&sim.told)) {
+                            sim.renew(late);
+                        }
+                    }
+                    Happening::Wait(seconds) => sim.wait(sim.now + Duration::from_secs(seconds), late),
+                    Happening::Renew => sim.renew(late),
+                }
+            }
+            sim.renew([LATE; 2]);
+            // Twice as long as it takes until all that was unsettled was asked about again.
+            sim.wait(sim.now + SETTLE * 3, [LATE; 2]);
+            prop_assert!(sim.kept.as_ref().unwrap().unsettled(&sim.told).is_none());
+            let rights = sim.kept.as_ref().unwrap().rights();
+            let (all, places) = &sim.history.last().unwrap().1;
+            for right in RIGHTS {
+                let sight = rights.sight(&Resource::new("", "v1", right, right), Verb::List);
+                prop_assert_eq!(sight == Sight::All, all.contains(right), "{}", right);
+                for name in NAMESPACES {
+                    let granted = all.contains(right) || places[name].contains(right);
+                    prop_assert_eq!(sight.sees_namespace(name), granted, "{} in {}", right, name);
+                }
+            }
+        }
+    }
+}
