@@ -4,6 +4,7 @@
 //! A right that was not told is a right that is not there.
 
 mod grants;
+mod hints;
 mod kept;
 mod remembered;
 mod resolve;
@@ -21,7 +22,8 @@ use crate::catalog::Catalog;
 use crate::moment::Name;
 
 pub(crate) use grants::Grants;
-pub(crate) use remembered::{Changes, Known, Remembered, commonly_asked};
+pub(crate) use hints::commonly_asked;
+pub(crate) use remembered::{Changes, Known, Remembered};
 
 /// Whose credential something is read with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

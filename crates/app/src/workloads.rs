@@ -149,8 +149,7 @@ impl Derivation {
     fn rests(&mut self, catalog: &Arc<Catalog>) -> bool {
         let same = self.catalog.as_ref().is_some_and(|last| Arc::ptr_eq(last, catalog));
         let recent = self.stepped.is_some_and(|stepped| stepped.elapsed() < QUIET);
-        // Every one of them passes over what it does not see.
-        let rests = same && recent && self.inputs.values_mut().fold(true, |rest, input| input.rests() && rest);
+        let rests = same && recent && self.inputs.values_mut().all(Input::rests);
         self.passed |= rests;
         rests
     }

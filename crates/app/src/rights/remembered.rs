@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::grants::{Grants, Sure, Told};
+use super::hints::own_namespace;
 use super::kept::Kept;
 use super::resolve::Asking;
 use super::{Holder, Rights, Sights, resolve};
@@ -494,22 +495,4 @@ fn refused(cluster: &Cluster, holder: &Holder, error: ClusterError) -> AppError 
 pub(crate) fn sign_in_again(cluster: &Cluster) -> AppError {
     let message = format!("the cluster {} does not accept your credential any more", cluster.id());
     AppError::new(ErrorKind::Unauthorized, message).hint("sign in again")
-}
-
-/// The namespace of a service account, by what its token says of itself: only a hint where to look.
-fn own_namespace(holder: &Holder) -> Option<Str> {
-    use base64::Engine as _;
-    let Holder::Person(token) = holder else { return None };
-    let payload = token.reveal().split('.').nth(1)?;
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    let mut subject = claims.get("sub")?.as_str()?.strip_prefix("system:serviceaccount:")?.split(':');
-    subject.next().filter(|name| !name.is_empty()).map(Str::from)
-}
-
-/// The rights to begin with where rules cannot be listed: what pages commonly ask about.
-pub(crate) fn commonly_asked(inner: &Inner) -> BTreeSet<Name> {
-    let known = inner.instruments.iter().flat_map(|instrument| instrument.manifest().resources);
-    let others = [GroupResource::new("", "events"), GroupResource::new("", "namespaces")];
-    known.copied().chain(others).map(|name| (name.group.to_owned(), name.plural.to_owned())).collect()
 }
