@@ -1,6 +1,8 @@
 //! How the rows of a list divide, above its table: values with their counts, each a link to the rows that have it.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use maud::{Markup, html};
 use pilothouse_app::{Counts, FieldCounts, conditions, narrow, widen};
@@ -104,30 +106,30 @@ fn chip(name: &str, offer: &Offer, asked: &Asked<'_>) -> Markup {
     }
 }
 
-/// The values in the order of their counts, and those that the question asks for though no row has them.
+/// The values in the order of their counts, and those that the question asks for though no row has them. A field may have
+/// as many values as a cluster has nodes.
 fn offers(field: &FieldCounts, asked: &Asked<'_>) -> Vec<Offer> {
-    let wanted = conditions(&asked.question.q, &field.name, asked.columns);
-    let same = |one: &Option<String>, other: &Option<String>| match (one, other) {
-        (Some(one), Some(other)) => one.to_lowercase() == other.to_lowercase(),
-        (one, other) => one.is_none() && other.is_none(),
-    };
+    let plain = |value: &Option<String>| value.as_deref().map(str::to_lowercase);
+    let wanted: BTreeMap<_, _> = conditions(&asked.question.q, &field.name, asked.columns)
+        .into_iter()
+        .map(|value| (plain(&value), value))
+        .collect();
+    let mut places: HashMap<Option<String>, usize> = HashMap::new();
     let mut offers: Vec<Offer> = Vec::new();
     for (cell, count) in &field.values {
         let Some(value) = value(cell) else { continue };
-        match offers.iter_mut().find(|offer| same(&offer.value, &value)) {
-            // To a question, values that differ in case alone are one, and so are missing and unknown ones.
-            Some(offer) => offer.count += count,
-            None => {
-                let active = wanted.iter().any(|wanted| same(wanted, &value));
+        // To a question, values that differ in case alone are one, and so are missing and unknown ones.
+        match places.entry(plain(&value)) {
+            Entry::Occupied(place) => offers[*place.get()].count += count,
+            Entry::Vacant(place) => {
+                let active = wanted.contains_key(place.key());
+                place.insert(offers.len());
                 offers.push(Offer { value, count: *count, active });
             }
         }
     }
-    for value in wanted {
-        if !offers.iter().any(|offer| same(&offer.value, &value)) {
-            offers.push(Offer { value, count: 0, active: true });
-        }
-    }
+    let absent = wanted.into_iter().filter(|(plain, _)| !places.contains_key(plain));
+    offers.extend(absent.map(|(_, value)| Offer { value, count: 0, active: true }));
     offers.sort_by_key(|offer| Reverse(offer.count));
     offers
 }
