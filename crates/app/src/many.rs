@@ -32,6 +32,8 @@ use crate::engine::Engine;
 use crate::error::{AppError, ErrorKind};
 use merge::Share;
 
+/// The last row at which a window may begin: every cluster keeps the rows before it.
+const DEEPEST: usize = 10_000;
 /// How much longer clusters that are still being connected are waited for once another has answered.
 const STRAGGLERS: Duration = Duration::from_secs(3);
 
@@ -272,6 +274,7 @@ impl Many {
     /// Opens a window: its first update comes at once, and the others as clusters answer and change.
     pub fn window(&self, source: &ManySource, ask: &Ask) -> Result<ManyWindow, AppError> {
         let ids = self.asked(ask)?;
+        reachable(ask)?;
         Ok(ManyWindow::open(&self.engine, &ids, source, ask))
     }
 
@@ -321,6 +324,15 @@ pub(crate) fn joined_columns<'a>(
 
 fn still_connecting(id: &ClusterId) -> AppError {
     AppError::new(ErrorKind::Unavailable, format!("still connecting to {id}"))
+}
+
+/// Refuses a window whose clusters would each have to keep more rows than anybody pages through.
+fn reachable(ask: &Ask) -> Result<(), AppError> {
+    if ask.offset <= DEEPEST {
+        return Ok(());
+    }
+    let message = format!("a list over several clusters is live up to row {DEEPEST}, not at row {}", ask.offset);
+    Err(AppError::new(ErrorKind::BadInput, message).hint("ask for fewer rows, or for one cluster"))
 }
 
 /// A question about the whole list as one of its clusters is asked: any page of the whole is made of first pages.
@@ -417,6 +429,14 @@ mod tests {
 
     fn part(completeness: Completeness, connection: ConnectionState) -> Part {
         Part { completeness, ..Part::without(&ClusterId::new("a"), connection, None) }
+    }
+
+    #[test]
+    fn a_window_far_down_the_list_is_refused_before_anything_is_kept_for_it() {
+        let at = |offset| reachable(&Ask { offset, ..Ask::default() }).map_err(|error| error.kind);
+        assert_eq!((at(0), at(DEEPEST)), (Ok(()), Ok(())));
+        assert_eq!(at(DEEPEST + 1), Err(ErrorKind::BadInput));
+        assert_eq!(at(usize::MAX), Err(ErrorKind::BadInput));
     }
 
     #[test]
