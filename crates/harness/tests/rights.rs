@@ -3,7 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test fails loudly when a server is not as it should be"
+    clippy::print_stdout,
+    reason = "a test fails loudly when a server is not as it should be, and tells its seed"
 )]
 
 #[path = "rights/asker.rs"]

@@ -1,8 +1,8 @@
 //! What remembering rights costs the API server: counted at a proxy in front of it.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails loudly when a server is not as it should be"
+    clippy::print_stdout,
+    reason = "a test fails loudly when a server is not as it should be, and tells what it counted"
 )]
 
 use std::collections::BTreeMap;

@@ -1,10 +1,6 @@
 //! A wall clock that is set while the engine watches a real API server. A program of its own: all engines of a process share
 //! the clock.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails loudly when a server is not as it should be"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails loudly when a server is not as it should be")]
 
 #[expect(dead_code, reason = "shared with the tests of faults")]
 #[path = "../faults/rig.rs"]

@@ -141,13 +141,13 @@ fn label_selector() -> BoxedStrategy<Condition> {
     .boxed()
 }
 
-fn compares<T: PartialOrd>(value: Option<T>, sign: &str, other: T) -> bool {
+fn compares<T: PartialOrd>(value: Option<T>, sign: &str, other: &T) -> bool {
     value.is_some_and(|value| match sign {
-        ">" => value > other,
-        ">=" => value >= other,
-        "<" => value < other,
-        "<=" => value <= other,
-        _ => value == other,
+        ">" => value > *other,
+        ">=" => value >= *other,
+        "<" => value < *other,
+        "<=" => value <= *other,
+        _ => value == *other,
     })
 }
 
@@ -162,7 +162,7 @@ fn times(fields: Vec<(&'static str, &'static str)>) -> BoxedStrategy<Condition> 
     prop_oneof![
         (fields.clone(), order, one_of([("59s", 59), ("1h", 3600), ("2h", 7200), ("1h30m", 5400), ("1d", DAY)]))
             .prop_map(|((field, at), sign, (span, length))| {
-                let holds = move |object: &Value| compares(seconds(object, at).map(|time| NOW - time), sign, length);
+                let holds = move |object: &Value| compares(seconds(object, at).map(|time| NOW - time), sign, &length);
                 condition(format!("{field}:{sign}{span}"), holds)
             }),
         // As ages are shown: two hours until there are three.
@@ -176,7 +176,7 @@ fn times(fields: Vec<(&'static str, &'static str)>) -> BoxedStrategy<Condition> 
             let midnight = NOW / DAY * DAY + days * DAY;
             let date = &moment(midnight)[..10];
             let holds = move |object: &Value| {
-                compares(seconds(object, at).map(|time| time.div_euclid(DAY)), sign, midnight / DAY)
+                compares(seconds(object, at).map(|time| time.div_euclid(DAY)), sign, &(midnight / DAY))
             };
             condition(format!("{field}:{sign}{date}"), holds)
         }),
@@ -196,7 +196,7 @@ fn times(fields: Vec<(&'static str, &'static str)>) -> BoxedStrategy<Condition> 
 fn numbers(field: &'static str, of: fn(&Value) -> Option<i64>) -> BoxedStrategy<Condition> {
     prop_oneof![
         (sign(), -1..5_i64).prop_map(move |(sign, number)| {
-            condition(format!("{field}:{sign}{number}"), move |object| compares(of(object), sign, number))
+            condition(format!("{field}:{sign}{number}"), move |object| compares(of(object), sign, &number))
         }),
         (0..3_i64, 0..4_i64).prop_map(move |(least, most)| {
             let holds = move |object: &Value| of(object).is_some_and(|value| value >= least && value <= most);
@@ -272,7 +272,7 @@ fn own(world: World) -> BoxedStrategy<Condition> {
         World::Volumes => {
             let sizes = one_of([("1Gi", 1 << 30), ("1536Mi", 1536 << 20), ("2Gi", 2 << 30), ("500M", 500_000_000)]);
             let sizes = (sign(), sizes).prop_map(|(sign, (size, bytes))| {
-                condition(format!("capacity:{sign}{size}"), move |object| compares(capacity(object), sign, bytes))
+                condition(format!("capacity:{sign}{size}"), move |object| compares(capacity(object), sign, &bytes))
             });
             let range = Just(condition("capacity:1Gi..1.5Gi", |object: &Value| {
                 capacity(object).is_some_and(|bytes| (1 << 30..=1536 << 20).contains(&bytes))
@@ -299,7 +299,7 @@ fn own(world: World) -> BoxedStrategy<Condition> {
             let ratios = (sign(), one_of([("0.5", 0.5), ("-1", -1.0), ("2", 2.0), ("500m", 0.5)]));
             let ratios = ratios.prop_map(|(sign, (text, ratio))| {
                 condition(format!("ratio:{sign}{text}"), move |object| {
-                    compares(object.pointer("/spec/ratio").and_then(Value::as_f64), sign, ratio)
+                    compares(object.pointer("/spec/ratio").and_then(Value::as_f64), sign, &ratio)
                 })
             });
             prop_oneof![

@@ -136,7 +136,7 @@ proptest! {
 
         let whole = snapshot.run(&plan, 0, usize::MAX, now);
         prop_assert_eq!(whole.total, expected.len());
-        prop_assert_eq!(keys(&whole.rows), expected.clone());
+        prop_assert_eq!(&keys(&whole.rows), &expected);
 
         let (offset, limit) = case.page;
         let page = snapshot.run(&plan, offset, limit, now);

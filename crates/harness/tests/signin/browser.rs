@@ -6,7 +6,7 @@ use reqwest::{Client, Method, StatusCode, Url};
 
 /// Keeps cookies and follows redirects.
 #[derive(Clone)]
-pub struct Browser {
+pub(crate) struct Browser {
     client: Client,
     jar: Vec<Cookie>,
 }
@@ -20,27 +20,27 @@ struct Cookie {
 
 /// A page that was arrived at.
 #[derive(Debug)]
-pub struct Page {
-    pub url: Url,
-    pub status: StatusCode,
-    pub text: String,
+pub(crate) struct Page {
+    pub(crate) url: Url,
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
 }
 
 impl Page {
     /// Where the form of this page goes.
-    pub fn form(&self) -> Option<Url> {
+    pub(crate) fn form(&self) -> Option<Url> {
         let rest = self.text.split("action=\"").nth(1)?;
         self.url.join(&unescape(rest.split('"').next()?)).ok()
     }
 
     /// The value of a hidden field.
-    pub fn field(&self, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
         let rest = self.text.split(&format!("name=\"{name}\" value=\"")).nth(1)?;
         rest.split('"').next().map(unescape)
     }
 
     /// The first link whose address holds this text.
-    pub fn link(&self, part: &str) -> Option<Url> {
+    pub(crate) fn link(&self, part: &str) -> Option<Url> {
         let mut links = self.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(unescape);
         self.url.join(&links.find(|link| link.contains(part))?).ok()
     }
@@ -52,7 +52,7 @@ fn unescape(text: &str) -> String {
 
 impl Browser {
     /// A new browser that trusts this authority.
-    pub fn new(authority: &str) -> Self {
+    pub(crate) fn new(authority: &str) -> Self {
         pilothouse_harness::api::install_cryptography();
         let authority = reqwest::Certificate::from_pem(authority.as_bytes()).unwrap();
         let redirect = reqwest::redirect::Policy::none();
@@ -61,17 +61,17 @@ impl Browser {
     }
 
     /// The value of a cookie whose name begins like this.
-    pub fn cookie(&self, start: &str) -> Option<&str> {
+    pub(crate) fn cookie(&self, start: &str) -> Option<&str> {
         self.jar.iter().find(|cookie| cookie.name.starts_with(start)).map(|cookie| cookie.value.as_str())
     }
 
     /// Opens an address and follows where it leads.
-    pub async fn open(&mut self, url: &str) -> Page {
+    pub(crate) async fn open(&mut self, url: &str) -> Page {
         self.go(Method::GET, Url::parse(url).unwrap(), String::new()).await
     }
 
     /// Sends a form, as a page of the same site does.
-    pub async fn submit(&mut self, url: Url, body: &str) -> Page {
+    pub(crate) async fn submit(&mut self, url: Url, body: &str) -> Page {
         self.go(Method::POST, url, body.to_owned()).await
     }
 

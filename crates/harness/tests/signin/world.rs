@@ -9,10 +9,10 @@ use pilothouse_harness::{Console, Options, RealControlPlane, places};
 use serde_json::{Value, json};
 
 /// Everything that runs; dropping it ends it.
-pub struct World {
-    pub console: Option<Console>,
-    pub plane: RealControlPlane,
-    pub authority: String,
+pub(crate) struct World {
+    pub(crate) console: Option<Console>,
+    _plane: RealControlPlane,
+    pub(crate) authority: String,
     port: u16,
     folder: tempfile::TempDir,
     _issuers: [Process; 2],
@@ -22,7 +22,7 @@ pub struct World {
 const LIFE: u32 = 24;
 
 impl World {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("pilothouse-signin-").tempdir().unwrap();
         let authority = write_certificates(folder.path());
         let (port, first, second) = (free_port(), free_port(), free_port());
@@ -38,13 +38,13 @@ impl World {
         let plane = RealControlPlane::start(Options { flags: flags.to_vec(), ..Options::default() }).await;
         grant(&plane).await;
         write_files(folder.path(), &plane, [first, second]);
-        let mut world = Self { console: None, plane, authority, port, folder, _issuers: issuers };
+        let mut world = Self { console: None, _plane: plane, authority, port, folder, _issuers: issuers };
         world.restart();
         world
     }
 
     /// Starts the console, after ending the one before.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.console = None;
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let listen = format!("127.0.0.1:{}", self.port);
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// The address of a page.
-    pub fn at(&self, path: &str) -> String {
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}{path}", self.port)
     }
 }
