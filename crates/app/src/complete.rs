@@ -113,7 +113,7 @@ impl Rows<'_> {
             Wanted::Values(Field::Image) => self.count(&like, |row| row.images.iter().map(|image| &**image)),
             Wanted::Values(Field::Name) => self.names(&like),
             Wanted::Values(field) => {
-                let counts = self.snapshot.count_by(self.plan, field, self.now).into_iter();
+                let counts = self.snapshot.select(self.plan, self.now).count_by(field).into_iter();
                 let texts = counts.filter_map(|(cell, count)| Some((text(&cell)?, count)));
                 texts.filter(|(text, _)| holds(text, &like)).take(MOST).collect()
             }

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pilothouse_model::{Cell, Column, ColumnKind, Completeness, Field, Plan, Str};
+use pilothouse_model::{Cell, Column, ColumnKind, Completeness, Field, Str};
 use pilothouse_query::parse_fields;
-use pilothouse_store::Snapshot;
+use pilothouse_store::Selection;
 
-use crate::ask::{Ask, Source};
+use crate::ask::{Ask, Listing, Source};
 use crate::clock;
 use crate::cluster::{Chosen, Cluster};
 use crate::error::AppError;
+use crate::feed::Reading;
 
 pub use live::LiveCounts;
 
@@ -53,7 +54,7 @@ pub struct FieldCounts {
 }
 
 /// The fields by which people get a table counted, state and namespace first.
-pub fn telling(columns: &[Column], source: &Source) -> Vec<String> {
+fn telling(columns: &[Column], source: &Source) -> Vec<String> {
     let state = columns.iter().find(|column| column.kind == ColumnKind::Status);
     let namespaced = match source {
         Source::Workloads => true,
@@ -74,6 +75,24 @@ impl Cluster {
         self.choose(source, ask)?.counts(ask, fields)
     }
 
+    /// A list and how its rows divide by what is telling of them, of one moment and looked for once: when the table is loaded
+    /// (or cannot be), or when `patience` is over.
+    pub async fn list_counted(
+        &self,
+        source: &Source,
+        ask: &Ask,
+        patience: Duration,
+    ) -> Result<(Listing, Counts), AppError> {
+        let chosen = self.choose_settled(source, ask, patience).await?;
+        let plan = chosen.plan(ask)?;
+        let moment = chosen.table.moment();
+        let selection = moment.0.select(&plan, clock::now());
+        let listing = chosen.listing(ask, (&plan, &selection), &moment)?;
+        let fields = telling(&listing.columns, source).join(",");
+        let counts = chosen.counted(ask, &fields, &selection, &moment)?;
+        Ok((listing, counts))
+    }
+
     /// The same when the table is loaded (or cannot be), or when `patience` is over.
     pub async fn counts_settled(
         &self,
@@ -89,16 +108,26 @@ impl Cluster {
 impl Chosen {
     /// How the rows that may be seen divide.
     pub(crate) fn counts(&self, ask: &Ask, fields: &str) -> Result<Counts, AppError> {
-        let read = parse_fields(fields, self.table.columns()).map_err(|error| AppError::question(fields, &error))?;
         let plan = self.plan(ask)?;
         let moment = self.table.moment();
-        let (snapshot, freshness) = &*moment;
-        let (names, fields): (Vec<String>, Vec<Field>) = read.into_iter().unzip();
-        let counted = count(snapshot, &plan, &fields, clock::now());
+        self.counted(ask, fields, &moment.0.select(&plan, clock::now()), &moment)
+    }
+
+    fn counted(
+        &self,
+        ask: &Ask,
+        fields: &str,
+        selection: &Selection<'_>,
+        (snapshot, freshness): &Reading,
+    ) -> Result<Counts, AppError> {
+        let read = parse_fields(fields, self.table.columns()).map_err(|error| AppError::question(fields, &error))?;
         Ok(Counts {
             columns: Arc::clone(self.table.columns()),
-            total: counted.total,
-            fields: names.into_iter().zip(counted.values).map(|(name, values)| FieldCounts { name, values }).collect(),
+            total: selection.total(),
+            fields: read
+                .into_iter()
+                .map(|(name, field)| FieldCounts { name, values: count(selection, &field) })
+                .collect(),
             unfiltered: self.unfiltered(snapshot),
             as_of: freshness.as_of(),
             completeness: self.completeness(snapshot, ask),
@@ -107,30 +136,14 @@ impl Chosen {
     }
 }
 
-struct Counted {
-    values: Vec<Vec<(Cell, usize)>>,
-    total: usize,
-}
-
-fn count(snapshot: &Snapshot, plan: &Plan, fields: &[Field], now: Timestamp) -> Counted {
-    let several = fields.contains(&Field::Image);
-    let single: Vec<Field> = fields.iter().filter(|field| **field != Field::Image).cloned().collect();
-    let counted = snapshot.count_by_each(plan, &single, now);
-    // Each row has one value of each of the others.
-    let total = match counted.first() {
-        Some(values) => values.iter().map(|(_, count)| count).sum(),
-        None => snapshot.run(plan, 0, 0, now).total,
-    };
-    let mut counted = counted.into_iter();
-    let images = if several { images(snapshot, plan, now) } else { Vec::new() };
-    let of = |field: &Field| if *field == Field::Image { images.clone() } else { counted.next().unwrap_or_default() };
-    Counted { values: fields.iter().map(of).collect(), total }
+fn count(selection: &Selection<'_>, field: &Field) -> Vec<(Cell, usize)> {
+    if *field == Field::Image { images(selection) } else { selection.count_by(field) }
 }
 
 /// An object may have several images: it counts once for each.
-fn images(snapshot: &Snapshot, plan: &Plan, now: Timestamp) -> Vec<(Cell, usize)> {
+fn images(selection: &Selection<'_>) -> Vec<(Cell, usize)> {
     let mut counts: HashMap<Option<Str>, usize> = HashMap::new();
-    for record in snapshot.run(plan, 0, usize::MAX, now).rows {
+    for record in selection.page(0, usize::MAX) {
         let images = &record.row.images;
         if images.is_empty() {
             *counts.entry(None).or_default() += 1;
@@ -147,7 +160,7 @@ fn images(snapshot: &Snapshot, plan: &Plan, now: Timestamp) -> Vec<(Cell, usize)
 
 #[cfg(test)]
 mod tests {
-    use pilothouse_model::{Object, Projection, Resource, Row, Status, Workload};
+    use pilothouse_model::{Object, Plan, Projection, Resource, Row, Status, Workload};
     use pilothouse_store::{Body, Record, Table};
     use serde_json::json;
 
@@ -169,13 +182,12 @@ mod tests {
             table.upsert(record(name, images));
         }
         table.commit();
-        let fields = [Field::Namespace, Field::Image];
-        let counted = count(&table.snapshot(), &Plan::everything(), &fields, Timestamp::UNIX_EPOCH);
-        assert_eq!(counted.total, 3);
-        assert_eq!(counted.values[0], [(Cell::text("a"), 3)]);
-        assert_eq!(counted.values[1], [(Cell::text("b"), 2), (Cell::Missing, 1), (Cell::text("a"), 1)]);
-        let alone = count(&table.snapshot(), &Plan::everything(), &fields[1..], Timestamp::UNIX_EPOCH);
-        assert_eq!((alone.total, alone.values.len()), (3, 1));
+        let (snapshot, everything) = (table.snapshot(), Plan::everything());
+        let selection = snapshot.select(&everything, Timestamp::UNIX_EPOCH);
+        assert_eq!(selection.total(), 3);
+        assert_eq!(count(&selection, &Field::Namespace), [(Cell::text("a"), 3)]);
+        let images = [(Cell::text("b"), 2), (Cell::Missing, 1), (Cell::text("a"), 1)];
+        assert_eq!(count(&selection, &Field::Image), images);
     }
 
     #[test]

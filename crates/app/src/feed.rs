@@ -50,12 +50,15 @@ pub(crate) struct LiveTable {
 /// What the task writes and readers read.
 pub(crate) struct Shared {
     columns: Arc<[Column]>,
-    now: ArcSwap<(Arc<Snapshot>, Freshness)>,
+    now: ArcSwap<Reading>,
     version: watch::Sender<u64>,
     /// Bumped as well, for those who follow several tables.
     changed: Option<watch::Sender<u64>>,
     dead: AtomicBool,
 }
+
+/// What a table holds and how current that is, of one moment.
+pub(crate) type Reading = (Arc<Snapshot>, Freshness);
 
 /// How current a table is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -150,7 +153,7 @@ impl LiveTable {
     }
 
     /// What it holds and how current that is, of one moment.
-    pub(crate) fn moment(&self) -> Arc<(Arc<Snapshot>, Freshness)> {
+    pub(crate) fn moment(&self) -> Arc<Reading> {
         self.shared.now.load_full()
     }
 

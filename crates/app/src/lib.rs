@@ -30,6 +30,7 @@ mod person;
 mod rights;
 mod search;
 mod secret;
+mod words;
 mod workloads;
 
 pub use act::{Choice, Deletion, Done, Expected, Offer, Propagation, Target, parse_object};
@@ -39,7 +40,7 @@ pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 #[doc(hidden)]
 pub use clock::set_clock;
 pub use cluster::{Cluster, ClusterFigures, ConnectionState, TableFigures};
-pub use counts::{Counts, FieldCounts, LiveCounts, telling};
+pub use counts::{Counts, FieldCounts, LiveCounts};
 pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
 pub use json::{

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pilothouse_model::Plan;
-use pilothouse_store::{PageKey, Record, Snapshot};
+use pilothouse_store::{PageKey, Record, Selection};
 
 use crate::ask::Ask;
 use crate::error::{AppError, ErrorKind};
@@ -20,25 +19,20 @@ pub(crate) struct PageOf {
 }
 
 /// The page that is asked for of the rows of a source.
-pub(crate) fn page(
-    snapshot: &Snapshot,
-    plan: &Plan,
-    (what, ask): (&str, &Ask),
-    now: Timestamp,
-) -> Result<PageOf, AppError> {
+pub(crate) fn page(selection: &Selection<'_>, plan: &Plan, (what, ask): (&str, &Ask)) -> Result<PageOf, AppError> {
     let limit = ask.limit.unwrap_or(usize::MAX);
     // One row more says whether there is another page.
     let more = limit.saturating_add(1);
-    let mut answer = if ask.after.is_empty() {
-        snapshot.run(plan, ask.offset, more, now)
+    let mut rows = if ask.after.is_empty() {
+        selection.page(ask.offset, more)
     } else {
-        snapshot.run_after(plan, &read(what, plan, ask)?, more, now)
+        selection.page_after(&read(what, plan, ask)?, more)
     };
-    let follows = answer.rows.len() > limit;
-    answer.rows.truncate(limit);
-    let last = answer.rows.last().filter(|_| follows);
+    let follows = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| follows);
     let next = last.map(|record| format!("{}.{}", seal(what, ask), PageKey::of(plan, &record.row)));
-    Ok(PageOf { total: answer.total, rows: answer.rows, next })
+    Ok(PageOf { total: selection.total(), rows, next })
 }
 
 /// The place that the question names.
@@ -70,6 +64,7 @@ fn seal(what: &str, ask: &Ask) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use pilothouse_model::{Cell, Column, ColumnKind, Object, Projection, Resource, Row, Status};
     use pilothouse_store::{Body, RowId, Table};
     use serde_json::json;
@@ -96,7 +91,7 @@ mod tests {
     fn asked(table: &Table, ask: &Ask) -> Result<(String, Option<String>), AppError> {
         let snapshot = table.snapshot();
         let plan = ask.plan(snapshot.columns())?;
-        let page = page(&snapshot, &plan, ("things", ask), Timestamp::UNIX_EPOCH)?;
+        let page = page(&snapshot.select(&plan, Timestamp::UNIX_EPOCH), &plan, ("things", ask))?;
         let names: Vec<_> = page.rows.iter().map(|record| record.row.name.to_string()).collect();
         Ok((names.concat(), page.next))
     }
@@ -147,8 +142,9 @@ mod tests {
             let error = refused(Ask { after: after.to_owned(), sort: sort.to_owned(), offset, ..first.clone() });
             assert!(error.kind == ErrorKind::BadInput && error.hint.is_some(), "{after} {sort}");
         }
-        let plan = first.plan(table.snapshot().columns()).unwrap();
+        let snapshot = table.snapshot();
+        let plan = first.plan(snapshot.columns()).unwrap();
         let ask = Ask { after: next, ..first };
-        assert!(page(&table.snapshot(), &plan, ("others", &ask), Timestamp::UNIX_EPOCH).is_err());
+        assert!(page(&snapshot.select(&plan, Timestamp::UNIX_EPOCH), &plan, ("others", &ask)).is_err());
     }
 }

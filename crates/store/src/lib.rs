@@ -54,7 +54,7 @@ pub use change::{Change, ChangeSet};
 pub use interner::Interner;
 pub use page_key::{PageKey, PageKeyError};
 pub use record::{Record, RowId};
-pub use run::Answer;
+pub use run::{Answer, Selection};
 pub use snapshot::Snapshot;
 pub use table::Table;
 pub use window::{Delta, Steps, Window, difference};

@@ -6,11 +6,10 @@ mod test;
 mod verdicts;
 
 use std::cmp::Reverse;
-use std::ops::Range;
 use std::sync::Arc;
 
 use pilothouse_model::filter::reaches;
-use pilothouse_model::{Cell, Field, Filter, Plan, Sight, Timestamp};
+use pilothouse_model::{Cell, Field, Filter, Plan, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::facts::{Code, Reader, SLOTS};
@@ -66,41 +65,61 @@ fn few(state: &State, cover: &Cover, plan: &Plan) -> Vec<Arc<Record>> {
     few
 }
 
-pub(crate) fn run(state: &State, plan: &Plan, page: Range<usize>, now: Timestamp) -> Answer {
-    let everything = plan.namespaces.is_none() && plan.sight == Sight::All && plan.filter == Filter::All;
-    if everything && plan.order.is_empty() {
-        return Answer { total: state.len(), rows: records(state, state.slots_from(page.start).take(page.len())) };
-    }
-    let cover = matching(state, plan, now);
-    let total = cover.count;
-    if page.start >= total || page.is_empty() {
-        return Answer { total, rows: Vec::new() };
-    }
-    let rows = if is_small(total, state) {
-        few(state, &cover, plan).into_iter().skip(page.start).take(page.len()).collect()
-    } else if plan.order.is_empty() {
-        let slots = state.slots_in_order().filter(|slot| cover.has(*slot));
-        records(state, slots.skip(page.start).take(page.len()))
-    } else {
-        records(state, Ordered::new(state, &cover, &plan.order, None).page(page.start, page.len()))
-    };
-    Answer { total, rows }
+/// The rows that a plan matches at one moment, looked for once: pages and counts are read from it.
+pub struct Selection<'a> {
+    state: &'a State,
+    plan: &'a Plan,
+    cover: Cover,
 }
 
-/// The page that follows a row.
-pub(crate) fn run_after(state: &State, plan: &Plan, key: &PageKey, limit: usize, now: Timestamp) -> Answer {
-    let cover = matching(state, plan, now);
-    let total = cover.count;
-    let id = key.id();
-    let (before, itself) = state.rank(&id);
-    let rows = if plan.order.is_empty() {
-        let slots = state.slots_from(before + usize::from(itself)).filter(|slot| cover.has(*slot));
-        records(state, slots.take(limit))
-    } else {
+impl<'a> Selection<'a> {
+    pub(crate) fn new(state: &'a State, plan: &'a Plan, now: Timestamp) -> Self {
+        Self { state, plan, cover: matching(state, plan, now) }
+    }
+
+    /// How many rows match.
+    pub fn total(&self) -> usize {
+        self.cover.count
+    }
+
+    /// One page of them, in the plan's order.
+    pub fn page(&self, offset: usize, limit: usize) -> Vec<Arc<Record>> {
+        let Self { state, plan, cover } = self;
+        if offset >= cover.count || limit == 0 {
+            return Vec::new();
+        }
+        if plan.order.is_empty() && cover.count == state.len() {
+            return records(state, state.slots_from(offset).take(limit));
+        }
+        if is_small(cover.count, state) {
+            return few(state, cover, plan).into_iter().skip(offset).take(limit).collect();
+        }
+        if plan.order.is_empty() {
+            let slots = state.slots_in_order().filter(|slot| cover.has(*slot));
+            return records(state, slots.skip(offset).take(limit));
+        }
+        records(state, Ordered::new(state, cover, &plan.order, None).page(offset, limit))
+    }
+
+    /// The page that follows a row: exact also when that row, or any other, has changed or gone since its key was taken.
+    ///
+    /// The key has to be of a plan of the same order ([`PageKey::fits`]).
+    pub fn page_after(&self, key: &PageKey, limit: usize) -> Vec<Arc<Record>> {
+        let Self { state, plan, cover } = self;
+        let (before, itself) = state.rank(&key.id());
+        if plan.order.is_empty() {
+            let slots = state.slots_from(before + usize::from(itself)).filter(|slot| cover.has(*slot));
+            return records(state, slots.take(limit));
+        }
         let after = Some((key.values(), (before, itself)));
-        records(state, Ordered::new(state, &cover, &plan.order, after).page(0, limit))
-    };
-    Answer { total, rows }
+        records(state, Ordered::new(state, cover, &plan.order, after).page(0, limit))
+    }
+
+    /// How many rows have each value of a field, the most frequent first and equally frequent ones in the order of their
+    /// values. Rows without a value count as [`Cell::Missing`] or [`Cell::Unknown`].
+    pub fn count_by(&self, field: &Field) -> Vec<(Cell, usize)> {
+        count(self.state, &self.cover, field)
+    }
 }
 
 /// Until when (in seconds since 1970) a filter holds for the same rows as `now`: the next moment at which one of them
@@ -119,12 +138,6 @@ pub(crate) fn steady_until(snapshot: &Snapshot, filter: &Filter, now: Timestamp)
         }
     });
     until
-}
-
-/// By field, how many matching rows have each value.
-pub(crate) fn count_by(state: &State, plan: &Plan, fields: &[Field], now: Timestamp) -> Vec<Vec<(Cell, usize)>> {
-    let cover = matching(state, plan, now);
-    fields.iter().map(|field| count(state, &cover, field)).collect()
 }
 
 fn count(state: &State, cover: &Cover, field: &Field) -> Vec<(Cell, usize)> {

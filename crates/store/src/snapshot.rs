@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use pilothouse_model::{Cell, Column, Completeness, Field, LabelSelector, Plan, Requirement, Row, Timestamp};
+use pilothouse_model::{Column, Completeness, LabelSelector, Plan, Requirement, Row, Timestamp};
 
 use crate::change::ChangeSet;
-use crate::page_key::PageKey;
 use crate::record::{Record, RowId, natural_order};
-use crate::run::{self, Answer};
+use crate::run::{Answer, Selection};
 use crate::state::State;
 
 /// One committed state of a table: immutable, cheap to clone, readable from any thread.
@@ -110,30 +109,15 @@ impl Snapshot {
         self.state.iter()
     }
 
+    /// The rows that a plan matches at `now`, for more than one question about them.
+    pub fn select<'a>(&'a self, plan: &'a Plan, now: Timestamp) -> Selection<'a> {
+        Selection::new(&self.state, plan, now)
+    }
+
     /// Answers a question: the exact number of rows that match, and one page of them.
     pub fn run(&self, plan: &Plan, offset: usize, limit: usize, now: Timestamp) -> Answer {
-        run::run(&self.state, plan, offset..offset.saturating_add(limit), now)
-    }
-
-    /// The page that follows a row: exact also when that row, or any other, has changed or gone since its key was taken.
-    ///
-    /// The key has to be of a plan of the same order ([`PageKey::fits`]).
-    pub fn run_after(&self, plan: &Plan, key: &PageKey, limit: usize, now: Timestamp) -> Answer {
-        run::run_after(&self.state, plan, key, limit, now)
-    }
-
-    /// How many matching rows have each value of a field, the most frequent first and equally frequent ones in the order
-    /// of their values. Rows without a value count as [`Cell::Missing`] or [`Cell::Unknown`].
-    ///
-    /// With [`Snapshot::run`] the second kind of question that a table answers: how its rows divide, without reading a page
-    /// of them.
-    pub fn count_by(&self, plan: &Plan, field: &Field, now: Timestamp) -> Vec<(Cell, usize)> {
-        self.count_by_each(plan, std::slice::from_ref(field), now).pop().unwrap_or_default()
-    }
-
-    /// The same for several fields at once, in their order: the rows are looked for once.
-    pub fn count_by_each(&self, plan: &Plan, fields: &[Field], now: Timestamp) -> Vec<Vec<(Cell, usize)>> {
-        run::count_by(&self.state, plan, fields, now)
+        let selection = self.select(plan, now);
+        Answer { total: selection.total(), rows: selection.page(offset, limit) }
     }
 
     /// What changed since an older version of this table; `None` when that is too long ago.

@@ -117,9 +117,10 @@ proptest! {
         apply(Step::Replace(records), &mut table, &mut oracle);
         table.commit();
         let fields = [Field::Column(1), Field::State, Field::Label("app".into()), Field::Image, Field::Column(3)];
-        let each = table.snapshot().count_by_each(&plan, &fields, moment(now));
-        prop_assert_eq!(each.len(), fields.len());
-        for (field, counts) in fields.iter().zip(each) {
+        let snapshot = table.snapshot();
+        let selection = snapshot.select(&plan, moment(now));
+        for field in &fields {
+            let counts = selection.count_by(field);
             let mut expected = BTreeMap::new();
             for record in oracle.values().filter(|record| plan.matches(&record.row, moment(now))) {
                 *expected.entry(field.sort_key(&record.row)).or_insert(0) += 1;
@@ -150,14 +151,16 @@ proptest! {
             apply(step, &mut table, &mut oracle);
         }
         table.commit();
-        let answer = table.snapshot().run_after(&plan, &key, limit, moment(now));
+        let snapshot = table.snapshot();
+        let selection = snapshot.select(&plan, moment(now));
+        let after = selection.page_after(&key, limit);
         let mut rows: Vec<&Row> = oracle.values().map(|record| &record.row).collect();
         rows.retain(|row| plan.matches(row, moment(now)));
-        prop_assert_eq!(answer.total, rows.len());
+        prop_assert_eq!(selection.total(), rows.len());
         rows.retain(|row| plan.compare(row, &last).is_gt());
         rows.sort_by(|left, right| plan.compare(left, right));
         let expected: Vec<_> = rows.into_iter().take(limit).map(RowId::of).collect();
-        prop_assert_eq!(answer.rows.iter().map(|record| RowId::of(&record.row)).collect::<Vec<_>>(), expected);
+        prop_assert_eq!(after.iter().map(|record| RowId::of(&record.row)).collect::<Vec<_>>(), expected);
     }
 }
 
@@ -199,8 +202,9 @@ proptest! {
             let page: Vec<_> = answer.rows.iter().map(|record| RowId::of(&record.row)).collect();
             prop_assert_eq!(&page[..], &ids[offset.min(total)..offset.saturating_add(limit).min(total)]);
             if let Some(last) = answer.rows.last() {
-                let next = snapshot.run_after(plan, &PageKey::of(plan, &last.row), limit, moment(now));
-                let next: Vec<_> = next.rows.iter().map(|record| RowId::of(&record.row)).collect();
+                let selection = snapshot.select(plan, moment(now));
+                let next = selection.page_after(&PageKey::of(plan, &last.row), limit);
+                let next: Vec<_> = next.iter().map(|record| RowId::of(&record.row)).collect();
                 let start = offset + page.len();
                 prop_assert_eq!(&next[..], &ids[start..(start + limit).min(total)]);
             }

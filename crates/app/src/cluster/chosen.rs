@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pilothouse_model::{Completeness, Plan, Sight};
-use pilothouse_store::Snapshot;
+use pilothouse_store::{Selection, Snapshot};
 use tokio::time::Instant;
 
 use crate::ask::{Ask, Listing, Source};
 use crate::clock;
 use crate::error::AppError;
-use crate::feed::{Freshness, LiveTable};
+use crate::feed::{Freshness, LiveTable, Reading};
 use crate::paging;
 use crate::rights::{Known, Remembered};
-
-/// How many namespaces a sentence names.
-const MOST_NAMED: usize = 5;
+use crate::words::some;
 
 /// A question made ready: the table that answers it, and what of it may be seen.
 pub(crate) struct Chosen {
@@ -84,8 +82,17 @@ impl Chosen {
     pub(crate) fn answer(&self, ask: &Ask) -> Result<Listing, AppError> {
         let plan = self.plan(ask)?;
         let moment = self.table.moment();
-        let (snapshot, freshness) = &*moment;
-        let answer = paging::page(snapshot, &plan, (&self.what, ask), clock::now())?;
+        self.listing(ask, (&plan, &moment.0.select(&plan, clock::now())), &moment)
+    }
+
+    /// The page of a selection made of a moment.
+    pub(crate) fn listing(
+        &self,
+        ask: &Ask,
+        (plan, selection): (&Plan, &Selection<'_>),
+        (snapshot, freshness): &Reading,
+    ) -> Result<Listing, AppError> {
+        let answer = paging::page(selection, plan, (&self.what, ask))?;
         Ok(Listing {
             columns: Arc::clone(self.table.columns()),
             rows: answer.rows,
@@ -161,19 +168,6 @@ impl Chosen {
             });
         }
         notes
-    }
-}
-
-/// `a, b and c`, or the first few and how many more.
-fn some(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        names if names.len() <= MOST_NAMED => {
-            let (last, others) = names.split_last().map_or(("", names), |(last, others)| (*last, others));
-            format!("{} and {last}", others.join(", "))
-        }
-        names => format!("{} and {} more", names[..MOST_NAMED].join(", "), names.len() - MOST_NAMED),
     }
 }
 

@@ -9,7 +9,6 @@ use std::sync::{Arc, LazyLock};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pilothouse_cluster::{Access, ClusterError, Connection, Identity, Rule, Rules};
 use pilothouse_model::Str;
-use ring::rand::SecureRandom;
 use tokio::sync::Semaphore;
 
 use super::{Rights, Verb, reading};
@@ -21,15 +20,7 @@ const AT_ONCE: usize = 16;
 const NODES_ONLY: &str = "node authorizer does not support user rule resolution";
 
 /// The name of a namespace that does not exist: nobody can guess it, and so nobody can make it.
-static NOWHERE: LazyLock<String> = LazyLock::new(|| {
-    let mut random = [0_u8; 16];
-    // Without randomness it is a name that nobody has reason to give.
-    if ring::rand::SystemRandom::new().fill(&mut random).is_err() {
-        tracing::warn!("the system gives no random numbers");
-    }
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("pilothouse-nowhere-{digits}")
-});
+static NOWHERE: LazyLock<String> = LazyLock::new(|| format!("pilothouse-nowhere-{:032x}", rand::random::<u128>()));
 
 /// Rules as far as they could be listed.
 struct Listed {

@@ -12,11 +12,9 @@ use crate::feed::{Freshness, LiveTable, Scope};
 use crate::looks::{Edges, Look};
 use crate::moment::Watched;
 use crate::rights::View;
+use crate::words::some;
 
 use super::Open;
-
-/// How many resources or rows a note names.
-const MOST_NAMED: usize = 5;
 
 /// One watched table.
 pub(super) struct Input {
@@ -172,30 +170,4 @@ pub(super) fn doubts<'a>(
     }
     notes.extend(panicked.into_iter().map(|(why, rows)| format!("{} cannot be computed: {why}", some(&rows))));
     notes
-}
-
-/// `a, b and c`, or the first few and how many more.
-fn some(names: &[String]) -> String {
-    match names {
-        [one] => one.clone(),
-        names if names.len() <= MOST_NAMED => {
-            let (last, others) = names.split_last().map_or(("", names), |(last, others)| (last.as_str(), others));
-            format!("{} and {last}", others.join(", "))
-        }
-        names => format!("{} and {} more", names[..MOST_NAMED].join(", "), names.len() - MOST_NAMED),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::some;
-
-    #[test]
-    fn names_are_listed_and_long_lists_cut() {
-        let names: Vec<String> = "abcdefg".chars().map(String::from).collect();
-        assert_eq!(some(&names[..1]), "a");
-        assert_eq!(some(&names[..3]), "a, b and c");
-        assert_eq!(some(&names[..5]), "a, b, c, d and e");
-        assert_eq!(some(&names), "a, b, c, d, e and 2 more");
-    }
 }

@@ -142,8 +142,17 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(cluster: &Cluster, options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
+        Self::of(cluster.id().clone(), options, prefixed, namespaces)
+    }
+
+    /// For rows of several clusters, each of which says its own.
+    pub(crate) fn across(options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
+        Self { across: true, ..Self::of(ClusterId::new(""), options, prefixed, namespaces) }
+    }
+
+    fn of(cluster: ClusterId, options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
         Self {
-            cluster: cluster.id().clone(),
+            cluster,
             format: options.output,
             cuts: options.output == Format::Table && std::io::stdout().is_terminal(),
             headings: !options.no_headers,
@@ -153,22 +162,6 @@ impl Printer {
             widths: Vec::new(),
             derived: false,
             across: false,
-        }
-    }
-
-    /// The same for rows of several clusters.
-    pub(crate) fn across(options: &GetArguments, prefixed: bool, namespaces: bool) -> Self {
-        Self {
-            cluster: ClusterId::new(""),
-            format: options.output,
-            cuts: options.output == Format::Table && std::io::stdout().is_terminal(),
-            headings: !options.no_headers,
-            show_labels: options.show_labels,
-            prefixed,
-            namespaces,
-            widths: Vec::new(),
-            derived: false,
-            across: true,
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn answers(snapshot: &Snapshot, now: Timestamp) {
         let last = times(ROUNDS, || snapshot.run(plan, total.saturating_sub(PAGE), PAGE, now));
         let middle = snapshot.run(plan, total / 2, 1, now);
         let key = middle.rows.first().map(|record| PageKey::of(plan, &record.row));
-        let after = times(ROUNDS, || key.as_ref().map(|key| snapshot.run_after(plan, key, PAGE, now)));
+        let after = times(ROUNDS, || key.as_ref().map(|key| snapshot.select(plan, now).page_after(key, PAGE)));
         tell(name, first.clone());
         tell(&format!("{name}: last page"), last.clone());
         tell(&format!("{name}: after a key"), after.clone());
@@ -47,8 +47,14 @@ pub(crate) fn answers(snapshot: &Snapshot, now: Timestamp) {
     tell("ALL QUESTIONS", all);
     let fields = [Field::State, Field::Namespace, Field::Kind, Field::Column(5)];
     let everything = Plan::everything();
-    tell("count by 4 fields", times(ROUNDS, || snapshot.count_by_each(&everything, &fields, now)));
-    tell("count by name", times(ROUNDS, || snapshot.count_by(&everything, &Field::Name, now)));
+    tell(
+        "count by 4 fields",
+        times(ROUNDS, || {
+            let selection = snapshot.select(&everything, now);
+            fields.each_ref().map(|field| selection.count_by(field))
+        }),
+    );
+    tell("count by name", times(ROUNDS, || snapshot.select(&everything, now).count_by(&Field::Name)));
 }
 
 /// Windows while pods change: commits of 75 changes, anywhere in the table.

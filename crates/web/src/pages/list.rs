@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Catalog, Cluster, ErrorKind, Listing, Source, telling};
+use pilothouse_app::{AppError, Catalog, Cluster, ErrorKind, Listing, Source};
 use pilothouse_model::{Level, Resource};
 
 use crate::components::facets::{self, Asked};
@@ -85,12 +85,12 @@ async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, Abo
     let (here, about) = about;
     let asked = visit.question()?;
     let question = asked.of(&source).usual(&source);
-    let (answer, wrong) = match cluster.list_settled(&source, &question.ask(), PATIENCE).await {
-        Ok(answer) => (answer, None),
+    let (answer, counts, wrong) = match cluster.list_counted(&source, &question.ask(), PATIENCE).await {
+        Ok((answer, counts)) => (answer, Some(counts), None),
         // A question that cannot be read is told beside the field it was typed into; the rows stay, without it.
         Err(error) if error.kind == ErrorKind::BadInput => {
             let plain = question.unasked().usual(&source);
-            (cluster.list_settled(&source, &plain.ask(), PATIENCE).await?, Some(error))
+            (cluster.list_settled(&source, &plain.ask(), PATIENCE).await?, None, Some(error))
         }
         Err(error) => return Err(error),
     };
@@ -99,27 +99,17 @@ async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, Abo
     let empty = format!("No {}", about.title);
     let listed =
         Listed { source: &source, question: &question, here: Some(here.clone()), label: &about.title, empty: &empty };
-    let counts = if wrong.is_some() {
-        html! {}
-    } else {
-        counted(cluster, &listed, &answer, &here)
+    let told = html! {
+        (strangers)
+        @if let Some(counts) = counts {
+            @let asked = Asked { here: &here, question: &question, columns: &answer.columns };
+            (facets::strip(&counts, &asked, &urls::watch_counts(&source, &question)))
+        }
     };
-    let told = html! { (strangers) (counts) };
     let body =
         visit.scene(cluster, asked.scope(), |scene| view(&listed, &about, (&answer, wrong.as_ref(), &told), scene));
     let scoped = listed.namespaced().then_some(here);
     Ok(Content { title: about.title, body, scoped, waits: false })
-}
-
-/// How the rows divide.
-fn counted(cluster: &Cluster, listed: &Listed<'_>, answer: &Listing, here: &Url) -> Markup {
-    let fields = telling(&answer.columns, listed.source).join(",");
-    let asked = Asked { here, question: listed.question, columns: &answer.columns };
-    match cluster.counts(listed.source, &listed.question.ask(), &fields) {
-        Ok(counts) => facets::strip(&counts, &asked, &urls::watch_counts(listed.source, listed.question)),
-        // The list itself has said what is wrong, or says it with its next row.
-        Err(_) => html! {},
-    }
 }
 
 fn view(
