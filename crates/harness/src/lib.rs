@@ -4,6 +4,7 @@
 pub mod api;
 pub mod console;
 pub mod crds;
+pub mod dice;
 pub mod embedded;
 pub mod faults;
 pub mod kubeconfig;

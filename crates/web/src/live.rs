@@ -159,11 +159,29 @@ fn object_messages(engine: Engine, cluster: Cluster, asked: target::AskedObject)
     .boxed()
 }
 
+/// The parts of a page as they were sent last.
+#[derive(Default)]
+struct Sent(BTreeMap<&'static str, String>);
+
+impl Sent {
+    /// Those of the parts that look different now.
+    fn fresh(&mut self, parts: impl IntoIterator<Item = (&'static str, Markup)>) -> BTreeMap<&'static str, String> {
+        let mut fresh = BTreeMap::new();
+        for (name, html) in parts {
+            if self.0.get(name) != Some(&html.0) {
+                self.0.insert(name, html.0.clone());
+                fresh.insert(name, html.0);
+            }
+        }
+        fresh
+    }
+}
+
 /// What the page of an object was sent.
 #[derive(Default)]
 struct Page {
     last: Option<Arc<ObjectView>>,
-    sent: BTreeMap<&'static str, String>,
+    sent: Sent,
 }
 
 impl Page {
@@ -197,14 +215,7 @@ impl Page {
                 made
             }
         };
-        let mut parts = BTreeMap::new();
-        for (name, html) in made {
-            if self.sent.get(name) != Some(&html.0) {
-                self.sent.insert(name, html.0.clone());
-                parts.insert(name, html.0);
-            }
-        }
-        Message { parts, ..Message::default() }
+        Message { parts: self.sent.fresh(made), ..Message::default() }
     }
 }
 

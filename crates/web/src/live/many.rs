@@ -1,18 +1,20 @@
 //! The stream of a page over several clusters: `/all/live?watch=..`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use axum::extract::{Query, State};
 use axum::http::Uri;
 use axum::response::Response;
 use futures::StreamExt;
 use futures::stream;
-use pilothouse_app::{AppError, Engine, ErrorKind, Many, ManyDelta, ManyId, ManySource, ManyUpdate, ManyWindow};
+use pilothouse_app::{
+    AppError, Engine, ErrorKind, Many, ManyDelta, ManyId, ManyRow, ManySource, ManyUpdate, ManyWindow,
+};
 use pilothouse_model::ObjectRef;
 
 use super::target::segments;
-use super::window::{Placed, Rows};
-use super::{MOST, Message, Messages, said, sse, too_many};
+use super::window::{Changes, Placed, Rows};
+use super::{MOST, Message, Messages, Sent, said, sse, too_many};
 use crate::components::many::{ListedInAll, Told, parts, row};
 use crate::components::rows::Shape;
 use crate::components::scene::Scene;
@@ -64,7 +66,7 @@ struct Follower {
     live: ManyWindow,
     /// The rows on the page, by id; `None` before the first update.
     page: Option<BTreeSet<String>>,
-    sent: BTreeMap<&'static str, String>,
+    sent: Sent,
 }
 
 impl Follower {
@@ -98,7 +100,7 @@ impl Follower {
             question,
             live,
             page: None,
-            sent: BTreeMap::new(),
+            sent: Sent::default(),
         })
     }
 
@@ -114,38 +116,20 @@ impl Follower {
         let scene = Scene { cluster: "", now: self.engine.now(), scope: self.question.scope(), resolve: &resolve };
         let rows = update.delta.as_ref().map(|delta| changes(delta, &mut self.page, &shape, &scene));
         let told = Told { total: update.total, unfiltered: update.unfiltered, parts: &update.parts };
-        let mut fresh = BTreeMap::new();
-        for (name, html) in parts(&listed, &told, &scene) {
-            if self.sent.get(name) != Some(&html.0) {
-                self.sent.insert(name, html.0.clone());
-                fresh.insert(name, html.0);
-            }
-        }
-        Message { parts: fresh, rows, ..Message::default() }
+        Message { parts: self.sent.fresh(parts(&listed, &told, &scene)), rows, ..Message::default() }
     }
 }
 
-/// A change set as the page applies it; keeps `page`, the ids that are there.
 fn changes(delta: &ManyDelta, page: &mut Option<BTreeSet<String>>, shape: &Shape, scene: &Scene<'_>) -> Rows {
     let id = |id: &ManyId| shape.key(id.cluster.as_str(), &id.row);
-    let whole = page.is_none();
-    let mut put: Vec<Placed> = delta
-        .entered
-        .iter()
-        .map(|(index, one)| Placed { id: id(&one.id()), index: *index, html: Some(row(one, shape, scene).0) })
-        .collect();
-    put.extend(delta.moved.iter().map(|(index, moved)| Placed { id: id(moved), index: *index, html: None }));
-    put.sort_by_key(|placed| placed.index);
-    let left: Vec<_> = delta.left.iter().map(id).collect();
-    let page = page.get_or_insert_default();
-    for id in &left {
-        page.remove(id);
-    }
-    page.extend(put.iter().map(|placed| placed.id.clone()));
-    let changed = delta
-        .changed
-        .iter()
-        .map(|(index, one, _)| Placed { id: id(&one.id()), index: *index, html: Some(row(one, shape, scene).0) })
-        .collect();
-    Rows { whole, left, put, changed }
+    let placed = |index: usize, one: &ManyRow| Placed::shown(index, id(&one.id()), row(one, shape, scene).0);
+    Rows::new(
+        Changes {
+            entered: delta.entered.iter().map(|(index, one)| placed(*index, one)).collect(),
+            moved: delta.moved.iter().map(|(index, moved)| Placed::moved(*index, id(moved))).collect(),
+            left: delta.left.iter().map(id).collect(),
+            changed: delta.changed.iter().map(|(index, one, _)| placed(*index, one)).collect(),
+        },
+        page,
+    )
 }

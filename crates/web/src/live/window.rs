@@ -1,6 +1,6 @@
 //! Messages of a window: only the rows that differ, as the page shows them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::stream;
@@ -8,7 +8,7 @@ use pilothouse_app::{Cluster, Delta, Engine, LiveWindow, RowId, Update};
 use serde::Serialize;
 
 use super::target::AskedWindow;
-use super::{Message, Messages, said};
+use super::{Message, Messages, Sent, said};
 use crate::components::listing::{Listed, Summary, parts};
 use crate::components::rows::{self, Shape};
 use crate::components::scene::Scene;
@@ -39,6 +39,46 @@ pub(super) struct Placed {
     pub(super) html: Option<String>,
 }
 
+impl Placed {
+    /// A row with its looks.
+    pub(super) fn shown(index: usize, id: String, html: String) -> Self {
+        Self { id, index, html: Some(html) }
+    }
+
+    /// A row that looks as before, elsewhere.
+    pub(super) fn moved(index: usize, id: String) -> Self {
+        Self { id, index, html: None }
+    }
+}
+
+/// What differs between two pages.
+pub(super) struct Changes {
+    pub(super) entered: Vec<Placed>,
+    pub(super) moved: Vec<Placed>,
+    pub(super) left: Vec<String>,
+    pub(super) changed: Vec<Placed>,
+}
+
+impl Rows {
+    /// A change set as the page applies it; keeps `page`, the ids that are there.
+    pub(super) fn new(changes: Changes, page: &mut Option<BTreeSet<String>>) -> Self {
+        let Changes { entered: mut put, moved, left, changed } = changes;
+        // The engine begins anew when it turns to another table; what it then calls entered is the whole page.
+        let whole = page.as_ref().is_none_or(|page| put.iter().any(|placed| page.contains(&placed.id)));
+        put.extend(moved);
+        put.sort_by_key(|placed| placed.index);
+        let page = page.get_or_insert_default();
+        if whole {
+            page.clear();
+        }
+        for id in &left {
+            page.remove(id);
+        }
+        page.extend(put.iter().map(|placed| placed.id.clone()));
+        Self { whole, left, put, changed }
+    }
+}
+
 struct Follower {
     engine: Engine,
     cluster: Cluster,
@@ -48,7 +88,7 @@ struct Follower {
     over: bool,
     /// The rows on the page, by id; `None` before the first update.
     page: Option<BTreeSet<String>>,
-    sent: BTreeMap<&'static str, String>,
+    sent: Sent,
 }
 
 /// The messages of one window.
@@ -57,7 +97,7 @@ pub(super) fn messages(engine: Engine, cluster: Cluster, asked: AskedWindow) -> 
         Ok(live) => live,
         Err(error) => return stream::once(async move { said("notes", &lost(&error)) }).boxed(),
     };
-    let follower = Follower { engine, cluster, asked, live, over: false, page: None, sent: BTreeMap::new() };
+    let follower = Follower { engine, cluster, asked, live, over: false, page: None, sent: Sent::default() };
     stream::unfold(follower, |mut follower| async move {
         if follower.over {
             return None;
@@ -90,14 +130,7 @@ impl Follower {
         }
         scene(engine, cluster, question.scope(), |scene| {
             let rows = update.delta.as_ref().map(|delta| changes(delta, page, &shape, scene));
-            let mut fresh = BTreeMap::new();
-            for (name, html) in parts(&listed, &summary(update), scene) {
-                if sent.get(name) != Some(&html.0) {
-                    sent.insert(name, html.0.clone());
-                    fresh.insert(name, html.0);
-                }
-            }
-            Message { parts: fresh, rows, ..Message::default() }
+            Message { parts: sent.fresh(parts(&listed, &summary(update), scene)), rows, ..Message::default() }
         })
     }
 }
@@ -112,41 +145,19 @@ fn summary(update: &Update) -> Summary {
     }
 }
 
-/// A change set as the page applies it; keeps `page`, the ids that are there.
 fn changes(delta: &Delta, page: &mut Option<BTreeSet<String>>, shape: &Shape, scene: &Scene<'_>) -> Rows {
-    let row = |record: &pilothouse_app::Record| rows::row(&record.row, shape, scene).0;
-    let mut put: Vec<Placed> = delta
-        .entered
-        .iter()
-        .map(|(index, record)| Placed {
-            id: rows::key(&RowId::of(&record.row)),
-            index: *index,
-            html: Some(row(record)),
-        })
-        .collect();
-    // The engine begins anew when it turns to another table; what it then calls entered is the whole page.
-    let whole = page.as_ref().is_none_or(|page| put.iter().any(|placed| page.contains(&placed.id)));
-    put.extend(delta.moved.iter().map(|(index, id)| Placed { id: rows::key(id), index: *index, html: None }));
-    put.sort_by_key(|placed| placed.index);
-    let left: Vec<_> = delta.left.iter().map(rows::key).collect();
-    let page = page.get_or_insert_default();
-    if whole {
-        page.clear();
-    }
-    for id in &left {
-        page.remove(id);
-    }
-    page.extend(put.iter().map(|placed| placed.id.clone()));
-    let changed = delta
-        .changed
-        .iter()
-        .map(|(index, record, _)| Placed {
-            id: rows::key(&RowId::of(&record.row)),
-            index: *index,
-            html: Some(row(record)),
-        })
-        .collect();
-    Rows { whole, left, put, changed }
+    let placed = |index: usize, record: &pilothouse_app::Record| {
+        Placed::shown(index, rows::key(&RowId::of(&record.row)), rows::row(&record.row, shape, scene).0)
+    };
+    Rows::new(
+        Changes {
+            entered: delta.entered.iter().map(|(index, record)| placed(*index, record)).collect(),
+            moved: delta.moved.iter().map(|(index, id)| Placed::moved(*index, rows::key(id))).collect(),
+            left: delta.left.iter().map(rows::key).collect(),
+            changed: delta.changed.iter().map(|(index, record, _)| placed(*index, record)).collect(),
+        },
+        page,
+    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use pilothouse_app::{AppError, ErrorKind, Many, ManyListing, ManySource, Source};
 use pilothouse_model::{Completeness, ObjectRef};
 
-use super::list::{About, clamped, question_error, title_of};
+use super::list::{About, clamped, filter, question_error, title_of};
 use crate::components::icon::icon;
 use crate::components::listing::Listed;
 use crate::components::many::{ListedInAll, Told, listing};
@@ -139,22 +139,11 @@ fn toolbar(
     chooser: &Markup,
 ) -> Markup {
     let here = &listed.here;
-    let kept = Question { q: String::new(), offset: 0, ..question.clone() };
     let widened = Question { wide: !question.wide, ..question.clone() };
     let cleared = Question { clusters: question.clusters.clone(), wide: question.wide, ..Question::default() };
     html! {
         div.toolbar {
-            form action=(here) method="get" role="search" {
-                @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
-                div.field {
-                    (icon("search"))
-                    input #q type="search" name="q" value=(question.q) placeholder=(about.example) aria-label={ "Filter " (about.title) }
-                        data-complete=(complete)
-                        aria-invalid=[wrong.then_some("true")] autocomplete="off" spellcheck="false" autocapitalize="off";
-                    kbd.needs-script { "/" }
-                }
-                button.button { "Filter" }
-            }
+            (filter(here, question, about, (complete, wrong)))
             (chooser)
             @if question.filters() { a.button.plain href=(here.ask(&cleared)) { "Clear" } }
             a.button href=(here.ask(&widened)) { @if question.wide { "Fewer columns" } @else { "All columns" } }

@@ -146,24 +146,31 @@ pub(super) fn clamped(asked: Option<&str>, shown: usize) -> Markup {
     }
 }
 
+/// The field that filters a list; `complete` says where its text is completed.
+pub(super) fn filter(here: &Url, question: &Question, about: &About, (complete, wrong): (&Url, bool)) -> Markup {
+    let kept = Question { q: String::new(), offset: 0, ..question.clone() };
+    html! {
+        form action=(here) method="get" role="search" {
+            @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
+            div.field {
+                (icon("search"))
+                input #q type="search" name="q" value=(question.q) placeholder=(about.example) aria-label={ "Filter " (about.title) }
+                    data-complete=(complete)
+                    aria-invalid=[wrong.then_some("true")] autocomplete="off" spellcheck="false" autocapitalize="off";
+                kbd.needs-script { "/" }
+            }
+            button.button { "Filter" }
+        }
+    }
+}
+
 fn toolbar(listed: &Listed<'_>, about: &About, wrong: bool, cluster: &str) -> Markup {
     let Some(here) = &listed.here else { return html! {} };
     let question = listed.question;
-    let kept = Question { q: String::new(), offset: 0, ..question.clone() };
     let widened = Question { wide: !question.wide, ..question.clone() };
     html! {
         div.toolbar {
-            form action=(here) method="get" role="search" {
-                @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
-                div.field {
-                    (icon("search"))
-                    input #q type="search" name="q" value=(question.q) placeholder=(about.example) aria-label={ "Filter " (about.title) }
-                        data-complete=(urls::complete(cluster, listed.source, question))
-                        aria-invalid=[wrong.then_some("true")] autocomplete="off" spellcheck="false" autocapitalize="off";
-                    kbd.needs-script { "/" }
-                }
-                button.button { "Filter" }
-            }
+            (filter(here, question, about, (&urls::complete(cluster, listed.source, question), wrong)))
             @if question.filters() { a.button.plain href=(here.ask(&Question { sort: question.sort.clone(), wide: question.wide, ..Question::default() })) { "Clear" } }
             a.button href=(here.ask(&widened)) { @if question.wide { "Fewer columns" } @else { "All columns" } }
         }
