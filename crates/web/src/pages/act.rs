@@ -183,10 +183,11 @@ fn fields(asked: &Asked, filled: &Filled) -> Markup {
     match &asked.action {
         Some(action) => match action.request.method {
             WriteMethod::NumberedMergePatch(pointer) => {
-                let now = action.request.body.pointer(pointer).and_then(serde_json::Value::as_i64).unwrap_or_default();
-                let value = filled.text("number").map_or_else(|| now.to_string(), str::to_owned);
+                // A number that is not known is left to the person: a zero that nobody meant would end everything.
+                let now = action.request.body.pointer(pointer).and_then(serde_json::Value::as_i64);
+                let value = filled.text("number").map(str::to_owned).or(now.map(|now| now.to_string()));
                 html! {
-                    label.input { span { "Number" } input type="number" name="number" min="0" max="2147483647" step="1" required value=(value); }
+                    label.input { span { "Number" } input type="number" name="number" min="0" max="2147483647" step="1" required value=[value]; }
                 }
             }
             _ => html! {},
