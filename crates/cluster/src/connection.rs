@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use pilothouse_model::{Object, Resource};
@@ -99,6 +99,11 @@ impl Connection {
     /// goes along, and nothing of it is tried when the server refuses the token. Cheap.
     pub fn with_token(&self, token: &Token) -> Self {
         Self { credential: Arc::clone(&self.bare), bare: Arc::clone(&self.bare), token: Some(token.clone()) }
+    }
+
+    /// The same server, found and trusted in the same way, asked without any credential.
+    pub fn without_credential(&self) -> Self {
+        Self { credential: Arc::clone(&self.bare), bare: Arc::clone(&self.bare), token: None }
     }
 
     /// The API server's URL.
@@ -198,7 +203,7 @@ impl Connection {
             }
             Err(_) => return Err((call.left_open(self.silent(ANSWER)), None)),
         };
-        if response.status().is_success() {
+        if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
         let (head, body) = response.into_parts();

@@ -4,6 +4,7 @@ use pilothouse_model::Resource;
 
 use crate::decode::{self, RawPage};
 use crate::discovery;
+use crate::exec;
 use crate::frames::{Frame, Lines};
 use crate::reason;
 
@@ -24,6 +25,7 @@ pub fn everything(bytes: &[u8]) {
     watch(bytes, &pods);
     discovery::fuzz(bytes);
     reason::fuzz(bytes);
+    exec::fuzz(bytes);
 }
 
 /// The same lines come out wherever the stream is cut; each is read or told to be malformed.

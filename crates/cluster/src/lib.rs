@@ -13,6 +13,7 @@ mod credential;
 mod decode;
 mod discovery;
 mod error;
+mod exec;
 mod follow;
 mod frames;
 #[cfg(fuzzing)]
@@ -32,6 +33,7 @@ pub use config::{ConfigError, Contexts};
 pub use connection::Connection;
 pub use discovery::{Discovery, Problem};
 pub use error::{ClusterError, ErrorKind};
+pub use exec::{Exec, ExecCut, ExecEnd, ExecInput, ExecOptions, ExecOutput};
 pub use logs::{LogOptions, LogStream};
 pub use review::{Access, Identity, Rule, Rules};
 pub use signal::{Malformed, Signal};

@@ -6,6 +6,7 @@ mod hostile;
 mod loading;
 mod person;
 mod requesting;
+mod running;
 mod watching;
 mod writing;
 
