@@ -8,6 +8,7 @@ mod api;
 mod assets;
 mod claims;
 mod components;
+mod compress;
 mod deeds;
 mod failure;
 mod frame;

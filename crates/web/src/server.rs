@@ -11,6 +11,7 @@ use pilothouse_app::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::compress::compress;
 use crate::deeds::from_own_page;
 use crate::guard::{Guard, Local, check};
 use crate::metrics::{Metrics, observe};
@@ -110,8 +111,10 @@ pub fn router(
     let router = routes
         .fallback(pages::missing::show)
         .with_state(Web { engine, shutdown, shared })
-        // The last layer is the outermost: nothing above is reached without passing it, the fallback included.
-        .layer(middleware::from_fn_with_state(Arc::new(guard), check));
+        // A later layer stands further out: nothing above is reached without passing the guard, the fallback included.
+        .layer(middleware::from_fn_with_state(Arc::new(guard), check))
+        // What it lets out is made small on its last steps, the last word of a stream included.
+        .layer(middleware::from_fn(compress));
     Ok(router)
 }
 
