@@ -198,6 +198,11 @@ impl Record {
         self.finish(|_| json!({"outcome": "done", "made": made}));
     }
 
+    /// What came of it, in these words.
+    pub(crate) fn told(self, result: Value) {
+        self.finish(|_| result);
+    }
+
     /// It was refused, or it failed.
     pub(crate) fn failed(self, error: &ClusterError) {
         let (outcome, code, reason) = told(error);

@@ -11,9 +11,11 @@ mod catalog;
 mod clock;
 mod cluster;
 mod complete;
+mod containers;
 mod counts;
 mod engine;
 mod error;
+mod exec;
 mod feed;
 mod held;
 mod isolate;
@@ -40,9 +42,11 @@ pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 #[doc(hidden)]
 pub use clock::set_clock;
 pub use cluster::{Cluster, ClusterFigures, ConnectionState, TableFigures};
+pub use containers::Containers;
 pub use counts::{Counts, FieldCounts, LiveCounts};
 pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
+pub use exec::{Ended, Output, Session};
 pub use json::{
     counts_json, explanation_json, found_json, listing_json, many_json, many_row_json, parts_json, row_json,
 };
@@ -55,7 +59,7 @@ pub use object::yaml;
 pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{Method, OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
-pub use pilothouse_cluster::{Access, ConfigError, Contexts, LogOptions, Problem, Token};
+pub use pilothouse_cluster::{Access, ConfigError, Contexts, ExecInput, ExecOptions, LogOptions, Problem, Token};
 pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as CompletionKind, QueryError};
 pub use pilothouse_query::{conditions, narrow, widen};
 pub use pilothouse_store::{Delta, Record, RowId};

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 pub(crate) mod act;
 pub(crate) mod shared;
 
-use act::{AuditArguments, DeleteArguments, LogsArguments, RolloutArguments, ScaleArguments};
+use act::{AuditArguments, DeleteArguments, ExecArguments, LogsArguments, RolloutArguments, ScaleArguments};
 use shared::SharedArguments;
 
 /// Shows and explains what runs on Kubernetes.
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Why(WhyArguments),
     /// Print what a pod's container prints
     Logs(LogsArguments),
+    /// Run a command in a pod's container
+    Exec(ExecArguments),
     /// Delete objects
     Delete(DeleteArguments),
     /// Set how many pods something runs

@@ -101,7 +101,7 @@ fn taken(command: &str, argument: &Arg) -> Option<Taken> {
     Some(match argument.get_id().as_str() {
         "context" => Taken::Context,
         "namespace" => Taken::Namespace,
-        "object" if command == "logs" => Taken::Pod,
+        "object" if matches!(command, "logs" | "exec") => Taken::Pod,
         "resource" | "object" => Taken::Resource,
         "objects" => Taken::Objects,
         "names" | "name" => Taken::Name,

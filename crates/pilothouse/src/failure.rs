@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Other(String),
     /// Each of several parts of what was asked.
     Several(Vec<Self>),
+    /// What was run elsewhere ended with this code, which is ours, too.
+    Exited(i32),
     /// Nobody reads any more: standard output was closed.
     Closed,
 }
@@ -26,7 +28,11 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let lines = self.lines();
         lines.iter().for_each(|line| say(line));
-        if lines.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        match self {
+            Self::Exited(code) => u8::try_from(*code).map_or(ExitCode::FAILURE, ExitCode::from),
+            _ if lines.is_empty() => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
     }
 
     /// What there is to say; nothing when all is well.
@@ -36,6 +42,7 @@ impl Failure {
             Self::Config(error) => vec![format!("error: {error}")],
             Self::Other(message) => vec![format!("error: {message}")],
             Self::Several(failures) => failures.iter().flat_map(Self::lines).collect(),
+            Self::Exited(code) => vec![format!("command terminated with exit code {code}")],
             Self::Closed => Vec::new(),
         }
     }

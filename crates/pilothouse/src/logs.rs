@@ -3,9 +3,8 @@
 use std::io::{IsTerminal, Write};
 
 use futures::StreamExt;
-use pilothouse_app::{Cluster, Lines, LogOptions};
-use pilothouse_model::{Object, Read};
-use serde_json::Value;
+use pilothouse_app::{Cluster, Containers, Lines, LogOptions};
+use pilothouse_model::Object;
 
 use crate::arguments::ClusterArguments;
 use crate::arguments::act::LogsArguments;
@@ -24,7 +23,13 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &LogsArguments) -
     let pod = pod(&cluster, kind, &namespace, name).await?;
     let container = match &options.container {
         Some(container) => Some(container.clone()),
-        None => usual(&pod),
+        None => {
+            let containers = Containers::of(&pod);
+            if let Some(words) = containers.defaulted() {
+                say(&words);
+            }
+            containers.usual().map(str::to_owned)
+        }
     };
     let asked = LogOptions {
         container,
@@ -59,7 +64,7 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &LogsArguments) -
 }
 
 /// The pod that is meant: itself, or the first that stands below what is meant.
-async fn pod(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<Object, Failure> {
+pub(crate) async fn pod(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<Object, Failure> {
     let catalog = cluster.wait_catalog(PATIENCE).await?;
     let resource = catalog.find(kind)?;
     let pods = catalog.resource("core", "v1", "pods")?;
@@ -78,22 +83,4 @@ async fn pod(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Resu
         say(&format!("Found {} pods, using pod/{first}", names.len()));
     }
     Ok(cluster.read(&pods, Some(namespace), first).await?.object)
-}
-
-/// The container that is meant when none is named; says so when there are several.
-fn usual(pod: &Object) -> Option<String> {
-    let of = |field: &str| {
-        let list = pod.value().pointer(field).and_then(Value::as_array).cloned().unwrap_or_default();
-        list.iter().filter_map(|one| one.text("/name").map(str::to_owned)).collect::<Vec<_>>()
-    };
-    let containers = of("/spec/containers");
-    let others = of("/spec/initContainers");
-    let named = pod.annotation("kubectl.kubernetes.io/default-container");
-    let usual = named.and_then(|name| containers.iter().find(|container| *container == name)).or(containers.first())?;
-    if containers.len() + others.len() > 1 {
-        let all: Vec<_> =
-            containers.iter().cloned().chain(others.iter().map(|name| format!("{name} (init)"))).collect();
-        say(&format!("Defaulted container \"{usual}\" out of: {}", all.join(", ")));
-    }
-    Some(usual.clone())
 }

@@ -7,6 +7,7 @@ mod ask;
 mod audit;
 mod completions;
 mod demo;
+mod exec;
 mod failure;
 mod get;
 mod log;
@@ -54,6 +55,7 @@ async fn run(arguments: Arguments) -> Result<(), failure::Failure> {
         Command::Search(options) => search::run(&arguments.cluster, &options).await,
         Command::Why(options) => why::run(&arguments.cluster, &options).await,
         Command::Logs(options) => logs::run(&arguments.cluster, &options).await,
+        Command::Exec(options) => exec::run(&arguments.cluster, &options).await,
         Command::Delete(options) => act::delete(&arguments.cluster, &options).await,
         Command::Scale(options) => act::scale(&arguments.cluster, &options).await,
         Command::Rollout(options) => act::rollout(&arguments.cluster, &options).await,

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use pilothouse_cluster::Access;
-use pilothouse_model::{Action, Danger, Object, Permission, WriteMethod};
+use pilothouse_model::{Action, Danger, GroupResource, Object, Permission, WriteMethod};
 
 use super::Target;
 use crate::cluster::Cluster;
+use crate::containers::Containers;
+use crate::exec;
 use crate::rights::Holder;
 
 /// How long an answer is good.
@@ -23,7 +25,8 @@ const MOST: usize = 20_000;
 /// Something that the person may do with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The action; `edit` and `delete` for what can be done with every object, `reveal` for a Secret.
+    /// The action; `edit` and `delete` for what can be done with every object, `reveal` for a Secret,
+    /// `terminal` for a pod.
     pub id: &'static str,
     /// On the button: a verb.
     pub title: &'static str,
@@ -72,7 +75,7 @@ impl Cluster {
     /// What the person may do with an object as it stands; the cluster is asked, for as long as `patience` lasts.
     pub async fn offers(&self, target: &Target, object: &Object, patience: Duration) -> Vec<Offer> {
         let all = self.possible(target, object);
-        let asked = join_all(all.iter().map(|(_, access)| self.may(access)));
+        let asked = join_all(all.iter().flat_map(|(_, needed)| needed).map(|access| self.may(access)));
         // What was not answered in time is not offered; the page is made anew soon enough.
         let _late = tokio::time::timeout(patience, asked).await;
         self.offers_known(target, object)
@@ -84,33 +87,42 @@ impl Cluster {
         let Ok(holder) = self.holder() else { return Vec::new() };
         let allowed = |access| self.inner.allowed.recall(&(holder.clone(), access)).is_some_and(|(allowed, _)| allowed);
         let all = self.possible(target, object).into_iter();
-        all.filter_map(|(offer, access)| allowed(access).then_some(offer)).collect()
+        all.filter_map(|(offer, needed)| needed.into_iter().all(allowed).then_some(offer)).collect()
     }
 
-    /// Everything that could be done with an object, with the right that it needs.
-    fn possible(&self, target: &Target, object: &Object) -> Vec<(Offer, Access)> {
+    /// Everything that could be done with an object, with the rights that it needs.
+    fn possible(&self, target: &Target, object: &Object) -> Vec<(Offer, Vec<Access>)> {
         let resource = &target.resource;
         let mut all = Vec::new();
         let offer = |id, title, danger| Offer { id, title, danger };
         if target.is_secret() {
-            all.push((offer("reveal", "Reveal values", Danger::Reversible), access(target, "get", "")));
+            all.push((offer("reveal", "Reveal values", Danger::Reversible), vec![access(target, "get", "")]));
         }
         if object.deleted().is_none() {
             let actions = self.actions_of(resource, object);
             all.extend(actions.into_iter().map(|action| {
                 let access = needed(target, &action);
-                (offer(action.id, action.title, action.danger), access)
+                (offer(action.id, action.title, action.danger), vec![access])
             }));
+            if let Some(namespace) = target.namespace.as_deref().filter(|_| runs_commands(target, object)) {
+                let needed = exec::needed(namespace, &target.name).to_vec();
+                all.push((offer("terminal", "Terminal", Danger::Disruptive), needed));
+            }
         }
         // The values of a Secret are hidden: what would be edited is not the object.
         if resource.offers("update") && !target.is_secret() {
-            all.push((offer("edit", "Edit", Danger::Disruptive), access(target, "update", "")));
+            all.push((offer("edit", "Edit", Danger::Disruptive), vec![access(target, "update", "")]));
         }
         if resource.offers("delete") {
-            all.push((offer("delete", "Delete", Danger::Destructive), access(target, "delete", "")));
+            all.push((offer("delete", "Delete", Danger::Destructive), vec![access(target, "delete", "")]));
         }
         all
     }
+}
+
+/// Whether it is a pod with a container in which commands could run.
+fn runs_commands(target: &Target, object: &Object) -> bool {
+    target.resource.group_resource() == GroupResource::new("", "pods") && !Containers::of(object).running().is_empty()
 }
 
 fn access(target: &Target, verb: &str, subresource: &str) -> Access {

@@ -42,6 +42,36 @@ pub(crate) struct LogsArguments {
     pub(crate) namespace: Option<String>,
 }
 
+/// Where a command is run, and which.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  pilothouse exec web-0 -n team-a -- ls /var/log
+  pilothouse exec -it web-0 -c proxy -- sh
+  pilothouse exec -i deployment/web -- tar xf - < files.tar")]
+pub(crate) struct ExecArguments {
+    /// Pod, or KIND/NAME of what runs pods
+    #[arg(value_name = "POD|KIND/NAME", required = true)]
+    pub(crate) object: String,
+    /// Container [default: the one that the pod names, else its first]
+    #[arg(short, long, value_name = "CONTAINER")]
+    pub(crate) container: Option<String>,
+    /// Pass standard input on to the command
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// Run it in a terminal; takes -i, too
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Print what the command prints and nothing else
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Namespace [default: the context's]
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
+    pub(crate) namespace: Option<String>,
+    /// Program and its arguments
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
 /// What every change takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ChangeArguments {

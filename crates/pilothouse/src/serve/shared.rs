@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pilothouse_app::{Contexts, Engine, Sharing};
+use pilothouse_model::ClusterId;
 use pilothouse_web::{Door, IssuerOptions, PublicUrl, SessionKeys, SharedOptions, loopback_url, tls};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,9 @@ struct Config {
 #[serde(deny_unknown_fields)]
 struct ClusterConfig {
     oidc: Option<IssuerConfig>,
+    /// Where to look for what people may read, where they may not list namespaces.
+    #[serde(default)]
+    namespaces: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -53,9 +57,13 @@ pub(super) async fn run(contexts: Contexts, options: &ServeArguments, stop: Canc
     let listener = listen(options.listen.listen, true).await?;
     let address = listener.local_addr()?;
     let clusters: Vec<String> = contexts.names().into_iter().map(str::to_owned).collect();
-    let door = door(shared, address, &clusters)?;
+    let config = shared.config.as_deref().map(|path| read_config(path, &clusters)).transpose()?.unwrap_or_default();
+    let hints = config.clusters.iter().map(|(name, cluster)| (ClusterId::new(name.as_str()), cluster.namespaces.clone()));
+    let hints = hints.collect();
+    let door = door(shared, address, (config, &clusters))?;
     let public = door.public.clone();
-    let engine = Engine::shared(contexts, Sharing { user_credentials_only: shared.user_credentials_only });
+    let sharing = Sharing { user_credentials_only: shared.user_credentials_only };
+    let engine = Engine::shared(contexts, sharing).looking_into(hints);
     audit::begin(engine.audit(), &options.listen.audit, true)?;
     // Connecting begins now, so that the first page has something to show.
     engine.cluster(engine.current().as_str())?;
@@ -65,7 +73,11 @@ pub(super) async fn run(contexts: Contexts, options: &ServeArguments, stop: Canc
     open(engine, (listener, Door::Shared(Box::new(door))), &options.listen, stop).await
 }
 
-fn door(options: &SharedArguments, address: SocketAddr, clusters: &[String]) -> Result<SharedOptions, Failure> {
+fn door(
+    options: &SharedArguments,
+    address: SocketAddr,
+    (config, clusters): (Config, &[String]),
+) -> Result<SharedOptions, Failure> {
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificate), Some(key)) => Some(tls(certificate, key).map_err(other)?),
         _ => None,
@@ -87,25 +99,19 @@ fn door(options: &SharedArguments, address: SocketAddr, clusters: &[String]) -> 
         SessionKeys::read(&options.session_key).map_err(other)?
     };
     let session = Duration::from_secs(options.session_hours.unwrap_or(HOURS) * 3_600);
-    Ok(SharedOptions { public, keys, session, issuers: issuers(options, clusters)?, tls })
+    Ok(SharedOptions { public, keys, session, issuers: issuers(options, (config, clusters))?, tls })
 }
 
 /// The issuer of each cluster, from the file and the options.
-fn issuers(options: &SharedArguments, clusters: &[String]) -> Result<BTreeMap<String, IssuerOptions>, Failure> {
+fn issuers(
+    options: &SharedArguments,
+    (config, clusters): (Config, &[String]),
+) -> Result<BTreeMap<String, IssuerOptions>, Failure> {
     let mut issuers = BTreeMap::new();
-    if let Some(path) = &options.config {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for (cluster, config) in read_config(path)?.clusters {
-            if !clusters.contains(&cluster) {
-                return Err(Failure::Other(format!(
-                    "{} names the cluster {cluster}, which the kubeconfig does not have; it has {}",
-                    path.display(),
-                    clusters.join(", ")
-                )));
-            }
-            if let Some(issuer) = config.oidc {
-                issuers.insert(cluster, issuer.read(folder)?);
-            }
+    let folder = options.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    for (cluster, config) in config.clusters {
+        if let Some(issuer) = config.oidc {
+            issuers.insert(cluster, issuer.read(folder)?);
         }
     }
     let (Some(issuer_url), Some(client_id)) = (&options.oidc_issuer_url, &options.oidc_client_id) else {
@@ -133,7 +139,20 @@ fn issuers(options: &SharedArguments, clusters: &[String]) -> Result<BTreeMap<St
     Ok(issuers)
 }
 
-fn read_config(path: &Path) -> Result<Config, Failure> {
+/// Reads the file of `--config`, which is about these clusters.
+fn read_config(path: &Path, clusters: &[String]) -> Result<Config, Failure> {
+    let config = parse_config(path)?;
+    match config.clusters.keys().find(|name| !clusters.contains(name)) {
+        Some(name) => Err(Failure::Other(format!(
+            "{} names the cluster {name}, which the kubeconfig does not have; it has {}",
+            path.display(),
+            clusters.join(", ")
+        ))),
+        None => Ok(config),
+    }
+}
+
+fn parse_config(path: &Path) -> Result<Config, Failure> {
     let wrong = |why: String| Failure::Other(format!("{} is no configuration of the console: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     if text.trim().is_empty() {
@@ -209,7 +228,7 @@ mod tests {
         let clusters = ["prod".to_owned()];
         let read = |line: &str, address: &str| {
             let line = format!("pilothouse serve --shared{line}");
-            door(&arguments(&line), address.parse().unwrap(), &clusters)
+            door(&arguments(&line), address.parse().unwrap(), (Config::default(), &clusters))
         };
         assert!(why(read("", "0.0.0.0:8080")).contains("--public-url"));
         assert_eq!(read("", "127.0.0.1:8080").unwrap().public.to_string(), "http://127.0.0.1:8080");
@@ -229,7 +248,9 @@ mod tests {
         let read = |text: &str, line: &str, clusters: &[&str]| {
             std::fs::write(&path, text).unwrap();
             let clusters: Vec<String> = clusters.iter().map(|name| (*name).to_owned()).collect();
-            issuers(&arguments(line), &clusters)
+            let arguments = arguments(line);
+            let config = arguments.config.as_deref().map(|path| read_config(path, &clusters)).transpose()?;
+            issuers(&arguments, (config.unwrap_or_default(), &clusters))
         };
         let good = "clusters:\n  prod:\n    oidc:\n      issuer-url: https://id.example\n      client-id: console\n      \
                     client-secret-file: secret\n  dev: {}\n";
@@ -238,6 +259,11 @@ mod tests {
         assert_eq!((issuers.len(), issuer.client_secret.as_deref()), (1, Some("s3cret")));
         assert_eq!(issuer.scopes, ["profile", "email"]);
         assert!(read("", &line, &["prod"]).unwrap().is_empty());
+        let looked_into = read_config(&path, &["prod".to_owned()]);
+        assert!(looked_into.unwrap().clusters.is_empty());
+        std::fs::write(&path, "clusters: {prod: {namespaces: [team-a, team-b]}}").unwrap();
+        let looked_into = read_config(&path, &["prod".to_owned()]).unwrap();
+        assert_eq!(looked_into.clusters["prod"].namespaces, ["team-a", "team-b"]);
         assert!(why(read(good, &line, &["dev"])).contains("names the cluster prod"));
         assert!(why(read("clusters: {prod: {odic: {}}}", &line, &["prod"])).contains("odic"));
         let missing = good.replace(" secret", " missing");
