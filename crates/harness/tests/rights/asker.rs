@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilothouse_app::{Ask, Cluster, Engine, ErrorKind, ObjectView, Person, Source, Token};
+use pilothouse_app::{Ask, Cluster, Engine, Person, Source, Token};
 use pilothouse_model::{ClusterId, GroupResource, Resource};
 
 use super::oracle::Key;
@@ -43,18 +43,6 @@ impl Direct {
         let cluster = self.engine.seen_by(Arc::new(person)).cluster(id.as_str()).expect("the context is there");
         cluster.wait_catalog(PATIENCE).await.expect("the cluster answers");
         cluster
-    }
-
-    /// One object.
-    pub(crate) async fn object(
-        &self,
-        user: &User,
-        kind: Kind,
-        (namespace, name): &Key,
-    ) -> Result<ObjectView, ErrorKind> {
-        let cluster = self.cluster(user).await;
-        let resource = resource(&cluster, kind);
-        cluster.object(&resource, namespace.as_deref(), name, PATIENCE).await.map_err(|error| error.kind)
     }
 }
 

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
+use super::objects::{canary, fill};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const GROUP: &str = "rbac.authorization.k8s.io";
@@ -55,7 +56,11 @@ pub(crate) struct User {
 /// The world.
 pub(crate) struct World {
     pub(crate) namespaces: Vec<String>,
-    dice: Dice,
+    pub(crate) dice: Dice,
+    /// Tells worlds on the same server apart.
+    run: usize,
+    /// Names that rules may grant.
+    names: Vec<String>,
     subjects: Vec<Value>,
     /// Paths of the bindings that there are.
     bindings: Vec<String>,
@@ -64,14 +69,23 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Makes the API server serve all kinds of the world.
+    pub(crate) async fn define(admin: &Api) {
+        crds::install(admin, &crds::minimal()).await;
+    }
+
     /// Makes the objects of a world, and no rights yet. `run` tells worlds on the same server apart.
     pub(crate) async fn make(admin: &Api, seed: u64, run: usize, people: usize) -> Self {
         let mut dice = Dice::new(seed);
-        crds::install(admin, &crds::minimal()).await;
-        let namespaces: Vec<String> = (0..3 + dice.below(3)).map(|number| format!("w{run}-{number}")).collect();
+        Self::define(admin).await;
+        let count = 3 + dice.below(3);
+        let namespaces: Vec<String> =
+            (0..count).map(|number| format!("w{run}-{number}-{}", canary(&mut dice))).collect();
+        let mut names: Vec<String> =
+            ["plain-0", "zebra-0", "plain-1", "zebra-1", "node-0", "absent"].map(str::to_owned).to_vec();
         for namespace in &namespaces {
             admin.ensure("/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await;
-            fill(admin, namespace, &mut dice).await;
+            names.extend(fill(admin, namespace, &mut dice).await);
         }
         for number in 0..2 {
             admin.ensure("/api/v1/nodes", &json!({"metadata": {"name": format!("node-{number}")}})).await;
@@ -88,20 +102,21 @@ impl World {
             let group = format!("system:serviceaccounts:{namespace}");
             subjects.push(json!({"kind": "Group", "apiGroup": GROUP, "name": group}));
         }
-        Self { namespaces, dice, subjects, bindings: Vec::new(), roles: 0 }
+        Self { namespaces, dice, run, names, subjects, bindings: Vec::new(), roles: 0 }
     }
 
     /// Grants something random.
-    pub(crate) async fn grant(&mut self, admin: &Api, run: usize) {
+    pub(crate) async fn grant(&mut self, admin: &Api) {
         let subject = self.dice.pick(&self.subjects).clone();
-        self.grant_to(admin, run, &subject).await;
+        self.grant_to(admin, &subject).await;
     }
 
     /// Grants something random to somebody.
-    pub(crate) async fn grant_to(&mut self, admin: &Api, run: usize, subject: &Value) {
+    pub(crate) async fn grant_to(&mut self, admin: &Api, subject: &Value) {
         self.roles += 1;
-        let name = format!("w{run}-{}", self.roles);
-        let rules: Vec<Value> = (0..=self.dice.below(2)).map(|_| rule(&mut self.dice, &self.namespaces)).collect();
+        let name = format!("w{}-{}", self.run, self.roles);
+        let count = 1 + self.dice.below(2);
+        let rules: Vec<Value> = (0..count).map(|_| self.rule()).collect();
         let namespace = self.dice.pick(&self.namespaces).clone();
         let cluster_wide = self.dice.one_in(4);
         let cluster_role = cluster_wide || self.dice.one_in(2);
@@ -138,88 +153,66 @@ impl World {
     }
 }
 
-/// The text that an object's name holds when a search for it must find it.
-pub(crate) const MARK: &str = "zebra";
-
-async fn fill(admin: &Api, namespace: &str, dice: &mut Dice) {
-    let name = |dice: &mut Dice, number: usize| {
-        if dice.one_in(2) { format!("{MARK}-{number}") } else { format!("plain-{number}") }
-    };
-    for number in 0..3 {
-        let config_map = json!({"metadata": {"name": name(dice, number)}, "data": {"k": "v"}});
-        admin.ensure(&CONFIG_MAPS.path(Some(namespace)), &config_map).await;
-        let secret = json!({"metadata": {"name": name(dice, number)}, "data": {"k": "dg=="}});
-        admin.ensure(&SECRETS.path(Some(namespace)), &secret).await;
+impl World {
+    fn rule(&mut self) -> Value {
+        const VERBS: [&[&str]; 7] = [
+            &["get"],
+            &["list"],
+            &["list", "watch"],
+            &["get", "list"],
+            &["get", "list", "watch"],
+            &["*"],
+            &["watch", "create"],
+        ];
+        let dice = &mut self.dice;
+        let kinds: Vec<Kind> = dice.some(&KINDS);
+        let star = dice.one_in(12);
+        let groups: Vec<&str> = if star { vec!["*"] } else { kinds.iter().map(|kind| kind.group).collect() };
+        let every = dice.one_in(10);
+        let resources: Vec<&str> = if every { vec!["*"] } else { kinds.iter().map(|kind| kind.plural).collect() };
+        let verbs = VERBS[dice.below(VERBS.len())];
+        let mut rule = json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
+        if dice.one_in(3) {
+            let count = 1 + dice.below(4);
+            let mut names: Vec<&String> = (0..count).map(|_| dice.pick(&self.names)).collect();
+            names.push(dice.pick(&self.namespaces));
+            rule["resourceNames"] = json!(names);
+        }
+        rule
     }
-    let container = json!({"containers": [{"name": "main", "image": "main"}]});
-    for number in 0..2 {
-        let template = json!({"spec": {"containers": container["containers"], "restartPolicy": "Never"}});
-        let job_name = name(dice, number);
-        admin
-            .ensure(
-                &JOBS.path(Some(namespace)),
-                &json!({"metadata": {"name": job_name}, "spec": {"template": template}}),
-            )
-            .await;
-        let train_job = json!({
-            "apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob",
-            "metadata": {"name": name(dice, number)}, "spec": {"runtimeRef": {"name": "torch"}},
-        });
-        admin.ensure(&TRAIN_JOBS.path(Some(namespace)), &train_job).await;
-        let job = admin.get(&format!("{}/{job_name}", JOBS.path(Some(namespace)))).await.body;
-        let owner = json!({
-            "apiVersion": "batch/v1", "kind": "Job", "name": job_name, "uid": job["metadata"]["uid"], "controller": true,
-        });
-        let pod_name = name(dice, number);
-        let pod = json!({
-            "metadata": {"name": pod_name, "ownerReferences": [owner]}, "spec": container,
-        });
-        let pods = PODS.path(Some(namespace));
-        admin.ensure(&pods, &pod).await;
-        // A message that only those may read who may list the pods of this namespace.
-        let status = json!({"status": {"phase": "Pending", "conditions": [{
-            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": secret_words(namespace),
-        }]}});
-        let merge = ("application/merge-patch+json", &status);
-        admin.send(Method::PATCH, &format!("{pods}/{pod_name}/status"), Some(merge)).await;
-        let uid = admin.get(&format!("{pods}/{pod_name}")).await.body["metadata"]["uid"].clone();
-        let event = json!({
-            "metadata": {"name": name(dice, number)}, "type": "Warning", "reason": "BackOff", "message": "again",
-            "lastTimestamp": "2026-11-01T10:00:00Z",
-            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": pod_name, "namespace": namespace, "uid": uid},
-        });
-        admin.ensure(&EVENTS.path(Some(namespace)), &event).await;
-    }
-}
 
-/// What only pods of a namespace say.
-pub(crate) fn secret_words(namespace: &str) -> String {
-    format!("0/2 nodes are available in {namespace}")
-}
-
-fn rule(dice: &mut Dice, namespaces: &[String]) -> Value {
-    let kinds: Vec<Kind> = dice.some(&KINDS);
-    let star = dice.one_in(12);
-    let groups: Vec<&str> = if star { vec!["*"] } else { kinds.iter().map(|kind| kind.group).collect() };
-    let resources: Vec<&str> = if dice.one_in(10) { vec!["*"] } else { kinds.iter().map(|kind| kind.plural).collect() };
-    const VERBS: [&[&str]; 7] = [
-        &["get"],
-        &["list"],
-        &["list", "watch"],
-        &["get", "list"],
-        &["get", "list", "watch"],
-        &["*"],
-        &["watch", "create"],
-    ];
-    let verbs = VERBS[dice.below(VERBS.len())];
-    let mut rule = json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
-    if dice.one_in(3) {
-        let mut names: Vec<String> =
-            ["plain-0", "zebra-0", "plain-1", "zebra-1", "node-0", "absent"].map(str::to_owned).to_vec();
-        names.push(dice.pick(namespaces).clone());
-        rule["resourceNames"] = json!(dice.some(&names));
+    /// Waits until the API server decides by all roles and bindings that were made or taken away so far: it knows them from
+    /// watches, each of which tells in order, so that it is asked for a right that is granted last of all.
+    pub(crate) async fn settle(&mut self, admin: &Api, stranger: &Api) {
+        self.roles += 1;
+        let namespace = self.namespaces[0].clone();
+        let subject = json!([{"kind": "User", "apiGroup": GROUP, "name": "ben"}]);
+        let inside = format!("{RBAC}/namespaces/{namespace}");
+        for (roles, bindings, kind) in [
+            (format!("{RBAC}/clusterroles"), format!("{RBAC}/clusterrolebindings"), "ClusterRole"),
+            (format!("{inside}/roles"), format!("{inside}/rolebindings"), "Role"),
+        ] {
+            let name = format!("settle-w{}-{}-{}", self.run, self.roles, kind.to_lowercase());
+            let rule = json!([{"apiGroups": ["settle.test"], "resources": ["things"], "verbs": ["get"], "resourceNames": [name]}]);
+            admin.ensure(&roles, &json!({"metadata": {"name": name}, "rules": rule})).await;
+            let reference = json!({"apiGroup": GROUP, "kind": kind, "name": name});
+            admin
+                .ensure(&bindings, &json!({"metadata": {"name": name}, "subjects": subject, "roleRef": reference}))
+                .await;
+            let place = if kind == "Role" { json!(namespace) } else { Value::Null };
+            let asked = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {
+                "resourceAttributes": {"group": "settle.test", "resource": "things", "verb": "get", "name": name, "namespace": place},
+            }});
+            let allowed = async || {
+                let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+                let answer = stranger.send(Method::POST, path, Some(("application/json", &asked))).await;
+                answer.body["status"]["allowed"] == true
+            };
+            while !allowed().await {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
     }
-    rule
 }
 
 /// Grants rules in a namespace to a person.
