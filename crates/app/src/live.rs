@@ -253,7 +253,8 @@ impl LiveWindow {
             Ok(window) => {
                 self.version = chosen.table.subscribe();
                 self.rights = chosen.remembered.as_deref().map(Remembered::subscribe);
-                self.window = window;
+                // What is on the screen and may not be seen any more is taken from it.
+                self.window = window.in_place_of(&mut self.window);
                 self.chosen = chosen;
             }
             // The question means nothing to the new table; the old one goes on only for who may see as much as before.

@@ -26,6 +26,8 @@ pub struct Window {
     offset: usize,
     limit: usize,
     seen: Option<Seen>,
+    /// What its reader has on the screen before the first update: rows of the window in whose place it is.
+    before: Vec<Arc<Record>>,
 }
 
 /// What the window showed last.
@@ -41,7 +43,16 @@ struct Seen {
 impl Window {
     /// A window that has shown nothing yet.
     pub fn new(plan: Plan, offset: usize, limit: usize) -> Self {
-        Self { plan, offset, limit, seen: None }
+        Self { plan, offset, limit, seen: None, before: Vec::new() }
+    }
+
+    /// The same in the place of another one, over whatever table: its first update leads on from what the other one told last,
+    /// and so takes from the screen what is not to be seen any more.
+    #[must_use]
+    pub fn in_place_of(self, other: &mut Self) -> Self {
+        let told = std::mem::take(&mut other.before);
+        let before = other.seen.take().map_or(told, |seen| seen.page);
+        Self { before, ..self }
     }
 
     /// The question.
@@ -65,7 +76,7 @@ impl Window {
     pub fn update(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<Delta> {
         let Some(seen) = self.seen.take() else {
             let seen = self.ask(snapshot, now);
-            let delta = Delta::between(&[], &seen.page, seen.strip.total());
+            let delta = Delta::between(&std::mem::take(&mut self.before), &seen.page, seen.strip.total());
             self.seen = Some(seen);
             return Some(delta);
         };

@@ -28,6 +28,12 @@ impl Reader {
         Self { window: Window::new(plan.clone(), offset, limit), plan, offset, limit, total: 0, page: Vec::new() }
     }
 
+    /// Asks another question from here on, as somebody does who may see something else than before.
+    fn turn(&mut self, (plan, offset, limit): (Plan, usize, usize)) {
+        self.window = Window::new(plan.clone(), offset, limit).in_place_of(&mut self.window);
+        (self.plan, self.offset, self.limit) = (plan, offset, limit);
+    }
+
     fn read(&mut self, table: &Table, now: i64) {
         if let Some(delta) = self.window.update(&table.snapshot(), moment(now)) {
             self.total = delta.total;
@@ -54,9 +60,11 @@ proptest! {
     fn deltas_make_the_page(
         steps in prop::collection::vec((step(), 0..30_i64, prop::bool::weighted(0.7)), 0..100),
         questions in prop::collection::vec((plan(), 0..12_usize, 0..8_usize), 1..6),
+        others in prop::collection::vec((plan(), 0..3_usize, 0..8_usize), 0..4),
     ) {
         let (mut table, mut oracle, mut now) = (table(), Oracle::new(), 500);
         let mut readers: Vec<_> = questions.into_iter().map(|(plan, from, most)| Reader::new(plan, from, most)).collect();
+        let mut others = others.into_iter();
         for (step, seconds, reads) in steps {
             let commits = matches!(step, Step::Commit);
             apply(step, &mut table, &mut oracle);
@@ -66,6 +74,8 @@ proptest! {
                     reader.read(&table, now);
                     reader.check(&oracle, now);
                 }
+            } else if commits && let Some(other) = others.next() {
+                readers[0].turn(other);
             }
         }
         table.commit();

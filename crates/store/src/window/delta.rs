@@ -120,6 +120,7 @@ pub fn difference(old: &Row, new: &Row) -> Option<Vec<usize>> {
         .filter(|index| old.cells.get(*index).map(show) != new.cells.get(*index).map(show))
         .collect();
     let same = cells.is_empty()
+        && old.resource.version == new.resource.version
         && old.status == new.status
         && old.uid == new.uid
         && old.created == new.created
