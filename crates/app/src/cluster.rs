@@ -4,15 +4,15 @@ mod choosing;
 mod chosen;
 mod figures;
 mod keeping;
+mod reached;
 mod seeing;
 mod tables;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Problem};
 use pilothouse_model::{ClusterId, GroupResource, Instrument, ObjectRef, Page, Place, Resource, Str};
@@ -29,6 +29,7 @@ use crate::rights::{Grants, Holder, Remembered};
 pub(crate) use chosen::{Chosen, public};
 pub(crate) use figures::Counted;
 pub use figures::{ClusterFigures, TableFigures};
+use reached::{Reached, ReachedBy};
 pub(crate) use seeing::Near;
 pub(crate) use tables::Cut;
 use tables::{Lease, TableKey};
@@ -93,8 +94,10 @@ pub(crate) struct Inner {
     pub(crate) audit: Audit,
     /// What people may do, as the cluster said lately.
     pub(crate) allowed: Allowed,
-    state: watch::Sender<ConnectionState>,
-    catalog: ArcSwapOption<Catalog>,
+    /// What the console's own connection showed.
+    reached: Arc<Reached>,
+    /// What each person's own showed, where only those are used.
+    reached_by: ReachedBy,
     tables: Mutex<HashMap<TableKey, Lease>>,
     remembered: Mutex<HashMap<Holder, Arc<Remembered>>>,
     /// Its roles and bindings, while anyone's rights hang on them.
@@ -105,7 +108,6 @@ pub(crate) struct Inner {
     pub(crate) windows: Arc<AtomicUsize>,
     /// Bumped with every new moment of any table.
     pub(crate) changed: watch::Sender<u64>,
-    asked: Mutex<Instant>,
     closing: CancellationToken,
 }
 
@@ -117,6 +119,9 @@ impl Cluster {
         instruments: &'static [&'static dyn Instrument],
         audit: Audit,
     ) -> Self {
+        let own = settings.user_credentials_only;
+        // Without rights of its own the console asks nothing by itself.
+        let first = if own { ConnectionState::Idle } else { ConnectionState::Connecting };
         let inner = Arc::new(Inner {
             id,
             connection,
@@ -124,19 +129,23 @@ impl Cluster {
             instruments,
             audit,
             allowed: Allowed::default(),
-            state: watch::Sender::new(ConnectionState::Connecting),
-            catalog: ArcSwapOption::empty(),
+            reached: Arc::new(Reached::new(first)),
+            reached_by: ReachedBy::default(),
             tables: Mutex::default(),
             remembered: Mutex::default(),
             grants: Mutex::default(),
             reviews: Arc::new(Semaphore::new(MOST_REVIEWS)),
             windows: Arc::default(),
             changed: watch::Sender::new(0),
-            asked: Mutex::new(Instant::now()),
             closing: CancellationToken::new(),
         });
         let closing = inner.closing.clone();
-        tokio::spawn(closing.run_until_cancelled_owned(keeping::keep(Arc::downgrade(&inner))));
+        if own {
+            tokio::spawn(closing.run_until_cancelled_owned(keeping::tidy(Arc::downgrade(&inner))));
+        } else {
+            let keeping = keeping::keep(Arc::downgrade(&inner), Arc::downgrade(&inner.reached), Viewer::Console);
+            tokio::spawn(closing.run_until_cancelled_owned(keeping));
+        }
         Self { inner, viewer: Viewer::Nobody }
     }
 
@@ -185,14 +194,19 @@ impl Cluster {
         self.inner.connection.server()
     }
 
-    /// How it is connected.
+    /// How it is connected for the one who asks.
     pub fn state(&self) -> ConnectionState {
-        self.inner.state.borrow().clone()
+        self.reached().state.borrow().clone()
+    }
+
+    /// The same, without beginning to connect.
+    pub(crate) fn state_before(&self) -> ConnectionState {
+        self.reached_before().map_or(ConnectionState::Idle, |reached| reached.state.borrow().clone())
     }
 
     /// Wakes when the connection's state changes.
     pub fn watch_state(&self) -> watch::Receiver<ConnectionState> {
-        self.inner.state.subscribe()
+        self.reached().state.subscribe()
     }
 
     /// The namespace that the context names; `default` when it names none.
@@ -200,21 +214,26 @@ impl Cluster {
         &self.inner.settings.default_namespace
     }
 
-    /// What it serves; `None` until it was reached once.
+    /// What it serves, as it tells the one who asks; `None` until it was reached once.
     pub fn catalog(&self) -> Option<Arc<Catalog>> {
-        *self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.known_catalog()
+        let reached = self.reached();
+        reached.touch();
+        reached.catalog.load_full()
     }
 
     /// The same, for work of our own, which does not count as a question.
     pub(crate) fn known_catalog(&self) -> Option<Arc<Catalog>> {
-        self.inner.catalog.load_full()
+        self.reached_before()?.catalog.load_full()
     }
 
     /// What it serves, waiting for the connection as long as `patience` lasts. A first failure ends the wait: it says more
     /// than silence would.
     pub async fn wait_catalog(&self, patience: Duration) -> Result<Arc<Catalog>, AppError> {
-        let mut state = self.inner.state.subscribe();
+        if self.settings().user_credentials_only {
+            // A stranger waits for nothing.
+            self.holder()?;
+        }
+        let mut state = self.watch_state();
         let reached = async {
             loop {
                 if let Some(catalog) = self.catalog() {

@@ -1,6 +1,6 @@
 //! The engine: every cluster of the kubeconfig, each opened when first asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,8 @@ struct Inner {
     sharing: Option<Sharing>,
     instruments: &'static [&'static dyn Instrument],
     rights_for: Duration,
+    /// Namespaces to look into for whoever asks, by cluster.
+    hints: BTreeMap<ClusterId, Vec<String>>,
     audit: Audit,
     open: Mutex<HashMap<ClusterId, Cluster>>,
     closing: AtomicBool,
@@ -67,6 +69,7 @@ impl Engine {
             sharing,
             instruments: pilothouse_instruments::all(),
             rights_for: RIGHTS_FOR,
+            hints: BTreeMap::new(),
             audit: Audit::default(),
             open: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -85,6 +88,16 @@ impl Engine {
     pub fn remembering_rights_for(mut self, time: Duration) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
             inner.rights_for = time;
+        }
+        self
+    }
+
+    /// The same engine, which looks into these namespaces for whoever asks, by cluster: nobody may list them all, and what one
+    /// may read in a namespace can only be asked by its name. They grant nothing. What is open or shared already stays as it is.
+    #[must_use]
+    pub fn looking_into(mut self, namespaces: BTreeMap<ClusterId, Vec<String>>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.hints = namespaces;
         }
         self
     }
@@ -112,7 +125,8 @@ impl Engine {
             let cluster = open.get(&id);
             ClusterView {
                 server: cluster.map(|cluster| cluster.server().to_owned()),
-                connection: cluster.map_or(ConnectionState::Idle, Cluster::state),
+                connection: cluster
+                    .map_or(ConnectionState::Idle, |cluster| cluster.seen_by(self.viewer.clone()).state_before()),
                 current: name == self.inner.contexts.current(),
                 id,
             }
@@ -140,21 +154,34 @@ impl Engine {
         if let Some(cluster) = open.get(&id) {
             return Ok(cluster.seen_by(self.viewer.clone()));
         }
-        let connection = Connection::open(&self.inner.contexts, name)?;
         let settings = self.settings(name);
+        let mut connection = Connection::open(&self.inner.contexts, name)?;
+        if settings.user_credentials_only {
+            // Whatever credential the console has there, it stays out of it.
+            connection = connection.without_credential();
+        }
         let cluster = Cluster::open(id.clone(), connection, settings, self.inner.instruments, self.inner.audit.clone());
         open.insert(id, cluster.clone());
         Ok(cluster.seen_by(self.viewer.clone()))
     }
 
     fn settings(&self, name: &str) -> Settings {
-        let Inner { contexts, sharing, rights_for, .. } = &*self.inner;
+        let Inner { contexts, sharing, rights_for, hints, .. } = &*self.inner;
+        let hints = hints.get(&ClusterId::new(name)).into_iter().flatten().cloned();
         Settings {
             default_namespace: contexts.default_namespace(name).to_owned(),
-            namespaces: contexts.namespaces(name).into_iter().map(Into::into).collect(),
+            namespaces: contexts.namespaces(name).into_iter().map(Into::into).chain(hints.map(Into::into)).collect(),
             shared: sharing.is_some(),
             user_credentials_only: sharing.is_some_and(|sharing| sharing.user_credentials_only),
             rights_for: *rights_for,
+        }
+    }
+
+    /// The one who asks has left: what was read with that one's credentials is let go of as soon as no window shows it.
+    pub fn leave(&self) {
+        let open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for cluster in open.values() {
+            cluster.seen_by(self.viewer.clone()).leave();
         }
     }
 

@@ -19,6 +19,11 @@ pub enum Viewer {
 }
 
 impl Viewer {
+    /// Someone of whom nothing is known but a credential for one cluster.
+    pub(crate) fn of_token(cluster: &ClusterId, token: &Token) -> Self {
+        Self::Person(Arc::new(Person::new("", BTreeMap::from([(cluster.clone(), token.clone())]))))
+    }
+
     /// The person's name, when the person signed in.
     pub fn name(&self) -> Option<&str> {
         match self {

@@ -23,7 +23,7 @@ use crate::moment::Name;
 
 pub(crate) use grants::Grants;
 pub(crate) use hints::commonly_asked;
-pub(crate) use remembered::{Changes, Known, Remembered};
+pub(crate) use remembered::{Changes, Known, Remembered, sign_in_again};
 
 /// Whose credential something is read with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

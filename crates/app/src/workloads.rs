@@ -18,7 +18,6 @@ use crate::feed::{Freshness, LiveTable, Places, Scope, Shared, worst};
 use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
 use crate::moment::{Moment, Name};
-use crate::person::Viewer;
 use crate::rights::{Holder, View};
 use input::{Input, doubts};
 
@@ -48,13 +47,14 @@ async fn run(
     mut changed: tokio::sync::watch::Receiver<u64>,
     shared: Arc<Shared>,
 ) {
+    let holder = state.cut.as_ref().map_or(Holder::Console, |cut| cut.holder.clone());
     loop {
         let began = Instant::now();
         let Some(inner) = cluster.upgrade() else { return };
+        let cluster_now = Cluster::of_holder(inner, &holder);
         // Most changes of a large cluster are out of the sight of most people, and cost a look.
-        let catalog = Cluster { inner: Arc::clone(&inner), viewer: Viewer::Console }.known_catalog();
-        if catalog.is_some_and(|catalog| state.rests(&catalog)) {
-            drop(inner);
+        if cluster_now.known_catalog().is_some_and(|catalog| state.rests(&catalog)) {
+            drop(cluster_now);
             tokio::time::sleep_until(began + FOLD).await;
             match changed.has_changed() {
                 Ok(true) => changed.mark_unchanged(),
@@ -66,13 +66,12 @@ async fn run(
         }
         let publisher = Arc::clone(&shared);
         // Thousands of rows may have to be computed: beside the runtime, which answers questions meanwhile.
+        let reader = holder.clone();
         let stepped = tokio::task::spawn_blocking(move || {
-            let cluster = Cluster { inner, viewer: Viewer::Console };
-            if let Some(catalog) = cluster.known_catalog()
+            if let Some(catalog) = cluster_now.known_catalog()
                 && !state.is_current(&catalog)
             {
-                let holder = state.cut.as_ref().map_or(Holder::Console, |cut| cut.holder.clone());
-                let mut open = |resource: &Arc<Resource>, scope| cluster.table_of(&holder, resource, &scope);
+                let mut open = |resource: &Arc<Resource>, scope| cluster_now.table_of(&reader, resource, &scope);
                 let (snapshot, freshness) = state.step(&catalog, &mut open);
                 if state.is_news(&snapshot, &freshness) {
                     publisher.publish(snapshot, freshness);

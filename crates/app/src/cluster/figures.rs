@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pilothouse_model::{ClusterId, GroupResource};
 
+use super::Cluster;
 use super::tables::TableKey;
-use super::{Cluster, ConnectionState};
 
 /// What derived tables are called.
 const WORKLOADS: &str = "workloads";
@@ -16,8 +16,8 @@ const WORKLOADS: &str = "workloads";
 pub struct ClusterFigures {
     /// Which.
     pub cluster: ClusterId,
-    /// Whether its API server answers.
-    pub connected: bool,
+    /// Whether its API server answers; `None` while nobody asks, where the console asks nothing by itself.
+    pub connected: Option<bool>,
     /// How many tables are kept up to date by watches.
     pub watches: usize,
     /// How many windows are open.
@@ -77,7 +77,7 @@ impl Cluster {
             .collect();
         ClusterFigures {
             cluster: self.id().clone(),
-            connected: matches!(self.state(), ConnectionState::Connected { .. }),
+            connected: self.is_up(),
             watches: tables.iter().filter(|table| table.resource != WORKLOADS).count(),
             windows: self.inner.windows.load(Ordering::Relaxed),
             tables,

@@ -1,19 +1,22 @@
 //! What goes on for as long as a cluster is held: connecting, discovering again, letting go of tables.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use futures::future::FutureExt;
 use jiff::SignedDuration;
 use pilothouse_cluster::ClusterError;
 
-use super::{Cluster, ConnectionState, Inner, LINGER, public};
+use super::reached::Reached;
+use super::tables::TableKey;
+use super::{Cluster, ConnectionState, Inner, public};
 use crate::catalog::Catalog;
 use crate::clock;
 use crate::error::{AppError, ErrorKind};
 use crate::isolate::Defect;
 use crate::person::Viewer;
+use crate::rights::sign_in_again;
 
 /// How often the resources of a cluster that someone looks at are discovered again.
 const REDISCOVER: Duration = Duration::from_secs(30);
@@ -28,15 +31,20 @@ const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// The wait after a refused credential: it does not become right by itself, and many wrong ones may lock an account.
 const REFUSED: Duration = Duration::from_secs(60);
 
+/// How often what nobody uses is let go of, where the console does nothing else by itself.
+const TIDY: Duration = Duration::from_secs(10);
+/// How a server is called that does not tell its version.
+const UNTOLD: &str = "version not told";
+
 impl Cluster {
     /// One attempt to connect or to discover again; gives how long to wait before the next.
-    async fn attempt(&self, attempts: &mut u32) -> Duration {
+    async fn attempt(&self, reached: &Reached, attempts: &mut u32) -> Duration {
         let begun = Instant::now();
-        let error = match self.discover().await {
+        let error = match self.discover(reached).await {
             Ok(version) => {
                 *attempts = 0;
-                self.inner.state.send_replace(ConnectionState::Connected { version });
-                return rest_after(begun.elapsed());
+                reached.state.send_replace(ConnectionState::Connected { version });
+                return self.crowded(rest_after(begun.elapsed())).min(LONGEST_REST);
             }
             Err(error) => error,
         };
@@ -45,13 +53,24 @@ impl Cluster {
         tracing::warn!(cluster = %self.id(), attempts, "cannot reach the cluster: {error}");
         let retry_at = clock::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
         let failed = ConnectionState::Failed { error: self.told(error.into()), retry_at, attempts: *attempts };
-        self.inner.state.send_replace(failed);
+        reached.state.send_replace(failed);
         wait
     }
 
-    /// The failure of the console's own connection. Where many people read it, it says nothing of the console's credential
-    /// and surroundings: its log does.
+    /// The failure of a connection, for those who read it. Of the console's own it says nothing of the console's credential
+    /// and surroundings where many people read it: its log does.
     fn told(&self, error: AppError) -> AppError {
+        if let Viewer::Person(_) = self.viewer {
+            return match error.kind {
+                ErrorKind::Unauthorized => sign_in_again(self),
+                ErrorKind::Forbidden => {
+                    let message = format!("the cluster {} does not let you ask what it serves", self.id());
+                    AppError::new(ErrorKind::Forbidden, message)
+                        .hint("ask whoever runs it for the cluster role system:discovery, or for another credential")
+                }
+                _ => error,
+            };
+        }
         if !self.settings().shared || public(&error.message) == error.message {
             return error;
         }
@@ -59,26 +78,38 @@ impl Cluster {
         AppError::new(ErrorKind::Unavailable, message).hint("its own log says why; it is tried again")
     }
 
-    async fn discover(&self) -> Result<String, ClusterError> {
-        let version = self.inner.connection.version().await?;
-        let before = self.known_catalog();
-        let mut discovery = self.inner.connection.discover().await?;
+    async fn discover(&self, reached: &Reached) -> Result<String, ClusterError> {
+        let connection = match self.holder() {
+            Ok(holder) => self.connection_of(&holder),
+            Err(_) => self.inner.connection.clone(),
+        };
+        let version = match connection.version().await {
+            // What it serves tells more than which version it is.
+            Err(ClusterError::Forbidden { .. }) => UNTOLD.to_owned(),
+            version => version?,
+        };
+        let before = reached.catalog.load_full();
+        let mut discovery = connection.discover().await?;
         for problem in discovery.problems.iter_mut().filter(|_| self.settings().shared) {
-            // Whom the cluster takes the console for is nobody else's to know.
+            // Whom the cluster takes the console for is nobody else's to know; and people know whom it takes them for.
             if let Some(at) = problem.why.find(": not allowed") {
                 problem.why.truncate(at);
             }
         }
         let catalog = Catalog::new(discovery).after(before.as_deref());
         if before.as_deref() != Some(&catalog) {
-            self.inner.catalog.store(Some(Arc::new(catalog)));
+            reached.catalog.store(Some(self.same_catalog(catalog)));
             self.inner.changed.send_modify(|version| *version += 1);
         }
         Ok(version)
     }
 
-    fn is_idle(&self) -> bool {
-        self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > LINGER && self.tables().is_empty()
+    /// Whether nobody looks at anything that this connection shows.
+    fn is_idle(&self, reached: &Reached) -> bool {
+        let own = self.settings().user_credentials_only;
+        let holder = self.holder().ok();
+        let watched = |key: &TableKey| !own || key.holder() == holder.as_ref();
+        reached.rests() && !self.tables().keys().any(watched)
     }
 }
 
@@ -98,32 +129,47 @@ fn wait_after(error: &ClusterError, attempts: u32) -> Duration {
     }
 }
 
-/// Connects, discovers again now and then, and lets go of tables that nobody uses, for as long as the cluster is held.
-pub(super) async fn keep(cluster: Weak<Inner>) {
+/// Connects as `viewer` and discovers again now and then, for as long as what is reached is held. Where that is everybody's,
+/// it lets go of what nobody uses, too.
+pub(super) async fn keep(cluster: Weak<Inner>, reached: Weak<Reached>, viewer: Viewer) {
     let mut attempts = 0_u32;
     loop {
-        let Some(inner) = cluster.upgrade() else { return };
-        let cluster_now = Cluster { inner, viewer: Viewer::Console };
-        cluster_now.release();
-        let wait = if attempts == 0 && cluster_now.known_catalog().is_some() && cluster_now.is_idle() {
+        let Some((inner, reached_now)) = cluster.upgrade().zip(reached.upgrade()) else { return };
+        let cluster_now = Cluster { inner, viewer: viewer.clone() };
+        if viewer == Viewer::Console {
+            cluster_now.release();
+        }
+        let known = reached_now.catalog.load().is_some();
+        let wait = if attempts == 0 && known && cluster_now.is_idle(&reached_now) {
             REDISCOVER
         } else {
-            match AssertUnwindSafe(cluster_now.attempt(&mut attempts)).catch_unwind().await {
+            match AssertUnwindSafe(cluster_now.attempt(&reached_now, &mut attempts)).catch_unwind().await {
                 Ok(wait) => wait,
-                Err(panic) => cluster_now.stumbled(&Defect::of(&*panic)),
+                Err(panic) => cluster_now.stumbled(&reached_now, &Defect::of(&*panic)),
             }
         };
-        drop(cluster_now);
+        drop((cluster_now, reached_now));
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// Lets go of what nobody uses, where only people connect.
+pub(super) async fn tidy(cluster: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(TIDY).await;
+        let Some(inner) = cluster.upgrade() else { return };
+        let cluster_now = Cluster { inner, viewer: Viewer::Nobody };
+        cluster_now.release();
+        cluster_now.release_reached();
     }
 }
 
 impl Cluster {
     /// The attempt to connect panicked, which is a defect of ours; it is told and tried again.
-    fn stumbled(&self, defect: &Defect) -> Duration {
+    fn stumbled(&self, reached: &Reached, defect: &Defect) -> Duration {
         let retry_at = clock::now() + SignedDuration::try_from(SLOWEST_RETRY).unwrap_or(SignedDuration::ZERO);
         let error = AppError::new(ErrorKind::Malformed, format!("cannot read what {} serves: {defect}", self.server()));
-        self.inner.state.send_replace(ConnectionState::Failed { error, retry_at, attempts: 1 });
+        reached.state.send_replace(ConnectionState::Failed { error, retry_at, attempts: 1 });
         SLOWEST_RETRY
     }
 }

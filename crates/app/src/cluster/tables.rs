@@ -10,11 +10,14 @@ use pilothouse_model::{Completeness, Resource, Sight, Str};
 use super::{Cluster, LINGER};
 use crate::ask::Source;
 use crate::feed::{LiveTable, Places, Projector, Scope, watch_resource};
+use crate::moment::Name;
 use crate::rights::{Holder, Remembered, Sights, commonly_asked};
 use crate::workloads;
 
 /// How long a table whose task has died is left as it is before a new one may take its place.
 const MOURNING: Duration = Duration::from_secs(10);
+/// The same for a table that one person's credential fills, and that nobody else looks at.
+const ALONE: Duration = Duration::from_secs(60);
 /// How long someone's rights are kept, and renewed, after the last question.
 const FORGET: Duration = Duration::from_secs(90);
 
@@ -44,6 +47,8 @@ pub(super) struct Lease {
     resource: Option<Arc<Resource>>,
     opened: Instant,
     pub(super) used: Instant,
+    /// Whether the one whose credential fills it has left.
+    left: bool,
 }
 
 impl TableKey {
@@ -54,6 +59,20 @@ impl TableKey {
             plural: Arc::clone(&resource.plural),
             scope: scope.clone(),
             holder: holder.clone(),
+        }
+    }
+
+    /// Whether it is the table of one of these resources, read with this credential.
+    fn is_among(&self, reader: &Holder, names: &[Name]) -> bool {
+        let Self::Resource { group, plural, holder, .. } = self else { return false };
+        holder == reader && names.iter().any(|(of, name)| **of == **group && **name == **plural)
+    }
+
+    /// Whose credential fills the table; `None` for one that is made from the tables of all.
+    pub(super) fn holder(&self) -> Option<&Holder> {
+        match self {
+            Self::Resource { holder, .. } => Some(holder),
+            Self::Workloads { cut, .. } => cut.as_ref().map(|cut| &cut.holder),
         }
     }
 }
@@ -131,11 +150,12 @@ impl Cluster {
         if let Some(lease) = tables.get_mut(&key)
             && !lease.is_over(resource)
         {
-            lease.used = now;
+            (lease.used, lease.left) = (now, false);
             return Arc::clone(&lease.table);
         }
         let table = Arc::new(open());
-        let lease = Lease { table: Arc::clone(&table), resource: resource.cloned(), opened: now, used: now };
+        let lease =
+            Lease { table: Arc::clone(&table), resource: resource.cloned(), opened: now, used: now, left: false };
         let before = tables.insert(key, lease);
         drop(tables);
         drop(before);
@@ -179,18 +199,41 @@ impl Cluster {
         self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The one who asks has left, or the credential is over: what it filled is let go of as soon as no window shows it.
+    pub(crate) fn leave(&self) {
+        let Ok(holder @ Holder::Person(_)) = self.holder() else { return };
+        for (key, lease) in self.tables().iter_mut() {
+            lease.left |= key.holder() == Some(&holder);
+        }
+        let remembered = self.inner.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = remembered.get(&holder) {
+            known.rest();
+        }
+    }
+
     /// Lets go of tables and rights that nobody holds and nobody asked for lately. Ends their watches.
     pub(super) fn release(&self) {
         let mut free = Vec::new();
-        self.tables().retain(|_, lease| {
+        let mut derived = Vec::new();
+        let mut tables = self.tables();
+        tables.retain(|key, lease| {
+            let linger = if matches!(key.holder(), Some(Holder::Person(_))) { ALONE } else { LINGER };
             if Arc::strong_count(&lease.table) > 1 {
                 lease.used = Instant::now();
-            } else if lease.used.elapsed() >= LINGER {
+            } else if lease.left || lease.used.elapsed() >= linger {
+                if let TableKey::Workloads { cut: Some(Cut { holder: holder @ Holder::Person(_), .. }), .. } = key {
+                    derived.push((holder.clone(), lease.table.freshness().reads));
+                }
                 free.push(Arc::clone(&lease.table));
                 return false;
             }
             true
         });
+        // What one person's workloads were made from has waited with them.
+        for (key, lease) in tables.iter_mut() {
+            lease.left |= derived.iter().any(|(holder, reads)| key.is_among(holder, reads));
+        }
+        drop(tables);
         // A large table takes its time; nobody waits for it here.
         drop(free);
         let mut remembered = self.inner.remembered.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,6 @@ use crate::cluster::{Cluster, Inner};
 use crate::error::{AppError, ErrorKind};
 use crate::isolate::Defect;
 use crate::moment::Name;
-use crate::person::Viewer;
 
 /// How long it may take until the namespaces are known.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,7 +63,8 @@ pub(crate) struct Remembered {
     wake: Arc<Notify>,
     /// Whether it waits for a question before it asks again.
     asleep: AtomicBool,
-    used: Mutex<Instant>,
+    /// When somebody last asked; `None` once its holder has left.
+    used: Mutex<Option<Instant>>,
     task: OnceLock<AbortOnDropHandle<()>>,
 }
 
@@ -89,7 +89,7 @@ impl Remembered {
             hinted: Mutex::default(),
             wake: Arc::default(),
             asleep: AtomicBool::new(false),
-            used: Mutex::new(until),
+            used: Mutex::new(Some(until)),
             task: OnceLock::new(),
         });
         let renewal = renew(Arc::downgrade(&cluster.inner), Arc::downgrade(&remembered));
@@ -100,7 +100,7 @@ impl Remembered {
 
     /// What is known at this moment.
     pub(crate) fn known(&self) -> Known {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if self.asleep.swap(false, Ordering::AcqRel) {
             self.wake.notify_one();
         }
@@ -114,7 +114,13 @@ impl Remembered {
 
     /// How long ago somebody asked.
     pub(crate) fn idle(&self) -> Duration {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.map_or(Duration::MAX, |used| used.elapsed())
+    }
+
+    /// Its holder has left: it counts as if nobody had asked for long.
+    pub(crate) fn rest(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Waits until something is known, or until the deadline.
@@ -285,7 +291,7 @@ async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
         }
         let began = Instant::now();
         let rights_for = inner.settings.rights_for;
-        let cluster_now = Cluster { inner, viewer: Viewer::Console };
+        let cluster_now = Cluster::of_holder(inner, &this.holder);
         let resolved = AssertUnwindSafe(this.resolve(&cluster_now, &mut renewal)).catch_unwind().await;
         let resolved = resolved.unwrap_or_else(|panic| {
             let words = Defect::of(&*panic).to_string();
@@ -301,6 +307,9 @@ async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
             Err(error) => {
                 tracing::info!(cluster = %cluster_now.id(), "the rights of someone cannot be told: {error}");
                 let unknown = error.kind == ErrorKind::Unavailable;
+                if error.kind == ErrorKind::Unauthorized {
+                    cluster_now.leave();
+                }
                 if !unknown {
                     renewal = Renewal::default();
                 }

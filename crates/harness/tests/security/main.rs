@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly when a server is not as it should be")]
 
 mod markers;
+mod own;
 mod people;
 mod raw;
 mod slow;

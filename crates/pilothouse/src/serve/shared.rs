@@ -58,7 +58,8 @@ pub(super) async fn run(contexts: Contexts, options: &ServeArguments, stop: Canc
     let address = listener.local_addr()?;
     let clusters: Vec<String> = contexts.names().into_iter().map(str::to_owned).collect();
     let config = shared.config.as_deref().map(|path| read_config(path, &clusters)).transpose()?.unwrap_or_default();
-    let hints = config.clusters.iter().map(|(name, cluster)| (ClusterId::new(name.as_str()), cluster.namespaces.clone()));
+    let hints =
+        config.clusters.iter().map(|(name, cluster)| (ClusterId::new(name.as_str()), cluster.namespaces.clone()));
     let hints = hints.collect();
     let door = door(shared, address, (config, &clusters))?;
     let public = door.public.clone();

@@ -1,6 +1,7 @@
 //! The pickers of the top bar: which cluster, which namespaces.
 
 use maud::{Markup, html};
+use pilothouse_model::Completeness;
 
 use super::{ClusterFrame, Frame};
 use crate::components::freshness::why;
@@ -62,6 +63,9 @@ impl Frame {
         let mut names: Vec<&String> = cluster.namespaces.iter().collect();
         names.extend(chosen.iter().filter(|name| !cluster.namespaces.contains(name)));
         let complete = cluster.namespaces_completeness.is_complete();
+        // There may be others that one can only name.
+        let forbidden = matches!(cluster.namespaces_completeness, Completeness::Forbidden(_));
+        let unlisted = forbidden || (!complete && cluster.namespaces.is_empty());
         html! {
             details.picker #namespaces {
                 summary { span.label { "Namespace" } span.value { (words) } (icon("down")) }
@@ -69,7 +73,8 @@ impl Frame {
                     @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
                     @if complete || !cluster.namespaces.is_empty() {
                         div.filter.needs-script { input type="search" placeholder="Filter" aria-label="Filter namespaces" autocomplete="off"; }
-                    } @else {
+                    }
+                    @if unlisted {
                         div.filter {
                             input type="text" name="ns" placeholder="team-a,team-b" aria-label="Namespaces, separated by commas" autocomplete="off";
                         }
@@ -99,7 +104,6 @@ impl Frame {
 mod tests {
     use jiff::Timestamp;
     use pilothouse_app::ConnectionState;
-    use pilothouse_model::Completeness;
 
     use super::*;
 
@@ -140,6 +144,8 @@ mod tests {
             forbidden.contains("show here: not allowed: May not list.") && forbidden.contains("team-a,team-b"),
             "{forbidden}"
         );
+        let some = picker(&["team-a"], Completeness::Forbidden("may not list".into()));
+        assert!(some.contains("value=\"team-a\"") && some.contains("team-a,team-b"), "others can be named: {some}");
         let stale = picker(&["team-a"], Completeness::Stale("cut".into()));
         assert!(stale.contains("team-a") && stale.contains("no news at the moment"), "{stale}");
     }
