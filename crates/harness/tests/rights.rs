@@ -25,13 +25,15 @@ mod oracle;
 mod pages;
 #[path = "rights/site.rs"]
 mod site;
+#[path = "rights/streams.rs"]
+mod streams;
 #[path = "rights/truth.rs"]
 mod truth;
 #[path = "rights/world.rs"]
 mod world;
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use asker::{Direct, resource};
@@ -47,6 +49,7 @@ use pilothouse_model::Completeness;
 use reqwest::Method;
 use serde_json::json;
 use site::Site;
+use streams::Watcher;
 use tokio::time::Instant;
 use truth::{All, Truth};
 use world::{CONFIG_MAPS, JOBS, KINDS, Kind, PODS, User, World};
@@ -193,6 +196,57 @@ async fn the_server_answers_each_what_the_api_server_gives() {
         }
         world.revoke_all(admin).await;
     }
+}
+
+/// Open pages and streams follow objects and rights that come and go, and end with the credential.
+async fn streams_follow(plane: &RealControlPlane, grants: bool) {
+    let admin = plane.admin();
+    let (mut world, users) = world(plane, 0).await;
+    let site = Arc::new(Site::start(plane));
+    let mut watchers = Vec::new();
+    for user in &users {
+        watchers.push(Watcher::open(&site, user).await);
+    }
+    let all_steps = ["begun", "turned", "revoked", "turned again", "granted", "granted more", "all revoked"];
+    // Where nobody tells of roles and bindings, each step takes as long as it may.
+    let steps = if grants { &all_steps[..] } else { &["begun", "revoked"] };
+    for step in steps {
+        match *step {
+            "begun" => {}
+            "turned" | "turned again" => world.turn(admin).await,
+            "all revoked" => world.revoke_all(admin).await,
+            "revoked" => {
+                for _ in 0..5 {
+                    world.revoke(admin).await;
+                }
+            }
+            _ => {
+                for _ in 0..5 {
+                    world.grant(admin).await;
+                }
+            }
+        }
+        world.settle(admin, &plane.api("ben")).await;
+        let all = All::read(admin, &streams::TOLD).await;
+        for watcher in &mut watchers {
+            let truth = Truth::listed(watcher.user, &all, (&world, &streams::TOLD)).await;
+            watcher.agrees(&truth, step).await;
+        }
+    }
+    let namespace = &world.namespaces[0];
+    admin.send(Method::DELETE, &format!("/api/v1/namespaces/{namespace}/serviceaccounts/robot"), None).await;
+    let name = format!("system:serviceaccount:{namespace}:robot");
+    watchers.iter().find(|watcher| watcher.user.name == name).unwrap().ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_follow_rights_that_come_and_go() {
+    streams_follow(&start_with(true).await, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_follow_rights_where_nobody_tells_of_roles_and_bindings() {
+    streams_follow(&start_with(false).await, false).await;
 }
 
 /// A world with what people are granted in it, and them.

@@ -42,7 +42,7 @@ fn name(dice: &mut Dice, number: usize) -> String {
 }
 
 /// What stands above every object.
-fn metadata(dice: &mut Dice, name: &str) -> Value {
+pub(crate) fn metadata(dice: &mut Dice, name: &str) -> Value {
     let mut labels = json!({"own": canary(dice)});
     if !dice.one_in(3) {
         labels["tone"] = json!(dice.pick(&["low", "middle", "high"]));

@@ -97,27 +97,11 @@ impl Visitor<'_> {
             let html = self.listed(&Self::here(&format!("r/{}", path_of(kind)))).await;
             let strip = html.split("data-part=\"counts\"").nth(1).and_then(|rest| rest.split("</details>").next());
             let strip = strip.unwrap_or_else(|| panic!("{} sees no counts of {}", self.user.name, kind.plural));
-            let section = strip
-                .split("<section aria-label=\"Namespace\"")
-                .nth(1)
-                .map(|rest| rest.split("</section>").next().unwrap());
             let objects = self.truth.list(kind);
             let expected = divided(objects, |(namespace, _), _| namespace.as_deref());
             // One value divides nothing.
             let expected = if expected.len() < 2 { BTreeMap::new() } else { expected };
-            let counted = section.map(|section| {
-                let values = attributes_between(section, "class=\"value\">").into_iter();
-                let counts =
-                    attributes_between(section, "class=\"count\">").into_iter().map(|count| count.parse().unwrap());
-                values.map(str::to_owned).zip(counts).collect::<BTreeMap<String, u64>>()
-            });
-            assert_eq!(
-                counted.unwrap_or_default(),
-                expected,
-                "{} sees counts of {}: {strip}",
-                self.user.name,
-                kind.plural
-            );
+            assert_eq!(counted(strip), expected, "{} sees counts of {}: {strip}", self.user.name, kind.plural);
         }
     }
 
@@ -186,6 +170,16 @@ impl Visitor<'_> {
     }
 }
 
+/// How often each namespace is counted in the strip above a list; nothing where it divides nothing.
+pub(crate) fn counted(strip: &str) -> BTreeMap<String, u64> {
+    let section =
+        strip.split("<section aria-label=\"Namespace\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let Some(section) = section else { return BTreeMap::new() };
+    let values = texts(section, "class=\"value\">").into_iter().map(str::to_owned);
+    let counts = texts(section, "class=\"count\">").into_iter().map(|count| count.parse().unwrap());
+    values.zip(counts).collect()
+}
+
 /// A page without the name that was asked for, and without the time at which it was made.
 fn plain(html: &str, name: &str) -> String {
     let (before, rest) = html.split_once("data-now=\"").unwrap_or((html, ""));
@@ -194,6 +188,6 @@ fn plain(html: &str, name: &str) -> String {
 }
 
 /// The texts that follow a mark, up to the next tag.
-fn attributes_between<'a>(html: &'a str, before: &str) -> Vec<&'a str> {
+fn texts<'a>(html: &'a str, before: &str) -> Vec<&'a str> {
     html.split(before).skip(1).filter_map(|rest| rest.split('<').next()).collect()
 }
