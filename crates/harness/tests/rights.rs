@@ -13,6 +13,8 @@ mod answers;
 mod asker;
 #[path = "rights/checks.rs"]
 mod checks;
+#[path = "rights/command.rs"]
+mod command;
 #[path = "rights/dice.rs"]
 mod dice;
 #[path = "rights/direct.rs"]
@@ -38,6 +40,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use asker::{Direct, resource};
 use checks::{PATIENCE, keys, lists_agree, lists_agree_alone, workloads_agree};
+use command::Terminal;
 use dice::Dice;
 use direct::objects_agree;
 use oracle::Key;
@@ -195,6 +198,22 @@ async fn the_server_answers_each_what_the_api_server_gives() {
             visitor.objects(&mut dice).await;
         }
         world.revoke_all(admin).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_tells_each_what_the_api_server_gives() {
+    let plane = start_with(true).await;
+    for run in 0..number("RIGHTS_WORLDS").unwrap_or(1) {
+        let (mut world, users) = world(&plane, run).await;
+        let (all, truths) = truths(&plane, &mut world, &users).await;
+        let mut dice = Dice::new(seed_of(run));
+        // A program that starts, discovers and lists for every question takes its time: every other user is enough.
+        let first = dice.below(2);
+        for (user, truth) in users.iter().zip(&truths).skip(first).step_by(2) {
+            Terminal::open(user, truth, plane.folder()).agrees(&all, &world, &mut dice).await;
+        }
+        world.revoke_all(plane.admin()).await;
     }
 }
 

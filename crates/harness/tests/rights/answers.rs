@@ -28,6 +28,13 @@ pub(crate) fn divided<'a>(
     counts
 }
 
+/// How often each value of a field stands in counts as JSON.
+pub(crate) fn counts_of(counts: &Value, field: usize) -> BTreeMap<String, u64> {
+    let values = counts["counts"][field]["values"].as_array().unwrap().iter();
+    let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
+    values.map(|value| (text(value), value["count"].as_u64().unwrap())).collect()
+}
+
 fn nothing_leaks(allowed: &BTreeSet<String>, text: &str, (asked, what): (&str, &str)) {
     let leaked = Truth::leaked(allowed, text, asked);
     assert!(leaked.is_empty(), "{what}: {leaked:?} is told\n{text}");
@@ -45,15 +52,14 @@ pub(crate) async fn counts_agree(site: &Site, user: &User, truth: &Truth) {
         let objects = truth.list(kind);
         let count = Value::from(objects.len());
         assert_eq!((&counts["total"], &counts["unfiltered"]), (&count, &count), "{what}: {}", answer.text);
-        let told = |field: usize| -> BTreeMap<String, u64> {
-            let values = counts["counts"][field]["values"].as_array().unwrap().iter();
-            let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
-            values.map(|value| (text(value), value["count"].as_u64().unwrap())).collect()
-        };
-        assert_eq!(told(0), divided(objects, |(namespace, _), _| namespace.as_deref()), "{what} by namespace");
+        assert_eq!(
+            counts_of(&counts, 0),
+            divided(objects, |(namespace, _), _| namespace.as_deref()),
+            "{what} by namespace"
+        );
         for (field, label) in [(1, "tone"), (2, "own")] {
             let expected = divided(objects, |_, object| object["metadata"]["labels"][label].as_str());
-            assert_eq!(told(field), expected, "{what} by {label}");
+            assert_eq!(counts_of(&counts, field), expected, "{what} by {label}");
         }
     }
 }
