@@ -122,3 +122,5 @@ impl Packing {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire;
