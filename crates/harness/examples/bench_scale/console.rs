@@ -7,6 +7,7 @@ use pilothouse_harness::Console;
 use serde_json::Value;
 
 use crate::outcome::Outcome;
+use crate::unpacked::{ACCEPTED, Unpacked};
 
 /// The context of the kubeconfig.
 pub(crate) const CONTEXT: &str = "admin";
@@ -52,15 +53,20 @@ impl Door {
     }
 
     fn request(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.secret)
+        let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.secret);
+        request.header("accept-encoding", ACCEPTED)
     }
 
     /// A page, whole, and how many milliseconds it took.
     pub(crate) async fn page(&self, path: &str) -> Outcome<(String, f64)> {
         let started = Instant::now();
-        let response = self.request(path).timeout(PATIENCE).send().await?;
+        let mut response = self.request(path).timeout(PATIENCE).send().await?;
         let status = response.status();
-        let text = response.text().await?;
+        let (mut unpacked, mut text) = (Unpacked::of(&response)?, Vec::new());
+        while let Some(chunk) = response.chunk().await? {
+            unpacked.read(&chunk, &mut text)?;
+        }
+        let text = String::from_utf8(text)?;
         if !status.is_success() {
             return Err(format!("{path}: {status} {}", text.chars().take(300).collect::<String>()).into());
         }
@@ -75,7 +81,7 @@ impl Door {
     /// A stream of events.
     pub(crate) async fn stream(&self, path: &str) -> Outcome<Stream> {
         let response = self.request(path).header("accept", "text/event-stream").send().await?.error_for_status()?;
-        Ok(Stream { response, text: Vec::new(), bytes: 0 })
+        Ok(Stream { unpacked: Unpacked::of(&response)?, response, text: Vec::new(), bytes: 0 })
     }
 
     /// The stream of the list on a page, opened as the page's own script does.
@@ -99,8 +105,9 @@ fn watched(html: &str) -> Option<String> {
 /// Server-sent events as they arrive.
 pub(crate) struct Stream {
     response: reqwest::Response,
+    unpacked: Unpacked,
     text: Vec<u8>,
-    /// Bytes read so far.
+    /// Bytes read so far, as they come.
     pub(crate) bytes: u64,
 }
 
@@ -120,7 +127,7 @@ impl Stream {
             match self.response.chunk().await? {
                 Some(chunk) => {
                     self.bytes += chunk.len() as u64;
-                    self.text.extend_from_slice(&chunk);
+                    self.unpacked.read(&chunk, &mut self.text)?;
                 }
                 None => return Ok(None),
             }

@@ -18,6 +18,7 @@ mod probe;
 mod query;
 mod raw;
 mod report;
+mod unpacked;
 mod windows;
 mod world;
 mod writing;
