@@ -121,6 +121,6 @@ impl Packing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod wire;

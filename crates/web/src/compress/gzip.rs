@@ -10,8 +10,10 @@ const WINDOW: usize = 32 << 10;
 const WINDOW_BITS: u8 = 15;
 /// How hard a compressor looks for what it has seen.
 const LEVEL: u32 = 6;
-/// How every stream begins: gzip, without a name, a time or a system.
-const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+/// How every stream begins: gzip with a name and without a time or a system.
+const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255];
+/// A name of any length up to this: nobody learns from one answer how small its text became.
+const NAME: u8 = 64;
 /// The last block, which is empty.
 const LAST: [u8; 2] = [3, 0];
 
@@ -53,7 +55,14 @@ impl Gzip {
     }
 
     fn head(&mut self) -> Vec<u8> {
-        if std::mem::replace(&mut self.begun, true) { Vec::new() } else { HEAD.to_vec() }
+        if std::mem::replace(&mut self.begun, true) {
+            return Vec::new();
+        }
+        let mut head = HEAD.to_vec();
+        head.extend(std::iter::repeat_n(b'-', usize::from(rand::random::<u8>() % NAME)));
+        // Here the name ends.
+        head.push(0);
+        head
     }
 
     fn remember(&mut self, text: &[u8]) {
@@ -88,6 +97,8 @@ fn pack(compressor: &mut Compress, (past, text): (&[u8], &[u8]), packed: &mut Ve
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::tests::Reader;
@@ -123,12 +134,23 @@ mod tests {
     fn what_was_sent_before_is_not_sent_again_and_other_streams_do_not_mix() {
         let noise: Vec<u8> = (0..8_000).map(|_| rand::random::<u8>()).collect();
         let (mut one, mut other) = (Gzip::default(), Gzip::default());
+        for gzip in [&mut one, &mut other] {
+            gzip.head();
+        }
         let first = one.piece(&noise).unwrap().len();
         assert!(first > 8_000);
-        assert!(other.piece(&noise).unwrap().len() == first, "another stream has not sent it yet");
+        assert_eq!(other.piece(&noise).unwrap().len(), first, "another stream has not sent it yet");
         assert!(one.piece(&noise).unwrap().len() < 200);
         // Further back than gzip looks, it is new again.
         one.piece(&[7; WINDOW]).unwrap();
         assert!(one.piece(&noise).unwrap().len() > 8_000);
+    }
+
+    #[test]
+    fn the_same_text_has_many_lengths() {
+        let lengths: BTreeSet<usize> = (0..200).map(|_| Gzip::default().piece(b"secret").unwrap().len()).collect();
+        assert!(lengths.len() > 30, "{lengths:?}");
+        let most = lengths.last().unwrap() - lengths.first().unwrap();
+        assert!(most < usize::from(NAME), "{lengths:?}");
     }
 }

@@ -42,6 +42,12 @@ impl Reader {
     }
 }
 
+/// How many bytes each of these texts takes on one stream.
+pub(crate) fn sizes(texts: &[String]) -> Vec<usize> {
+    let mut gzip = Gzip::default();
+    texts.iter().map(|text| gzip.piece(text.as_bytes()).unwrap().len()).collect()
+}
+
 fn long() -> String {
     "<tr><td>one and the same</td></tr>".repeat(100)
 }

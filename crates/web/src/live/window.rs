@@ -162,6 +162,11 @@ fn changes(delta: &Delta, page: &mut Option<BTreeSet<String>>, shape: &Shape, sc
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use pilothouse_app::Record;
+    use pilothouse_model::Cell;
+
     use super::*;
     use crate::question::Question;
     use crate::samples;
@@ -196,5 +201,35 @@ mod tests {
             let again = changes(&first, &mut page, &shape, scene);
             assert!(again.whole, "rows that are there already enter again: the whole page is meant");
         });
+    }
+
+    /// Fifty changed rows a second are forty kilobytes of HTML, and twenty is all that a window may take.
+    #[test]
+    fn a_changed_row_is_few_bytes_on_the_wire() {
+        let listing = samples::listing();
+        let shape = Shape::new(&listing.columns, true, &Question::default());
+        let record = |number: i64, restarts: i64| {
+            let mut row = listing.rows[usize::try_from(number % 3).unwrap()].row.clone();
+            row.name = format!("vision-train-{:x}-worker-{number}", number * 0x9e37_79b9).as_str().into();
+            row.cells[2] = Cell::Integer(restarts);
+            Arc::new(Record { row, body: listing.rows[0].body.clone() })
+        };
+        let told = |delta: &Delta, page: &mut Option<BTreeSet<String>>| {
+            let rows = samples::with_scene(|scene| changes(delta, page, &shape, scene));
+            let message = Message { rows: Some(rows), ..Message::default() };
+            format!("event: update\ndata: {}\n\n", serde_json::to_string(&message).unwrap())
+        };
+        let mut page = None;
+        let entered = (0..100).map(|number| (number as usize, record(number, 0))).collect();
+        let mut texts = vec![told(&Delta { total: 100, entered, ..Delta::default() }, &mut page)];
+        for round in 0..200_i64 {
+            let changed = (0..5).map(|index| (round * 37 + index * 23) % 100);
+            let changed = changed.map(|number| (number as usize, record(number, 1_000_000 + round * 7919), vec![2]));
+            texts.push(told(&Delta { total: 100, changed: changed.collect(), ..Delta::default() }, &mut page));
+        }
+        let sizes = crate::compress::tests::sizes(&texts);
+        let plain = texts[1..].iter().map(String::len).sum::<usize>() / 1_000;
+        let packed = sizes[1..].iter().sum::<usize>() / 1_000;
+        assert!(plain > 400 && packed < 100, "a row of {plain} bytes takes {packed}");
     }
 }
