@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Source name in the manifest, and the prefix of the environment variables that tell the crate the built name and path.
-const BUILT: [(&str, &str); 4] = [
+const BUILT: [(&str, &str); 6] = [
     ("main.ts", "PILOTHOUSE_SCRIPT"),
     ("main.css", "PILOTHOUSE_STYLE"),
+    ("terminal.ts", "PILOTHOUSE_TERMINAL_SCRIPT"),
+    ("terminal.css", "PILOTHOUSE_TERMINAL_STYLE"),
     ("icons.svg", "PILOTHOUSE_ICONS"),
     ("logo.svg", "PILOTHOUSE_LOGO"),
 ];

@@ -10,15 +10,21 @@ pub(crate) const ROUTE: &str = "/assets/{name}";
 pub(crate) const STYLE: &str = concat!("/assets/", env!("PILOTHOUSE_STYLE"));
 /// The script.
 pub(crate) const SCRIPT: &str = concat!("/assets/", env!("PILOTHOUSE_SCRIPT"));
+/// The style of terminals, for pages that show one.
+pub(crate) const TERMINAL_STYLE: &str = concat!("/assets/", env!("PILOTHOUSE_TERMINAL_STYLE"));
+/// The script of terminals, loaded when one is opened.
+pub(crate) const TERMINAL_SCRIPT: &str = concat!("/assets/", env!("PILOTHOUSE_TERMINAL_SCRIPT"));
 /// The sprite of icons: `<use href="...#name">`.
 pub(crate) const ICONS: &str = concat!("/assets/", env!("PILOTHOUSE_ICONS"));
 /// The mark of the house.
 pub(crate) const LOGO: &str = concat!("/assets/", env!("PILOTHOUSE_LOGO"));
 
 /// What is embedded, by path.
-const FILES: [(&str, &str, &[u8]); 4] = [
+const FILES: [(&str, &str, &[u8]); 6] = [
     (STYLE, "text/css; charset=utf-8", include_bytes!(env!("PILOTHOUSE_STYLE_PATH"))),
     (SCRIPT, "text/javascript; charset=utf-8", include_bytes!(env!("PILOTHOUSE_SCRIPT_PATH"))),
+    (TERMINAL_STYLE, "text/css; charset=utf-8", include_bytes!(env!("PILOTHOUSE_TERMINAL_STYLE_PATH"))),
+    (TERMINAL_SCRIPT, "text/javascript; charset=utf-8", include_bytes!(env!("PILOTHOUSE_TERMINAL_SCRIPT_PATH"))),
     (ICONS, "image/svg+xml", include_bytes!(env!("PILOTHOUSE_ICONS_PATH"))),
     (LOGO, "image/svg+xml", include_bytes!(env!("PILOTHOUSE_LOGO_PATH"))),
 ];

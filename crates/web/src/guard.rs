@@ -21,7 +21,7 @@ use crate::signin::Shared;
 mod shared;
 mod streams;
 
-pub(crate) use shared::Asker;
+pub(crate) use shared::{Asker, person};
 pub(crate) use streams::Streams;
 
 /// What anyone may fetch: the look of the page that says what is missing, and nothing else.

@@ -14,3 +14,4 @@ pub(crate) mod palette;
 pub(crate) mod place;
 pub(crate) mod search;
 pub(crate) mod sign_in;
+pub(crate) mod terminal;

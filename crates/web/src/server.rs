@@ -18,6 +18,7 @@ use crate::metrics::{Metrics, observe};
 use crate::openid::OpenIdError;
 use crate::session::{LaunchSecret, Sessions};
 use crate::signin::{Shared, SharedOptions};
+use crate::terminal::{self, Terminals};
 use crate::{api, assets, listen, live, pages};
 
 /// The longest form that is read: a token with its surroundings.
@@ -66,6 +67,8 @@ pub(crate) struct Web {
     pub(crate) shutdown: CancellationToken,
     /// How people sign in, where they do.
     pub(crate) shared: Option<Arc<Shared>>,
+    /// The terminals that are open.
+    pub(crate) terminals: Terminals,
 }
 
 /// The address to open: it carries a secret and leads to a page whose address does not.
@@ -81,9 +84,12 @@ pub async fn serve(engine: Engine, options: WebOptions, shutdown: CancellationTo
         Door::Local(_) => None,
         Door::Shared(shared) => shared.tls.clone(),
     };
-    let router = router(engine, address, options.door, shutdown.clone())?
+    let terminals = Terminals::default();
+    let router = router_with(engine, address, options.door, (shutdown.clone(), terminals.clone()))?
         .layer(middleware::from_fn_with_state(options.metrics, observe));
     listen::serve(options.listener, tls, router, shutdown).await;
+    // Their ends are recorded, too.
+    terminals.ended().await;
     Ok(())
 }
 
@@ -93,6 +99,15 @@ pub fn router(
     address: SocketAddr,
     door: Door,
     shutdown: CancellationToken,
+) -> Result<Router, WebError> {
+    router_with(engine, address, door, (shutdown, Terminals::default()))
+}
+
+fn router_with(
+    engine: Engine,
+    address: SocketAddr,
+    door: Door,
+    (shutdown, terminals): (CancellationToken, Terminals),
 ) -> Result<Router, WebError> {
     let (guard, shared) = match door {
         Door::Local(secret) => (Guard::Local(Local::new(address, Sessions::new(secret, address.port()))), None),
@@ -110,7 +125,7 @@ pub fn router(
     }
     let router = routes
         .fallback(pages::missing::show)
-        .with_state(Web { engine, shutdown, shared })
+        .with_state(Web { engine, shutdown, shared, terminals })
         // A later layer stands further out: nothing above is reached without passing the guard, the fallback included.
         .layer(middleware::from_fn_with_state(Arc::new(guard), check))
         // What it lets out is made small on its last steps, the last word of a stream included.
@@ -154,6 +169,7 @@ pub(crate) fn pages() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/c/{cluster}/reveal/{group}/{version}/{plural}/namespaces/{namespace}/{name}", revealed()),
         ("/c/{cluster}/logs/{namespace}/{pod}", get(pages::logs::follow)),
         ("/c/{cluster}/logs/{namespace}/{pod}/text", get(pages::logs::text)),
+        ("/c/{cluster}/terminal/{namespace}/{pod}", get(terminal::open)),
         ("/c/{cluster}/live", get(live::follow)),
         ("/c/{cluster}/palette", get(pages::palette::show)),
         ("/c/{cluster}/complete", get(pages::complete::show)),

@@ -157,6 +157,11 @@ pub(crate) fn log_text(cluster: &str, namespace: &str, pod: &str) -> Url {
     Url(format!("{}/text", log(cluster, namespace, pod)))
 }
 
+/// A terminal of a pod.
+pub(crate) fn terminal(cluster: &str, namespace: &str, pod: &str) -> Url {
+    Url(format!("/c/{}/terminal/{}/{}", segment(cluster), segment(namespace), segment(pod)))
+}
+
 /// The stream of everything that a page follows.
 pub(crate) fn live(cluster: &str) -> Url {
     Url(format!("/c/{}/live", segment(cluster)))

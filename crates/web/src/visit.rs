@@ -23,6 +23,7 @@ use crate::question::{Pairs, Question};
 use crate::server::Web;
 use crate::session::cookie;
 use crate::signin::SignedIn;
+use crate::terminal::Leave;
 use crate::urls;
 
 /// How long a page waits for what is not known yet: the first byte never waits for a slow cluster.
@@ -43,6 +44,8 @@ pub(crate) struct Visit {
     theme: Option<&'static str>,
     /// Who is signed in; `None` where nobody signs in.
     signed_in: Option<SignedIn>,
+    /// What a terminal is bound to; `None` where nobody signs in.
+    pub(crate) leave: Option<Leave>,
 }
 
 /// `light` or `dark`, when a person chose.
@@ -69,11 +72,11 @@ impl FromRequestParts<Web> for Visit {
         let path = parts.uri.path().to_owned();
         let theme = theme(&parts.headers);
         // Who asks comes from the door alone. In a shared console the engine without anybody answers nothing.
-        let (engine, signed_in) = match parts.extensions.get::<Asker>().cloned() {
-            Some(Asker { engine, signed_in }) => (engine, Some(signed_in)),
-            None => (web.engine.clone(), None),
+        let (engine, signed_in, leave) = match parts.extensions.get::<Asker>().cloned() {
+            Some(Asker { engine, signed_in, leave }) => (engine, Some(signed_in), leave),
+            None => (web.engine.clone(), None, None),
         };
-        Ok(Self { engine, signed_in, params, pairs, path, theme })
+        Ok(Self { engine, signed_in, leave, params, pairs, path, theme })
     }
 }
 

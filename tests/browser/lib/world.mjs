@@ -79,6 +79,15 @@ export async function real() {
   return world(console.found, cluster.found, home, [console.stop, cluster.stop]);
 }
 
+/** The console on a real API server with a node that runs commands: in the pod `web` of the namespace `a`. */
+export async function running() {
+  const home = mkdtempSync(join(tmpdir(), "pilothouse-browser-"));
+  const cluster = await start(join(built, "examples/running_cluster"), [], /(\S+\.kubeconfig)\s/, { endsWithInput: true });
+  const args = ["serve", "--kubeconfig", cluster.found, "--listen", "127.0.0.1:0", "--no-open"];
+  const console = await start(join(built, "pilothouse"), args, URL_PRINTED, { env: { HOME: home, XDG_STATE_HOME: home } });
+  return world(console.found, cluster.found, home, [console.stop, cluster.stop]);
+}
+
 /** A console on several clusters: two that live, named east and west, and one that nobody answers for, named north. */
 export async function several() {
   const [east, west] = await Promise.all([demo({ seed: 7 }), demo({ seed: 8 })]);

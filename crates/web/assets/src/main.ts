@@ -7,6 +7,7 @@ import * as live from "./live";
 import * as logs from "./logs";
 import * as palette from "./palette";
 import * as pickers from "./pickers";
+import * as terminals from "./terminals";
 import * as theme from "./theme";
 
 document.documentElement.classList.add("scripted");
@@ -19,6 +20,7 @@ function settle(): void {
   live.follow();
   complete.settle();
   logs.follow();
+  terminals.settle();
   here();
   if (page === location.pathname) return;
   page = location.pathname;
@@ -51,4 +53,5 @@ pickers.start();
 theme.start();
 live.start();
 logs.start();
+terminals.start();
 document.addEventListener("htmx:after:swap", settle);

@@ -23,6 +23,10 @@ fn one(offer: &Offer, target: &Target, cluster: &str) -> Markup {
             "reveal" => form method="post" action=(urls::reveal(cluster, target)) hx-boost="false" {
                 button.button type="submit" { (offer.title) }
             },
+            "terminal" => {
+                @let page = urls::object(cluster, &target.resource, target.namespace.as_deref(), &target.name);
+                a.button href=(page.with("view", "terminal")) { (offer.title) }
+            },
             "edit" => a.button href=(urls::edit(cluster, target)) { (offer.title) },
             id => a.button.danger[offer.danger == Danger::Destructive] href=(urls::act(cluster, id, target)) { (offer.title) },
         }

@@ -15,6 +15,7 @@ use super::{PUBLIC, from_here, host, refused};
 use crate::failure;
 use crate::session::sealed::{Jar, Session};
 use crate::signin::{Seen, Shared, SignedIn, destination, fingerprint, pasted};
+use crate::terminal::Leave;
 use crate::urls;
 
 /// What tells the script of a page that there is no session any more, and where there may be one again.
@@ -27,6 +28,8 @@ pub(crate) struct Asker {
     pub(crate) engine: Engine,
     /// Where that person is signed in.
     pub(crate) signed_in: SignedIn,
+    /// What a terminal of that person in the cluster asked for is bound to.
+    pub(crate) leave: Option<Leave>,
 }
 
 /// Refuses a request, sends it to sign in, or lets it pass as somebody.
@@ -151,10 +154,20 @@ fn tells_refusal(response: &Response) -> bool {
     response.extensions().get::<ErrorKind>() == Some(&ErrorKind::Unauthorized)
 }
 
+/// Stands for the one whose session it is, in its cluster.
+pub(crate) fn person(session: &Session) -> [u8; 32] {
+    fingerprint(&[&session.cluster, &session.name])
+}
+
 /// The request as these sessions' person asks it.
 fn dress(shared: &Shared, sessions: &[Session], cluster: Option<&str>, mut request: Request) -> Request {
     let names = sessions.iter().map(|session| (session.cluster.clone(), session.name.clone())).collect();
-    let asker = Asker { engine: shared.engine(sessions, cluster), signed_in: SignedIn(names) };
+    let here = sessions.iter().find(|session| Some(session.cluster.as_str()) == cluster);
+    let leave = here.map(|session| Leave {
+        person: person(session),
+        lasts: Some(lasts(shared, std::slice::from_ref(session))),
+    });
+    let asker = Asker { engine: shared.engine(sessions, cluster), signed_in: SignedIn(names), leave };
     request.extensions_mut().insert(asker);
     // Nothing behind the door reads a credential from the request.
     request.headers_mut().remove(header::AUTHORIZATION);

@@ -7,9 +7,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
 use maud::{Markup, html};
-use pilothouse_app::{AppError, Cluster, ErrorKind, Lines, Log, LogOptions, ObjectView};
+use pilothouse_app::{AppError, Cluster, Containers, ErrorKind, Lines, Log, LogOptions, ObjectView};
 use pilothouse_model::{GroupResource, Object};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::components::freshness::notice;
 use crate::components::scene::Scene;
@@ -115,17 +115,7 @@ struct Shown<'a> {
 
 /// The containers of a pod, the one that people mean first.
 fn containers(pod: &Object) -> Vec<String> {
-    let of = |field: &str| {
-        let list = pod.value().pointer(field).and_then(Value::as_array).cloned().unwrap_or_default();
-        list.iter().filter_map(|one| one.get("name")?.as_str().map(str::to_owned)).collect::<Vec<_>>()
-    };
-    let mut all = of("/spec/containers");
-    if let Some(usual) = pod.annotation("kubectl.kubernetes.io/default-container") {
-        all.sort_by_key(|name| name != usual);
-    }
-    all.extend(of("/spec/initContainers"));
-    all.extend(of("/spec/ephemeralContainers"));
-    all
+    Containers::of(pod).names().into_iter().map(str::to_owned).collect()
 }
 
 fn panel(object: &ObjectView, shown: &Shown<'_>, scene: &Scene<'_>) -> Markup {
@@ -262,20 +252,5 @@ pub(crate) async fn api(web: &Web, visit: &Visit, (namespace, pod): (&str, &str)
         }
         Ok(log) => as_text(log, None, web),
         Err(error) => failure::api(&error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_container_that_people_mean_comes_first() {
-        let pod = Object::new(json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "web", "annotations": {"kubectl.kubernetes.io/default-container": "main"}},
-            "spec": {"containers": [{"name": "proxy"}, {"name": "main"}], "initContainers": [{"name": "setup"}]},
-        }));
-        assert_eq!(containers(&pod.unwrap()), ["main", "proxy", "setup"]);
     }
 }

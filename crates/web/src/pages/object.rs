@@ -8,7 +8,7 @@ use pilothouse_app::{AppError, Cluster, ErrorKind, Gap, ObjectView, Target, yaml
 use pilothouse_model::{Cell, ColumnKind, Completeness, Level, Object, Section, Value};
 
 use super::place::{Window, fill};
-use super::{act, logs};
+use super::{act, logs, terminal};
 use crate::components;
 use crate::components::scene::Scene;
 use crate::components::{causes, data, events, freshness, sections, status, time, tree, value};
@@ -29,12 +29,14 @@ pub(crate) enum View {
     Events,
     /// What its containers print.
     Logs,
+    /// Commands in its containers.
+    Terminal,
     /// The object as YAML.
     Yaml,
 }
 
 impl View {
-    const ALL: [Self; 4] = [Self::Overview, Self::Logs, Self::Events, Self::Yaml];
+    const ALL: [Self; 5] = [Self::Overview, Self::Logs, Self::Terminal, Self::Events, Self::Yaml];
 
     /// The view that an address names; the overview when it names none.
     pub(crate) fn read(text: Option<&str>) -> Self {
@@ -46,6 +48,7 @@ impl View {
             Self::Overview => "overview",
             Self::Events => "events",
             Self::Logs => "logs",
+            Self::Terminal => "terminal",
             Self::Yaml => "yaml",
         }
     }
@@ -55,6 +58,7 @@ impl View {
             Self::Overview => "Overview",
             Self::Events => "Events",
             Self::Logs => "Logs",
+            Self::Terminal => "Terminal",
             Self::Yaml => "YAML",
         }
     }
@@ -94,6 +98,7 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
                 div data-part="body" { (body(&object, looked, scene)) }
             }
             @if let Some(panel) = panel { (panel) }
+            @if looked == View::Terminal { (terminal::view(&cluster, &object, scene)) }
             @for window in &windows { (window.show(scene)) }
         }
     });
@@ -104,7 +109,7 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
 async fn windows(cluster: &Cluster, object: &ObjectView, looked: View) -> Vec<Window> {
     match looked {
         View::Overview => fill(cluster, &object.sections, &Question::default()).await,
-        View::Events | View::Logs | View::Yaml => Vec::new(),
+        View::Events | View::Logs | View::Terminal | View::Yaml => Vec::new(),
     }
 }
 
@@ -140,7 +145,7 @@ pub(crate) fn head(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
             div { (freshness::line(&view.completeness, view.as_of, scene.now)) }
         }
         nav.tabs aria-label="Views" {
-            @for one in View::ALL.into_iter().filter(|one| *one != View::Logs || logs::has(view)) {
+            @for one in View::ALL.into_iter().filter(|one| has(*one, view, looked)) {
                 @let target = if one == View::Overview { here.clone() } else { here.with("view", one.as_str()) };
                 a href=(target) aria-current=[(one == looked).then_some("page")] {
                     (one.title())
@@ -150,6 +155,15 @@ pub(crate) fn head(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
                 }
             }
         }
+    }
+}
+
+/// Whether there is such a view. A terminal is offered beside them, to those who may open one.
+fn has(one: View, view: &ObjectView, looked: View) -> bool {
+    match one {
+        View::Logs => logs::has(view),
+        View::Terminal => looked == View::Terminal,
+        View::Overview | View::Events | View::Yaml => true,
     }
 }
 
@@ -176,7 +190,7 @@ pub(crate) fn body(view: &ObjectView, looked: View, scene: &Scene<'_>) -> Markup
         View::Overview => overview(view, scene),
         View::Events => events::events(&view.events, &view.events_completeness, usize::MAX, None, scene),
         // It has a stream of its own and stands beside what is morphed.
-        View::Logs => html! {},
+        View::Logs | View::Terminal => html! {},
         View::Yaml => components::yaml::yaml(&yaml(view.object.value())),
     }
 }

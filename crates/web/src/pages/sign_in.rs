@@ -13,6 +13,7 @@ use crate::assets;
 use crate::components::freshness::notice;
 use crate::components::icon::icon;
 use crate::failure;
+use crate::guard::person;
 use crate::openid::{Callback, Flow, OpenIdError};
 use crate::question::Pairs;
 use crate::server::Web;
@@ -157,6 +158,7 @@ pub(crate) async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Resp
     let back = format!("{}{}", shared.public, urls::sign_in("/"));
     let mut ends = Vec::new();
     for session in shared.sessions(&jar) {
+        web.terminals.sign_out(person(&session));
         let Some(issuer) = shared.issuer(&session.cluster).filter(|_| session.subject.is_some()) else { continue };
         if let Some(end) = issuer.end(&session.token, &back).await
             && !ends.iter().any(|(known, _)| known == issuer.url())

@@ -1,0 +1,74 @@
+//! The view of a pod's page from which commands are run in it.
+
+use maud::{Markup, html};
+use pilothouse_app::{Cluster, Containers, ObjectView, Target};
+use pilothouse_model::Level;
+
+use crate::assets;
+use crate::components::freshness::notice;
+use crate::components::scene::Scene;
+use crate::urls;
+
+/// The view, or why there is none.
+pub(crate) fn view(cluster: &Cluster, object: &ObjectView, scene: &Scene<'_>) -> Markup {
+    let target = Target::new(&object.resource, object.row.namespace.as_deref(), &object.row.name);
+    let containers = Containers::of(&object.object);
+    let running = containers.running();
+    let offered = cluster.offers_known(&target, &object.object).iter().any(|offer| offer.id == "terminal");
+    match target.namespace.as_deref() {
+        Some(namespace) if offered && !object.gone => panel((namespace, &target.name), &running, scene),
+        _ if object.gone || running.is_empty() => {
+            notice(Level::Idle, "Nothing runs here in which a terminal could be opened.", "")
+        }
+        _ => notice(
+            Level::Warning,
+            "You may not open a terminal here.",
+            "It takes the verbs create and get of pods/exec; ask whoever runs the cluster.",
+        ),
+    }
+}
+
+fn panel((namespace, pod): (&str, &str), running: &[&str], scene: &Scene<'_>) -> Markup {
+    let address = urls::terminal(scene.cluster, namespace, pod);
+    html! {
+        link rel="stylesheet" href=(assets::TERMINAL_STYLE);
+        section.card.terminal aria-label="Terminal" data-terminal=(address) data-script=(assets::TERMINAL_SCRIPT) {
+            header {
+                form.log-choice data-terminal-choice {
+                    label.input {
+                        span { "Container" }
+                        select name="container" { @for name in running { option value=(name) { (name) } } }
+                    }
+                    label.input {
+                        span { "Command" }
+                        input type="text" name="command" list="commands" placeholder="bash, else sh" autocomplete="off" spellcheck="false" autocapitalize="off";
+                    }
+                    datalist #commands { @for command in ["bash", "sh", "python3", "top"] { option value=(command) {} } }
+                    label.check { input type="checkbox" name="reader"; "For screen readers" }
+                    button.button.primary type="submit" data-terminal-connect { "Connect" }
+                    button.button type="button" data-terminal-end hidden { "Disconnect" }
+                }
+            }
+            div.terminal-box data-terminal-box {}
+            p.faint.log-state role="status" data-terminal-state {
+                span.needs-script { "Not connected. What is run here is recorded." }
+                noscript { "A terminal needs script. In a shell: " code { "pilothouse exec -it -n " (namespace) " " (pod) " -- sh" } }
+            }
+            p.faint.terminal-keys { kbd { "Shift" } " " kbd { "F6" } " leaves the terminal." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn what_a_cluster_names_stays_text_and_addresses_stay_addresses() {
+        let html =
+            samples::with_scene(|scene| panel(("a&b", "web\"><script>"), &["<main>", "side"], scene)).into_string();
+        assert!(!html.contains("<script>") && html.contains("<option value=\"&lt;main&gt;\">&lt;main&gt;"), "{html}");
+        assert!(html.contains("/terminal/a%26b/web%22%3E%3Cscript%3E\""), "{html}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Which terminals are open: nobody has more than a person can look at, and all of somebody's end when that one signs out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The most terminals of one person at once.
+const MOST: usize = 16;
+
+/// Whose a terminal is, and how long it may stay.
+#[derive(Clone, Debug)]
+pub(crate) struct Leave {
+    /// Stands for the person.
+    pub(crate) person: [u8; 32],
+    /// How long the session that opens it lasts; without an end where nobody signs in.
+    pub(crate) lasts: Option<Duration>,
+}
+
+impl Leave {
+    /// That of the one person of a local console.
+    pub(crate) fn local() -> Self {
+        Self { person: [0; 32], lasts: None }
+    }
+}
+
+/// The terminals of each person, by a number, and what ends them.
+type Open = HashMap<[u8; 32], Vec<(u64, CancellationToken)>>;
+
+/// The terminals that are open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terminals {
+    open: Arc<Mutex<Open>>,
+    tasks: TaskTracker,
+}
+
+/// One open terminal; dropping it makes room for another.
+#[derive(Debug)]
+pub(super) struct Place {
+    terminals: Terminals,
+    person: [u8; 32],
+    number: u64,
+    /// Is over when the person signs out.
+    pub(super) signed_out: CancellationToken,
+}
+
+impl Terminals {
+    /// Runs a terminal to its end, for which [`Self::ended`] waits.
+    pub(super) fn spawn(&self, terminal: impl Future<Output = ()> + Send + 'static) {
+        drop(self.tasks.spawn(terminal));
+    }
+
+    /// Room for one more; `None` when that person has as many as there may be.
+    pub(super) fn place(&self, person: [u8; 32]) -> Option<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.entry(person).or_default();
+        if own.len() >= MOST {
+            return None;
+        }
+        let number = own.iter().map(|(number, _)| number + 1).max().unwrap_or_default();
+        let signed_out = CancellationToken::new();
+        own.push((number, signed_out.clone()));
+        Some(Place { terminals: self.clone(), person, number, signed_out })
+    }
+
+    /// Ends all terminals of somebody.
+    pub(crate) fn sign_out(&self, person: [u8; 32]) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&person).into_iter().flatten().for_each(|(_, signed_out)| signed_out.cancel());
+    }
+
+    /// Waits until all have ended, once the console ends.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.terminals.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.person) {
+            own.retain(|(number, _)| *number != self.number);
+            if own.is_empty() {
+                open.remove(&self.person);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_more_terminals_than_there_may_be_and_signing_out_ends_ones_own() {
+        let terminals = Terminals::default();
+        let mut hers: Vec<_> = (0..MOST).map(|_| terminals.place([1; 32]).unwrap()).collect();
+        assert!(terminals.place([1; 32]).is_none());
+        let his = terminals.place([2; 32]).unwrap();
+        drop(hers.remove(3));
+        hers.push(terminals.place([1; 32]).unwrap());
+        terminals.sign_out([1; 32]);
+        assert!(hers.iter().all(|place| place.signed_out.is_cancelled()));
+        assert!(!his.signed_out.is_cancelled());
+        drop((hers, his));
+        assert!(terminals.open.lock().unwrap().is_empty(), "nothing is remembered of those who are gone");
+    }
+}
