@@ -25,17 +25,15 @@ async fn nobody_takes_the_console_from_the_others() {
 
     // Streams that nobody reads: as many as one person may have, and then no more. The small windows are full at once.
     let watches = "watch=r/core/v1/pods&".repeat(200);
-    let request = |cookie: &str| {
-        format!(
-            "GET /c/prod/live?{watches} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nAccept: text/event-stream\r\n\r\n",
-            world.at
-        )
+    let request = |cookie: &str, coding: &str| {
+        let head = format!("GET /c/prod/live?{watches} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n", world.at);
+        format!("{head}Accept: text/event-stream\r\nAccept-Encoding: {coding}\r\n\r\n")
     };
     let mut silent = Vec::new();
     let mut refused = 0;
-    for _ in 0..270 {
+    for coding in ["gzip", "identity"].into_iter().cycle().take(270) {
         let mut stream = TcpStream::connect(world.at).await.unwrap();
-        stream.write_all(request(&ada.cookie).as_bytes()).await.unwrap();
+        stream.write_all(request(&ada.cookie, coding).as_bytes()).await.unwrap();
         let mut status = [0; 12];
         stream.read_exact(&mut status).await.unwrap();
         match &status {
