@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly when a server is not as it should be")]
 
 mod command_line;
+mod console;
 mod engine;
 mod world;
