@@ -35,6 +35,7 @@ mod truth;
 mod world;
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -53,6 +54,7 @@ use reqwest::Method;
 use serde_json::json;
 use site::Site;
 use streams::Watcher;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use truth::{All, Truth};
 use world::{CONFIG_MAPS, JOBS, KINDS, Kind, PODS, User, World};
@@ -74,12 +76,28 @@ fn seed_of(run: u64) -> u64 {
     SEED.wrapping_add(run)
 }
 
-async fn start() -> RealControlPlane {
+/// A control plane while it is its turn: many at once would only hinder each other.
+struct Plane {
+    plane: RealControlPlane,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl Deref for Plane {
+    type Target = RealControlPlane;
+
+    fn deref(&self) -> &RealControlPlane {
+        &self.plane
+    }
+}
+
+async fn start() -> Plane {
     start_with(false).await
 }
 
 /// With or without leave for the console to watch roles and bindings.
-async fn start_with(grants: bool) -> RealControlPlane {
+async fn start_with(grants: bool) -> Plane {
+    static TURNS: Semaphore = Semaphore::const_new(3);
+    let turn = TURNS.acquire().await.unwrap();
     let plane = RealControlPlane::start(Options { people: PEOPLE, ..Options::default() }).await;
     let admin = plane.admin();
     let readable: Vec<&str> = KINDS.iter().filter(|kind| kind.shared).map(|kind| kind.plural).collect();
@@ -96,7 +114,7 @@ async fn start_with(grants: bool) -> RealControlPlane {
         "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "ada"}],
     });
     admin.ensure(&format!("{rbac}/clusterrolebindings"), &binding).await;
-    plane
+    Plane { plane, _turn: turn }
 }
 
 fn console(plane: &RealControlPlane, sharing: Sharing) -> Direct {
@@ -218,7 +236,7 @@ async fn the_command_line_tells_each_what_the_api_server_gives() {
 }
 
 /// Open pages and streams follow objects and rights that come and go, and end with the credential.
-async fn streams_follow(plane: &RealControlPlane, grants: bool) {
+async fn streams_follow(plane: &Plane, grants: bool) {
     let admin = plane.admin();
     let (mut world, users) = world(plane, 0).await;
     let site = Arc::new(Site::start(plane));
@@ -279,9 +297,9 @@ async fn world(plane: &RealControlPlane, run: u64) -> (World, Vec<User>) {
     (world, users)
 }
 
-async fn everyone_sees_what_is_theirs(plane: RealControlPlane) {
+async fn everyone_sees_what_is_theirs(plane: Plane) {
     let admin = plane.admin();
-    for run in 0..number("RIGHTS_WORLDS").unwrap_or(2) {
+    for run in 0..number("RIGHTS_WORLDS").unwrap_or(1) {
         let (mut world, users) = world(&plane, run).await;
         let (all, truths) = truths(&plane, &mut world, &users).await;
         let direct = console(&plane, Sharing::default());

@@ -68,7 +68,16 @@ impl Printed {
 impl<'a> Terminal<'a> {
     pub(crate) fn open(user: &'a User, truth: &'a Truth, folder: &Path) -> Self {
         let name = format!("at-the-terminal-{}", user.name.replace(':', "-"));
-        Self { user, truth, kubeconfig: user.api.credential().write(folder, &name) }
+        let kubeconfig = user.api.credential().write(folder, &name);
+        // Who gives a service account a kubeconfig names its namespace.
+        if let Some(namespace) =
+            user.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split(':').next())
+        {
+            let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&kubeconfig).unwrap()).unwrap();
+            config["contexts"][0]["context"]["namespace"] = Value::from(namespace);
+            std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        }
+        Self { user, truth, kubeconfig }
     }
 
     async fn run(&self, line: &str, allowed: &BTreeSet<String>) -> Printed {

@@ -1,9 +1,12 @@
 //! What the pages of the console show to somebody: everything that may be seen, and not a word of anything else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::answers::divided;
-use super::checks::agree;
+use super::checks::{PATIENCE, agree};
 use super::dice::Dice;
 use super::objects::MARK;
 use super::oracle::Key;
@@ -44,7 +47,13 @@ pub(crate) struct Visitor<'a> {
 impl Visitor<'_> {
     /// A page, which tells of nothing that it must not.
     async fn page(&self, path: &str, allowed: &BTreeSet<String>) -> Answer {
-        let answer = self.site.get(&self.pass, path).await;
+        let mut answer = self.site.get(&self.pass, path).await;
+        let deadline = Instant::now() + PATIENCE;
+        // A busy machine may not have the answer in time; the page says so, and people load it again.
+        while answer.status == 503 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answer = self.site.get(&self.pass, path).await;
+        }
         let leaked = Truth::leaked(allowed, &answer.text, path);
         assert!(leaked.is_empty(), "{} sees {leaked:?} at {path}:\n{}", self.user.name, answer.text);
         answer
@@ -96,7 +105,7 @@ impl Visitor<'_> {
         for kind in [CONFIG_MAPS, PODS, JOBS] {
             let html = self.listed(&Self::here(&format!("r/{}", path_of(kind)))).await;
             let strip = html.split("data-part=\"counts\"").nth(1).and_then(|rest| rest.split("</details>").next());
-            let strip = strip.unwrap_or_else(|| panic!("{} sees no counts of {}", self.user.name, kind.plural));
+            let strip = strip.unwrap_or_else(|| panic!("{} sees no counts of {}: {html}", self.user.name, kind.plural));
             let objects = self.truth.list(kind);
             let expected = divided(objects, |(namespace, _), _| namespace.as_deref());
             // One value divides nothing.

@@ -160,7 +160,13 @@ async fn follow_api(site: Arc<Site>, pass: Pass, kind: Kind, told: Arc<Mutex<Tol
 async fn follow_page(site: Arc<Site>, pass: Pass, (page, live): (String, String), told: Arc<Mutex<Told>>) {
     loop {
         let answer = site.get(&pass, &page).await;
+        // A busy machine may not have the answer in time; the page says so, and people load it again.
+        if answer.status == 503 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        }
         if answer.status != 200 {
+            told.lock().unwrap().last = format!("{}: {}", answer.status, answer.text);
             break;
         }
         let html = answer.text;
