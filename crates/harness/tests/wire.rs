@@ -1,5 +1,9 @@
 //! What travels between a browser and the console: streams in gzip, each change at once, the whole page after a reconnect.
-#![expect(clippy::unwrap_used, reason = "a test fails loudly when a server is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails loudly when a server is not as it should be"
+)]
 
 use std::io::Write;
 use std::time::Duration;
