@@ -1,7 +1,10 @@
 //! Every distinct text of a table once, as a number: what is compared, sorted and searched is the number or, once a
 //! question, the text behind it.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -21,7 +24,7 @@ const END: char = '\n';
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
     pages: Arc<Vec<Arc<Page>>>,
-    order: Arc<Sorted<Word>>,
+    in_order: Arc<Sorted<Word>>,
 }
 
 /// Neighbouring texts, one behind the other: searched in one go.
@@ -29,28 +32,58 @@ pub(crate) struct Words {
 pub(crate) struct Page {
     /// With ASCII letters in lower case.
     lower: String,
-    /// The same as they are, where that differs.
-    exact: Option<String>,
+    /// Which bytes are letters in upper case: a bit each, up to the last of them. Most texts have none or one.
+    upper: Vec<u64>,
     /// Where each text ends, behind its [`END`].
     ends: Vec<u32>,
 }
 
 impl Page {
-    fn range(&self, index: usize) -> std::ops::Range<usize> {
+    fn range(&self, index: usize) -> Range<usize> {
+        let Some(end) = self.ends.get(index) else { return 0..0 };
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        start..(self.ends[index] as usize).saturating_sub(END.len_utf8()).max(start)
+        start..(*end as usize).saturating_sub(END.len_utf8()).max(start)
     }
 
-    fn text(&self, index: usize) -> &str {
-        if index >= self.ends.len() {
-            return "";
+    fn is_upper(&self, at: usize) -> bool {
+        self.upper.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0)
+    }
+
+    /// The bytes of a text as it is.
+    fn bytes(&self, index: usize) -> impl Iterator<Item = u8> {
+        let range = self.range(index);
+        let lower = self.lower.as_bytes().get(range.clone()).unwrap_or_default();
+        lower.iter().zip(range).map(|(byte, at)| if self.is_upper(at) { byte.to_ascii_uppercase() } else { *byte })
+    }
+
+    /// A part of the page as it is.
+    fn part(&self, range: Range<usize>) -> Cow<'_, str> {
+        let lower = self.lower.get(range.clone()).unwrap_or_default();
+        let blocks = range.start / 64..self.upper.len().min(range.end.div_ceil(64));
+        if self.upper.get(blocks.clone()).is_none_or(|bits| bits.iter().all(|bits| *bits == 0)) {
+            return Cow::Borrowed(lower);
         }
-        self.exact().get(self.range(index)).unwrap_or_default()
+        let mut exact = lower.to_owned();
+        for block in blocks {
+            let mut bits = self.upper[block];
+            while bits != 0 {
+                let at = block * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                if let Some(letter) = at.checked_sub(range.start).and_then(|at| exact.get_mut(at..=at)) {
+                    letter.make_ascii_uppercase();
+                }
+            }
+        }
+        Cow::Owned(exact)
+    }
+
+    fn text(&self, index: usize) -> Cow<'_, str> {
+        self.part(self.range(index))
     }
 
     /// All texts as they are.
-    pub(crate) fn exact(&self) -> &str {
-        self.exact.as_deref().unwrap_or(&self.lower)
+    pub(crate) fn exact(&self) -> Cow<'_, str> {
+        self.part(0..self.lower.len())
     }
 
     /// All texts with ASCII letters in lower case.
@@ -66,26 +99,52 @@ impl Page {
     /// Writes one text over another, or behind the last.
     fn set(&mut self, index: usize, text: &str) {
         if index >= self.ends.len() {
-            self.lower.push(END);
-            self.exact.iter_mut().for_each(|exact| exact.push(END));
-            self.ends.push(self.lower.len() as u32);
-        }
-        let range = self.range(index);
-        let lower = text.to_ascii_lowercase();
-        if self.exact.is_none() && lower != text {
-            self.exact = Some(self.lower.clone());
-        }
-        let grown = i64::try_from(text.len()).unwrap_or(0) - i64::try_from(range.len()).unwrap_or(0);
-        if let Some(exact) = &mut self.exact {
-            exact.replace_range(range.clone(), text);
-        }
-        self.lower.replace_range(range, &lower);
-        for end in &mut self.ends[index..] {
-            *end = u32::try_from(i64::from(*end) + grown).unwrap_or(u32::MAX);
+            self.push(text);
+        } else {
+            let range = self.range(index);
+            let behind = self.part(range.end..self.lower.len()).into_owned();
+            let grown = i64::try_from(text.len()).unwrap_or(0) - i64::try_from(range.len()).unwrap_or(0);
+            self.cut(range.start);
+            self.write(text);
+            self.write(&behind);
+            for end in &mut self.ends[index..] {
+                *end = u32::try_from(i64::from(*end) + grown).unwrap_or(u32::MAX);
+            }
         }
         if self.ends.len() == TEXTS {
             self.lower.shrink_to_fit();
-            self.exact.iter_mut().for_each(String::shrink_to_fit);
+            self.upper.shrink_to_fit();
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        self.write(text);
+        self.lower.push(END);
+        self.ends.push(u32::try_from(self.lower.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Writes at the end.
+    fn write(&mut self, text: &str) {
+        let start = self.lower.len();
+        self.lower.push_str(text);
+        let uppers = text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
+        for at in uppers.map(|(at, _)| start + at) {
+            if at / 64 >= self.upper.len() {
+                self.upper.resize(at / 64 + 1, 0);
+            }
+            self.upper[at / 64] |= 1 << (at % 64);
+        }
+        if let Some(written) = self.lower.get_mut(start..) {
+            written.make_ascii_lowercase();
+        }
+    }
+
+    /// Takes away everything from here on.
+    fn cut(&mut self, start: usize) {
+        self.lower.truncate(start);
+        self.upper.truncate(start.div_ceil(64));
+        if let Some(last) = self.upper.get_mut(start / 64) {
+            *last &= (1 << (start % 64)) - 1;
         }
     }
 }
@@ -96,9 +155,30 @@ impl Words {
         self.pages.last().map_or(0, |last| (self.pages.len() - 1) * TEXTS + last.ends.len())
     }
 
-    pub(crate) fn text(&self, word: Word) -> &str {
+    /// The text itself. Where it is only compared, [`Words::order`] and [`Words::is`] need no memory.
+    pub(crate) fn text(&self, word: Word) -> Cow<'_, str> {
         let word = word as usize;
-        self.pages.get(word / TEXTS).map_or("", |page| page.text(word % TEXTS))
+        self.pages.get(word / TEXTS).map_or(Cow::Borrowed(""), |page| page.text(word % TEXTS))
+    }
+
+    fn bytes(&self, word: Word) -> impl Iterator<Item = u8> {
+        let word = word as usize;
+        self.pages.get(word / TEXTS).into_iter().flat_map(move |page| page.bytes(word % TEXTS))
+    }
+
+    /// How a text orders against another one.
+    pub(crate) fn order(&self, word: Word, text: &str) -> Ordering {
+        self.bytes(word).cmp(text.bytes())
+    }
+
+    /// How two texts order.
+    pub(crate) fn compare(&self, left: Word, right: Word) -> Ordering {
+        self.bytes(left).cmp(self.bytes(right))
+    }
+
+    /// Whether a text is this one.
+    pub(crate) fn is(&self, word: Word, text: &str) -> bool {
+        self.bytes(word).eq(text.bytes())
     }
 
     /// The pages, each with the number of its first text.
@@ -108,14 +188,14 @@ impl Words {
 
     /// Every word, in the order of the texts.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = Word> {
-        self.order.iter().copied()
+        self.in_order.iter().copied()
     }
 
     /// How many texts come before this one, and its word, if it is known.
     pub(crate) fn place(&self, text: &str) -> (usize, Option<Word>) {
-        let place = self.order.find(|word| self.text(*word) < text);
-        let found = self.order.get(place).copied().filter(|word| self.text(*word) == text);
-        (self.order.position(place), found)
+        let place = self.in_order.find(|word| self.order(*word, text).is_lt());
+        let found = self.in_order.get(place).copied().filter(|word| self.is(*word, text));
+        (self.in_order.position(place), found)
     }
 
     fn set(&mut self, word: Word, text: &str) {
@@ -210,16 +290,16 @@ impl Clerk {
     /// The number of a text, used once more.
     pub(crate) fn word(&mut self, words: &mut Words, text: &str) -> Word {
         let hash = hash(text);
-        if let Some(known) = self.words.known.find(hash, |word| words.text(*word) == text) {
+        if let Some(known) = self.words.known.find(hash, |word| words.is(*word, text)) {
             let known = *known;
             self.words.again(known);
             return known;
         }
         let word = self.words.take();
-        let place = words.order.find(|other| words.text(*other) < text);
+        let place = words.in_order.find(|other| words.order(*other, text).is_lt());
         words.set(word, text);
-        Arc::make_mut(&mut words.order).insert(place, word);
-        self.words.known.insert_unique(hash, word, |word| self::hash(words.text(*word)));
+        Arc::make_mut(&mut words.in_order).insert(place, word);
+        self.words.known.insert_unique(hash, word, |word| self::hash(&*words.text(*word)));
         word
     }
 
@@ -246,11 +326,12 @@ impl Clerk {
             return;
         }
         let text = words.text(word);
-        if let Ok(entry) = self.words.known.find_entry(hash(text), |other| *other == word) {
+        if let Ok(entry) = self.words.known.find_entry(hash(&*text), |other| *other == word) {
             entry.remove();
         }
-        let place = words.order.find(|other| words.text(*other) < text);
-        Arc::make_mut(&mut words.order).remove(place);
+        let place = words.in_order.find(|other| words.order(*other, &text).is_lt());
+        drop(text);
+        Arc::make_mut(&mut words.in_order).remove(place);
         words.set(word, "");
         self.words.free.push(word);
     }
@@ -310,7 +391,9 @@ mod tests {
             for (words, oracle) in kept.into_iter().chain([(words, oracle)]) {
                 prop_assert!(words.in_order().eq(oracle.values().map(|(word, _)| *word)));
                 for (position, (text, (word, _))) in oracle.iter().enumerate() {
-                    prop_assert_eq!(words.text(*word), text);
+                    prop_assert_eq!(&*words.text(*word), text);
+                    prop_assert!(words.is(*word, text));
+                    prop_assert_eq!(words.order(*word, text).is_eq(), words.is(*word, text));
                     prop_assert_eq!(words.place(text), (position, Some(*word)));
                 }
                 for (_, page) in words.pages() {

@@ -145,7 +145,7 @@ pub(super) fn ranks(words: &Words, mut different: Vec<Word>) -> Vec<u32> {
     let mut ranks = vec![0; words.len()];
     let mut place = |rank: usize, word: Word| ranks[word as usize] = rank as u32;
     if different.len() <= FEW {
-        different.sort_unstable_by(|left, right| words.text(*left).cmp(words.text(*right)));
+        different.sort_unstable_by(|left, right| words.compare(*left, *right));
         different.into_iter().enumerate().for_each(|(rank, word)| place(rank, word));
     } else {
         words.in_order().enumerate().for_each(|(rank, word)| place(rank, word));
@@ -156,8 +156,8 @@ pub(super) fn ranks(words: &Words, mut different: Vec<Word>) -> Vec<u32> {
 /// Where a text stands among the same ranks, doubled: odd where it is one of the words.
 fn rank_among(words: &Words, different: &[Word], wanted: &str) -> u64 {
     let (before, found) = if different.len() <= FEW {
-        let before = different.iter().filter(|word| words.text(**word) < wanted).count();
-        (before, different.iter().any(|word| words.text(*word) == wanted))
+        let before = different.iter().filter(|word| words.order(**word, wanted).is_lt()).count();
+        (before, different.iter().any(|word| words.is(*word, wanted)))
     } else {
         let (before, found) = words.place(wanted);
         (before, found.is_some())

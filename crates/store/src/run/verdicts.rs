@@ -79,7 +79,7 @@ impl<'a> Verdicts<'a> {
             }
             return self.of(words, word);
         }
-        let holds = self.judge.holds(words.text(word));
+        let holds = self.judge.holds(&words.text(word));
         self.given[word as usize] = if holds { Verdict::Yes } else { Verdict::No };
         holds
     }
@@ -138,7 +138,7 @@ impl Hits {
                 let candidates = candidates(words, parts);
                 let mut found = Bits::new(words.len());
                 let likely = (0..words.len() as Word).filter(|word| candidates.has(*word));
-                likely.filter(|word| pattern.finds(words.text(*word))).for_each(|word| found.add(word));
+                likely.filter(|word| pattern.finds(&words.text(*word))).for_each(|word| found.add(word));
                 found
             }
             None if pattern.is_local() => {
@@ -166,7 +166,7 @@ impl Hits {
 
 fn all(words: &Words, holds: impl Fn(&str) -> bool) -> Bits {
     let mut found = Bits::new(words.len());
-    (0..words.len() as Word).filter(|word| holds(words.text(*word))).for_each(|word| found.add(word));
+    (0..words.len() as Word).filter(|word| holds(&words.text(*word))).for_each(|word| found.add(word));
     found
 }
 
@@ -216,14 +216,14 @@ fn look_through_for(words: &Words, pattern: &Pattern, found: &mut Bits) {
     for (first, page) in words.pages() {
         let (texts, ends) = (page.exact(), page.ends());
         let (mut from, mut index) = (0, 0);
-        while let Some(at) = pattern.find_from(texts, from) {
+        while let Some(at) = pattern.find_from(&texts, from) {
             while ends.get(index).is_some_and(|end| *end as usize <= at.start) {
                 index += 1;
             }
             let Some(end) = ends.get(index) else { break };
             let (end, word) = (*end as usize, first + index as Word);
             // What reaches into the next text may hide what is found in this one.
-            if at.end < end || pattern.finds(words.text(word)) {
+            if at.end < end || pattern.finds(&words.text(word)) {
                 found.add(word);
             }
             from = end;
