@@ -11,6 +11,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// first line, from the environment alone.
 const DELAY: &str = "MIMALLOC_PURGE_DELAY";
 
+/// The same for what libraries in C ask for, above all compression: glibc would keep what the training of a dictionary took,
+/// some megabytes for each table, because it learns from large pieces that large pieces are worth keeping. Said, it is not
+/// learnt. Other systems' libraries do not read these.
+const GLIBC: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_ARENA_MAX", "1")];
+
 /// Begins the program anew, in the same process, with memory given back at once; left to itself the allocator gives back only as
 /// more is asked for, so that a console at rest would keep what its last tables took. What someone has set stays. Does nothing
 /// where a program cannot take its own place.
@@ -21,6 +26,7 @@ pub(crate) fn give_back_at_once() {
     let Ok(program) = std::env::current_exe() else { return };
     let mut command = Command::new(program);
     command.args(std::env::args_os().skip(1)).env(DELAY, "0");
+    command.envs(GLIBC.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()));
     begin_anew(&mut command);
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use pilothouse_model::{MalformedObject, Object};
-use zstd::dict::DecoderDictionary;
-use zstd::zstd_safe::DCtx;
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
+use zstd::zstd_safe::{self, CCtx, DCtx};
 
 /// No object larger than this (as JSON) is unpacked: etcd refuses far smaller ones.
 pub const MAX_OBJECT_BYTES: usize = 64 << 20;
@@ -67,9 +67,11 @@ impl Body {
 
     /// Compresses one object by itself. A writer of many uses a [`Compressor`], which is faster and packs tighter.
     pub fn compress(object: &Object) -> Self {
-        let json = json_of(object);
-        let frame = zstd::bulk::compress(&json, LEVEL);
-        Self::packed(&json, frame.as_deref().ok(), None)
+        let mut json = Vec::new();
+        write_json(object, &mut json);
+        let mut frame = Vec::new();
+        let written = pack(&json, &mut frame, None);
+        Self::packed(&json, written.ok().map(|()| &*frame), None)
     }
 
     /// An incompressible, huge or refused object is kept as it is rather than lost.
@@ -127,12 +129,6 @@ impl fmt::Debug for Body {
     }
 }
 
-fn json_of(object: &Object) -> Vec<u8> {
-    let mut json = Vec::new();
-    write_json(object, &mut json);
-    json
-}
-
 /// Writes the JSON of an object over what is in `json`.
 fn write_json(object: &Object, json: &mut Vec<u8>) {
     json.clear();
@@ -146,12 +142,34 @@ fn read(json: &[u8]) -> Result<Object, BodyError> {
     Ok(Object::new(serde_json::from_slice(json)?)?)
 }
 
+/// Writes the frame of some bytes over what is in `frame`.
+fn pack(json: &[u8], frame: &mut Vec<u8>, dictionary: Option<&EncoderDictionary<'static>>) -> std::io::Result<()> {
+    frame.clear();
+    frame.reserve(zstd_safe::compress_bound(json.len()));
+    PACKING.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(CCtx::try_create().ok_or(std::io::ErrorKind::OutOfMemory)?),
+        };
+        match dictionary {
+            Some(prepared) => context.compress_using_cdict(frame, json, prepared.as_cdict()),
+            None => context.compress(frame, json, LEVEL),
+        }
+        .map_err(failure)
+    })?;
+    Ok(())
+}
+
+fn failure(code: zstd_safe::ErrorCode) -> std::io::Error {
+    std::io::Error::other(zstd_safe::get_error_name(code))
+}
+
 fn unpack(frame: &[u8], size: usize, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, BodyError> {
     if size > MAX_OBJECT_BYTES {
         return Err(BodyError::TooLarge(size));
     }
     let mut json = Vec::with_capacity(size);
-    let unpacked = CONTEXT.with_borrow_mut(|context| {
+    let unpacked = UNPACKING.with_borrow_mut(|context| {
         let context = match context {
             Some(context) => context,
             None => context.insert(DCtx::try_create().ok_or(std::io::ErrorKind::OutOfMemory)?),
@@ -160,22 +178,22 @@ fn unpack(frame: &[u8], size: usize, dictionary: Option<&Dictionary>) -> Result<
             Some(Dictionary(prepared)) => context.decompress_using_ddict(&mut json, frame, prepared.as_ddict()),
             None => context.decompress(&mut json, frame),
         }
-        .map_err(|code| std::io::Error::other(zstd::zstd_safe::get_error_name(code)))
+        .map_err(failure)
     });
     unpacked?;
     Ok(json)
 }
 
 thread_local! {
-    /// What unpacking needs beside the result is large, and made once per thread.
-    static CONTEXT: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+    // What is needed beside the result is large, and made once per thread: tables are many.
+    static PACKING: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
+    static UNPACKING: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
 /// Compresses the objects of one table: keeps its buffers, and learns a dictionary from the first objects, because those
 /// of one resource look alike.
 #[derive(Default)]
 pub struct Compressor {
-    context: Option<zstd::bulk::Compressor<'static>>,
     learning: Learning,
     /// The JSON and the frame of the last object: the next one needs no memory of its own.
     json: Vec<u8>,
@@ -186,7 +204,7 @@ enum Learning {
     /// Objects seen so far, and their size together.
     Samples(Vec<Vec<u8>>, usize),
     /// Learnt.
-    Done(Arc<Dictionary>),
+    Done(EncoderDictionary<'static>, Arc<Dictionary>),
     /// The objects gave no useful dictionary.
     Fruitless,
 }
@@ -207,18 +225,12 @@ impl Compressor {
     pub fn compress(&mut self, object: &Object) -> Body {
         write_json(object, &mut self.json);
         self.learn();
-        let dictionary = match &self.learning {
-            Learning::Done(dictionary) => Some(dictionary),
-            Learning::Samples(..) | Learning::Fruitless => None,
+        let (encoder, dictionary) = match &self.learning {
+            Learning::Done(encoder, dictionary) => (Some(encoder), Some(dictionary)),
+            Learning::Samples(..) | Learning::Fruitless => (None, None),
         };
-        self.frame.clear();
-        self.frame.reserve(zstd::zstd_safe::compress_bound(self.json.len()));
-        let written = match &mut self.context {
-            Some(context) => context.compress_to_buffer(&self.json, &mut self.frame),
-            None => zstd::bulk::Compressor::new(LEVEL)
-                .and_then(|context| self.context.insert(context).compress_to_buffer(&self.json, &mut self.frame)),
-        };
-        let frame = written.ok().and_then(|length| self.frame.get(..length));
+        let written = pack(&self.json, &mut self.frame, encoder);
+        let frame = written.ok().map(|()| &*self.frame);
         let body = Body::packed(&self.json, frame, dictionary);
         if self.frame.capacity() > MOST_KEPT {
             (self.json, self.frame) = (Vec::new(), Vec::new());
@@ -235,28 +247,23 @@ impl Compressor {
         }
         let learnt = train(samples);
         self.learning = match learnt {
-            Ok((context, dictionary)) => {
-                self.context = Some(context);
-                Learning::Done(Arc::new(dictionary))
-            }
+            Ok((encoder, dictionary)) => Learning::Done(encoder, Arc::new(dictionary)),
             // Too few, too short or too different objects: they are packed without.
             Err(_) => Learning::Fruitless,
         };
     }
 }
 
-fn train(samples: &[Vec<u8>]) -> std::io::Result<(zstd::bulk::Compressor<'static>, Dictionary)> {
+fn train(samples: &[Vec<u8>]) -> std::io::Result<(EncoderDictionary<'static>, Dictionary)> {
     let bytes = zstd::dict::from_samples(samples, DICTIONARY_BYTES)?;
-    let mut context = zstd::bulk::Compressor::new(LEVEL)?;
-    context.set_dictionary(LEVEL, &bytes)?;
-    Ok((context, Dictionary(DecoderDictionary::try_copy(&bytes)?)))
+    Ok((EncoderDictionary::try_copy(&bytes, LEVEL)?, Dictionary(DecoderDictionary::try_copy(&bytes)?)))
 }
 
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.learning {
             Learning::Samples(samples, _) => format!("{} samples", samples.len()),
-            Learning::Done(_) => "with a dictionary".to_owned(),
+            Learning::Done(..) => "with a dictionary".to_owned(),
             Learning::Fruitless => "without a dictionary".to_owned(),
         };
         write!(f, "Compressor({state})")
