@@ -11,13 +11,14 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 /// One thing that was looked at: an object by name, a set of objects, or how much of a resource is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Look(u64);
+pub(crate) struct Look(u32);
 
 impl Look {
     fn new(parts: impl Hash) -> Self {
         let mut hasher = FxHasher::default();
         parts.hash(&mut hasher);
-        Self(hasher.finish())
+        let hash = hasher.finish();
+        Self((hash ^ (hash >> 32)) as u32)
     }
 
     /// At anything of a resource: sees how much of it is known.
