@@ -168,7 +168,7 @@ fn text(cell: &Cell) -> Option<String> {
         Cell::Integer(number) => Some(number.to_string()),
         Cell::Number(number) => Some(number.to_string()),
         Cell::Boolean(truth) => Some(truth.to_string()),
-        Cell::Fraction(ready, total) => Some(format!("{ready}/{total}")),
+        Cell::Fraction(fraction) => Some(fraction.to_string()),
         Cell::Quantity(amount) => Some(amount.to_string()),
         Cell::Missing | Cell::Unknown | Cell::Time(_) | Cell::Duration(_) => None,
     }

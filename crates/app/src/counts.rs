@@ -150,7 +150,7 @@ fn images(selection: &Selection<'_>) -> Vec<(Cell, usize)> {
         }
         let first = |(at, image): &(usize, &Str)| !images[..*at].contains(*image);
         for (_, image) in images.iter().enumerate().filter(first) {
-            *counts.entry(Some(Arc::clone(image))).or_default() += 1;
+            *counts.entry(Some(Str::clone(image))).or_default() += 1;
         }
     }
     let mut counts: Vec<_> = counts.into_iter().collect();

@@ -30,12 +30,12 @@ pub fn row_json(cluster: &ClusterId, row: &Row, columns: &[Column]) -> Value {
         "kind": &*row.resource.kind,
         "namespace": row.namespace.as_deref(),
         "name": &*row.name,
-        "uid": &*row.uid,
+        "uid": row.uid,
         "state": row.status.is_some().then_some(&*row.status.word),
         "level": row.status.is_some().then(|| row.status.level.as_str()),
         "reason": &*row.status.reason,
         "message": &*row.status.message,
-        "created": row.created.map(|moment| moment.to_string()),
+        "created": row.created.map(|moment| moment.get().to_string()),
         "labels": labels,
         "cells": cells,
         "unknown": unknown,
@@ -173,7 +173,7 @@ mod tests {
             "namespace": "team-a", "name": "web", "uid": "u", "labels": {"app": "web"},
             "creationTimestamp": "2026-01-02T03:04:05Z",
         }}));
-        let cells = vec![Cell::Fraction(1, 2), Cell::Missing, Cell::Unknown, Cell::Integer(0)];
+        let cells = vec![Cell::fraction(1, 2), Cell::Missing, Cell::Unknown, Cell::Integer(0)];
         Row::assemble(Arc::new(resource), &object.unwrap(), Projection { status, cells }, &mut |text| text.into())
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Sight, Workload};
+use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Row, Sight, Workload};
 use pilothouse_store::{Body, Interner, Record, RowId, Snapshot, Table};
 use rustc_hash::FxHashSet;
 use tokio::time::Instant;
@@ -263,39 +263,39 @@ impl Derivation {
                 self.forget(id);
                 continue;
             };
-            let resource = Arc::clone(&input.resource);
             moment.turn_to(id.namespace.clone());
-            let known = input.row(id).map(|record| record.body.object());
-            match known {
-                Some(Ok(object)) => self.compute_row(id, (instrument, resource), &object, &moment),
-                Some(Err(error)) => self.defect(id, &error.to_string()),
-                None => self.forget(id),
+            let Some(record) = input.row(id).cloned() else {
+                self.forget(id);
+                continue;
+            };
+            match record.body.object() {
+                Ok(object) => self.compute_row(&record.row, instrument, &object, &moment),
+                Err(error) => self.defect(id, &error.to_string()),
             }
         }
         moment.missing()
     }
 
-    fn compute_row(
-        &mut self,
-        id: &RowId,
-        (instrument, resource): (&'static dyn Instrument, Arc<Resource>),
-        object: &Object,
-        moment: &Moment<'_>,
-    ) {
+    /// `listed` is the row of the object in its own list.
+    fn compute_row(&mut self, listed: &Row, instrument: &'static dyn Instrument, object: &Object, moment: &Moment<'_>) {
         let computed = guarded(|| {
             let workload = instrument.workload(object, moment)?;
-            Some(workload.into_row(resource, object, &mut |text| self.interner.intern(text)))
+            let resource = Arc::clone(&listed.resource);
+            let mut row = workload.into_row(resource, object, &mut |text| self.interner.intern(text));
+            row.share_with(listed);
+            Some(row)
         });
-        self.edges.replace(id, &moment.take_looks());
+        let id = RowId::of(listed);
+        self.edges.replace(&id, &moment.take_looks());
         match computed {
             Ok(row) => {
-                self.defects.remove(id);
+                self.defects.remove(&id);
                 match row {
                     Some(row) => self.table.upsert(Record { row, body: Body::none() }),
-                    None => self.table.remove(id),
+                    None => self.table.remove(&id),
                 };
             }
-            Err(defect) => self.defect(id, &defect.to_string()),
+            Err(defect) => self.defect(&id, &defect.to_string()),
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) fn cell(printed: &PrinterColumn, object: &Object) -> Cell {
         "integer" => whole(first).map(Cell::Integer),
         "number" => first.as_f64().map(Cell::Number),
         "boolean" => first.as_bool().map(Cell::Boolean),
-        "date" => first.as_str().and_then(time::parse).map(Cell::Time),
+        "date" => first.as_str().and_then(time::parse).map(Cell::from),
         _ => Some(Cell::text(&found.iter().map(|value| shown(value)).collect::<Vec<_>>().join(","))),
     };
     typed.unwrap_or(Cell::Unknown)
@@ -97,7 +97,11 @@ mod tests {
             ("number", ".spec.n", Cell::Number(3.0)),
             ("boolean", ".spec.b", Cell::Boolean(true)),
             ("boolean", ".spec.s", Cell::Unknown),
-            ("date", ".spec.t", Cell::Time("2026-01-02T03:04:05Z".parse().unwrap())),
+            (
+                "date",
+                ".spec.t",
+                Cell::Time("2026-01-02T03:04:05Z".parse::<pilothouse_model::Timestamp>().unwrap().into()),
+            ),
             ("date", ".spec.s", Cell::Unknown),
             ("string", ".spec.s", Cell::text("text")),
             ("string", ".spec.n", Cell::text("3")),

@@ -105,7 +105,7 @@ fn terminating() -> Status {
 
 /// When an object was made, for an age column.
 pub(crate) fn age(object: &Object) -> Cell {
-    object.created().map_or(Cell::Unknown, Cell::Time)
+    object.created().map_or(Cell::Unknown, Cell::from)
 }
 
 /// A whole number that stands in the object; absent counts as the zero that Go's encoder leaves out.

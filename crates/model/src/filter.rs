@@ -76,10 +76,10 @@ impl Field {
             Self::Reason => filled(&row.status.reason),
             Self::Message => filled(&row.status.message),
             Self::Created => {
-                row.created.map_or(SortKey::Missing, |time| SortKey::Number(time.as_duration().as_secs_f64()))
+                row.created.map_or(SortKey::Missing, |time| SortKey::Number(time.get().as_duration().as_secs_f64()))
             }
             Self::Deleted => {
-                row.deleted.map_or(SortKey::Missing, |time| SortKey::Number(time.as_duration().as_secs_f64()))
+                row.deleted.map_or(SortKey::Missing, |time| SortKey::Number(time.get().as_duration().as_secs_f64()))
             }
             Self::Image => row.images.first().map_or(SortKey::Missing, |image| SortKey::Text(image)),
             Self::Label(key) => row.label(key).map_or(SortKey::Missing, SortKey::Text),
@@ -287,12 +287,14 @@ pub fn compare(cell: &Cell, comparison: Comparison, operand: &Operand, now: Time
     let ordering = match (cell, operand) {
         (Cell::Text(text), operand) => return compare_text(text, comparison, operand),
         // A longer age is an earlier moment.
-        (Cell::Time(moment), Operand::Ago(seconds)) => now.duration_since(*moment).as_secs_f64().total_cmp(seconds),
-        (Cell::Time(moment), Operand::Moment(other)) => moment.cmp(other),
-        (Cell::Fraction(ready, total), Operand::Text(wanted) | Operand::Exact(wanted)) => {
-            return comparison == Comparison::Equal && format!("{ready}/{total}") == **wanted;
+        (Cell::Time(moment), Operand::Ago(seconds)) => {
+            now.duration_since(moment.get()).as_secs_f64().total_cmp(seconds)
         }
-        (Cell::Fraction(ready, _), Operand::Number(number)) => (*ready as f64).total_cmp(number),
+        (Cell::Time(moment), Operand::Moment(other)) => moment.get().cmp(other),
+        (Cell::Fraction(fraction), Operand::Text(wanted) | Operand::Exact(wanted)) => {
+            return comparison == Comparison::Equal && fraction.to_string() == **wanted;
+        }
+        (Cell::Fraction(fraction), Operand::Number(number)) => (fraction.get().0 as f64).total_cmp(number),
         (cell, Operand::Number(number) | Operand::Ago(number)) => match cell.number() {
             Some(value) => value.total_cmp(number),
             None => return false,
@@ -399,9 +401,9 @@ mod tests {
             "[ab]{0,2}".prop_map(|text| Cell::text(&text)),
             (-2..3_i64).prop_map(Cell::Integer),
             (-2..3_i32).prop_map(|number| Cell::Number(f64::from(number) / 2.0)),
-            (0..3_i64, 0..3_i64).prop_map(|(ready, total)| Cell::Fraction(ready, total)),
+            (0..3_i64, 0..3_i64).prop_map(|(ready, total)| Cell::fraction(ready, total)),
             any::<bool>().prop_map(Cell::Boolean),
-            (0..3_i64).prop_map(|seconds| Cell::Duration(jiff::SignedDuration::from_secs(seconds))),
+            (0..3_i64).prop_map(|seconds| jiff::SignedDuration::from_secs(seconds).into()),
         ]
     }
 

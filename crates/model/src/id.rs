@@ -1,12 +1,11 @@
 //! Names of things: clusters, resources, kinds and objects.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A shared, immutable string. Writers intern the ones that repeat.
-pub type Str = Arc<str>;
+/// A shared, immutable string, behind one pointer. Writers intern the ones that repeat.
+pub type Str = arcstr::ArcStr;
 
 /// The name of a cluster: the context's name in a kubeconfig.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -17,6 +17,8 @@ pub mod quantity;
 pub mod row;
 pub mod selector;
 pub mod sight;
+pub mod small;
+pub mod stamp;
 pub mod status;
 pub mod time;
 pub mod workload;
@@ -33,6 +35,8 @@ pub use quantity::{Amount, ParseQuantityError, Quantity};
 pub use row::{Cell, Column, ColumnKind, Projection, Row};
 pub use selector::{LabelSelector, ParseSelectorError, Requirement};
 pub use sight::{Seen, Sight};
+pub use small::{Fraction, Moment, Span};
+pub use stamp::{Uid, Version};
 pub use status::{Level, State, Status};
 pub use workload::{Resources, Workload};
 

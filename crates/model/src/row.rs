@@ -10,6 +10,8 @@ use crate::id::{ObjectKey, ObjectRef, Resource, Str};
 use crate::labels::Labels;
 use crate::object::Object;
 use crate::quantity::{Amount, Quantity};
+use crate::small::{Fraction, Moment, Span};
+use crate::stamp::{Uid, Version};
 use crate::status::Status;
 use crate::time;
 
@@ -80,7 +82,7 @@ impl Column {
     }
 }
 
-/// One value of a row. Missing, unknown, empty and zero are four different things.
+/// One value of a row, in sixteen bytes. Missing, unknown, empty and zero are four different things.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Cell {
     /// The object does not have it; shown as kubectl's `<none>`.
@@ -95,15 +97,15 @@ pub enum Cell {
     /// A number.
     Number(f64),
     /// Ready of total.
-    Fraction(i64, i64),
+    Fraction(Fraction),
     /// Yes or no.
     Boolean(bool),
     /// An amount; whether of cores, bytes or devices is the column's kind.
     Quantity(Quantity),
     /// A moment.
-    Time(Timestamp),
+    Time(Moment),
     /// A span.
-    Duration(SignedDuration),
+    Duration(Span),
 }
 
 impl From<Amount> for Cell {
@@ -116,7 +118,29 @@ impl From<Amount> for Cell {
     }
 }
 
+impl From<Timestamp> for Cell {
+    fn from(moment: Timestamp) -> Self {
+        Self::Time(moment.into())
+    }
+}
+
+impl From<SignedDuration> for Cell {
+    fn from(span: SignedDuration) -> Self {
+        Self::Duration(span.into())
+    }
+}
+
 impl Cell {
+    /// Ready of total.
+    pub fn fraction(ready: i64, total: i64) -> Self {
+        Self::Fraction(Fraction::new(ready, total))
+    }
+
+    /// A moment, missing when there is none.
+    pub fn moment(moment: Option<Timestamp>) -> Self {
+        moment.map_or(Self::Missing, Self::from)
+    }
+
     /// A text cell; empty text stays empty.
     pub fn text(text: &str) -> Self {
         Self::Text(text.into())
@@ -135,14 +159,16 @@ impl Cell {
             Self::Text(text) => text.to_string(),
             Self::Integer(number) => number.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Fraction(ready, total) => format!("{ready}/{total}"),
+            Self::Fraction(fraction) => fraction.to_string(),
             Self::Boolean(truth) => truth.to_string(),
             Self::Quantity(quantity) if kind == ColumnKind::Bytes => quantity.bytes(),
             Self::Quantity(quantity) => quantity.to_string(),
             // A span that has not ended yet is given by its beginning.
-            Self::Time(moment) if matches!(kind, ColumnKind::Age | ColumnKind::Duration) => time::age(*moment, now),
-            Self::Time(moment) => moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            Self::Duration(span) => time::human(*span),
+            Self::Time(moment) if matches!(kind, ColumnKind::Age | ColumnKind::Duration) => {
+                time::age(moment.get(), now)
+            }
+            Self::Time(moment) => moment.get().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Self::Duration(span) => time::human(span.get()),
         }
     }
 
@@ -175,11 +201,14 @@ impl Cell {
                     *number
                 }
             }
-            Self::Fraction(ready, total) => *ready as f64 / (*total).max(1) as f64,
+            Self::Fraction(fraction) => {
+                let (ready, total) = fraction.get();
+                ready as f64 / total.max(1) as f64
+            }
             Self::Boolean(truth) => f64::from(u8::from(*truth)),
             Self::Quantity(quantity) => quantity.as_f64(),
-            Self::Time(moment) => moment.as_duration().as_secs_f64(),
-            Self::Duration(span) => span.as_secs_f64(),
+            Self::Time(moment) => moment.get().as_duration().as_secs_f64(),
+            Self::Duration(span) => span.get().as_secs_f64(),
             Self::Missing | Self::Unknown | Self::Text(_) => return None,
         })
     }
@@ -193,11 +222,11 @@ impl Serialize for Cell {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Number(number) => serializer.serialize_f64(*number),
-            Self::Fraction(ready, total) => serializer.collect_str(&format_args!("{ready}/{total}")),
+            Self::Fraction(fraction) => serializer.collect_str(fraction),
             Self::Boolean(truth) => serializer.serialize_bool(*truth),
             Self::Quantity(quantity) => quantity.serialize(serializer),
-            Self::Time(moment) => serializer.collect_str(moment),
-            Self::Duration(span) => serializer.serialize_i64(span.as_secs()),
+            Self::Time(moment) => serializer.collect_str(&moment.get()),
+            Self::Duration(span) => serializer.serialize_i64(span.get().as_secs()),
         }
     }
 }
@@ -220,14 +249,14 @@ pub struct Row {
     pub namespace: Option<Str>,
     /// Name.
     pub name: Str,
-    /// Unique id; empty when unknown.
-    pub uid: Str,
+    /// Unique id.
+    pub uid: Uid,
     /// `metadata.resourceVersion` of the version that the row was computed from.
-    pub version: Str,
+    pub version: Version,
     /// Since when it exists.
-    pub created: Option<Timestamp>,
+    pub created: Option<Moment>,
     /// Since when it waits for its end.
-    pub deleted: Option<Timestamp>,
+    pub deleted: Option<Moment>,
     /// Labels, sorted by key.
     pub labels: Labels,
     /// Unique ids of its owners, the controller first. Shared, as are images: what one owner makes looks alike.
@@ -260,7 +289,7 @@ impl Row {
             if let Cell::Text(text) = cell {
                 // A message of some length is not remembered by those who intern, and a name is unique.
                 let again = [&status.message, &name].into_iter().find(|known| *known == text);
-                *text = again.map_or_else(|| intern(text), Arc::clone);
+                *text = again.map_or_else(|| intern(text), Str::clone);
             }
         }
         Self {
@@ -269,14 +298,28 @@ impl Row {
             name,
             uid: object.uid().into(),
             version: object.resource_version().into(),
-            created: object.created(),
-            deleted: object.deleted(),
+            created: object.created().map(Moment::from),
+            deleted: object.deleted().map(Moment::from),
             labels,
             owners: owners.iter().map(|owner| intern(owner.uid)).collect(),
             images: object.images().into_iter().map(&mut *intern).collect(),
             status,
             cells: cells.into(),
         }
+    }
+
+    /// Shares with another row of the same object what both have of it.
+    pub fn share_with(&mut self, other: &Self) {
+        fn share<T: Clone + PartialEq>(own: &mut T, other: &T) {
+            if own == other {
+                own.clone_from(other);
+            }
+        }
+        share(&mut self.namespace, &other.namespace);
+        share(&mut self.name, &other.name);
+        share(&mut self.labels, &other.labels);
+        share(&mut self.owners, &other.owners);
+        share(&mut self.images, &other.images);
     }
 
     /// Where it stands within its resource.
@@ -298,5 +341,41 @@ impl Row {
             name: self.name.to_string(),
             uid: Some(self.uid.to_string()).filter(|uid| !uid.is_empty()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_of_one_object_share_what_both_have_and_nothing_else() {
+        let row = |team: &str| {
+            let metadata = json!({"namespace": "a", "name": "web", "labels": {"team": team}, "ownerReferences": [
+                {"apiVersion": "v1", "kind": "Job", "name": "j", "uid": "u"}]});
+            let object = Object::new(json!({"metadata": metadata, "spec": {"image": "one"}})).unwrap();
+            let projection = Projection { status: Status::none(), cells: Vec::new() };
+            let resource = Arc::new(Resource::new("", "v1", "pods", "Pod"));
+            Row::assemble(resource, &object, projection, &mut |text| text.into())
+        };
+        let (one, mut same, mut other) = (row("x"), row("x"), row("y"));
+        for row in [&mut same, &mut other] {
+            let before = row.clone();
+            row.share_with(&one);
+            assert_eq!(*row, before);
+        }
+        assert!(Str::ptr_eq(&one.name, &same.name) && Str::ptr_eq(&one.name, &other.name));
+        assert!(Arc::ptr_eq(&one.owners, &same.owners) && Arc::ptr_eq(&one.images, &same.images));
+        let value = |row: &Row| row.labels.iter().next().map(|(_, value)| value.clone()).unwrap();
+        assert!(Str::ptr_eq(&value(&one), &value(&same)));
+        assert_eq!(&*value(&other), "y");
+    }
+
+    #[test]
+    fn a_cell_takes_sixteen_bytes_and_a_row_no_more_than_fits_a_record_of_256() {
+        assert_eq!(size_of::<Cell>(), 16);
+        assert!(size_of::<Row>() <= 208, "{}", size_of::<Row>());
     }
 }

@@ -99,23 +99,22 @@ impl Workload {
 
     /// The row of this workload, whose object is `object`.
     pub fn into_row(self, resource: Arc<Resource>, object: &Object, intern: &mut dyn FnMut(&str) -> Str) -> Row {
-        let time = |moment: Option<Timestamp>| moment.map_or(Cell::Missing, Cell::Time);
         let filled = |text: &str| if text.is_empty() { Cell::Missing } else { Cell::text(text) };
         let status = self.status();
         let cells = vec![
             Cell::text(&resource.kind),
             Cell::text(self.state.as_str()),
             filled(&self.reason),
-            self.progress.map_or(Cell::Missing, |(done, total)| Cell::Fraction(done, total)),
+            self.progress.map_or(Cell::Missing, |(done, total)| Cell::fraction(done, total)),
             self.requested.gpus.into(),
             self.requested.cpu.into(),
             self.requested.memory.into(),
             Cell::optional(self.queue.as_deref()),
             self.owner.as_ref().map_or(Cell::Missing, |owner| Cell::text(&owner.to_string())),
             self.attempts.map_or(Cell::Missing, Cell::Integer),
-            time(self.started),
-            time(self.finished),
-            time(object.created()),
+            Cell::moment(self.started),
+            Cell::moment(self.finished),
+            Cell::moment(object.created()),
             filled(&self.message),
         ];
         Row::assemble(resource, object, Projection { status, cells }, intern)

@@ -106,7 +106,7 @@ fn slashes_hold_regular_expressions() {
 #[test]
 fn what_waits_for_its_end_and_what_runs_an_image_is_found() {
     let mut waiting = row("x");
-    waiting.deleted = Some(Timestamp::UNIX_EPOCH);
+    waiting.deleted = Some(Timestamp::UNIX_EPOCH.into());
     waiting.images = ["ghcr.io/a/b:1".into(), "redis".into()].into();
     let holds =
         |text: &str, row: &Row| parse(text, &columns()).unwrap().matches(row, Timestamp::from_second(7200).unwrap());

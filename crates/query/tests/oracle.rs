@@ -51,7 +51,7 @@ impl Plain {
             name: self.name.as_str().into(),
             uid: "".into(),
             version: "".into(),
-            created: Some(time),
+            created: Some(time.into()),
             deleted: None,
             labels: self.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
             owners: [].into(),
@@ -60,10 +60,10 @@ impl Plain {
             cells: [
                 self.gpu.map_or(Cell::Missing, Cell::Integer),
                 self.memory.map_or(Cell::Unknown, |bytes| Cell::Quantity(Quantity::units(bytes))),
-                Cell::Time(time),
-                self.took.map_or(Cell::Missing, |seconds| Cell::Duration(SignedDuration::from_secs(seconds))),
+                time.into(),
+                self.took.map_or(Cell::Missing, |seconds| SignedDuration::from_secs(seconds).into()),
                 Cell::optional(self.image.as_deref()),
-                Cell::Fraction(self.ready.0, self.ready.1),
+                Cell::fraction(self.ready.0, self.ready.1),
             ]
             .into(),
         }

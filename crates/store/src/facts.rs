@@ -282,7 +282,7 @@ impl<'a> Value<'a> {
 /// The text that stands for a cell whose number does not tell all that it is compared by.
 fn shown(cell: &Cell) -> Option<String> {
     match cell {
-        Cell::Fraction(ready, total) => Some(format!("{ready}/{total}")),
+        Cell::Fraction(fraction) => Some(fraction.to_string()),
         Cell::Boolean(truth) => Some(truth.to_string()),
         _ => None,
     }
@@ -291,7 +291,7 @@ fn shown(cell: &Cell) -> Option<String> {
 /// The cell that [`shown`] gave the text of.
 pub(crate) fn cell_shown(text: &str) -> Option<Cell> {
     match text.split_once('/') {
-        Some((ready, total)) => Some(Cell::Fraction(ready.parse().ok()?, total.parse().ok()?)),
+        Some((ready, total)) => Some(Cell::fraction(ready.parse().ok()?, total.parse().ok()?)),
         None => text.parse().ok().map(Cell::Boolean),
     }
 }

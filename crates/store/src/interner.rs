@@ -12,12 +12,13 @@ const LONGEST: usize = 128;
 /// So many lists are remembered.
 const RECENT: usize = 1024;
 
-/// Gives equal strings one shared allocation, and forgets those that nobody else holds any more.
+/// Gives equal strings one shared allocation, and forgets those that fewer than two others hold: most strings that came once
+/// do not come again, and to remember each would take more than now and then to keep one twice.
 ///
 /// ```
 /// let mut interner = pilothouse_store::Interner::new();
 /// let (one, two) = (interner.intern("team-a"), interner.intern("team-a"));
-/// assert!(std::sync::Arc::ptr_eq(&one, &two));
+/// assert!(pilothouse_model::Str::ptr_eq(&one, &two));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Interner {
@@ -90,9 +91,10 @@ impl Interner {
         self.known.is_empty()
     }
 
-    /// Forgets the strings that nobody else holds. Happens by itself each time the number has doubled.
+    /// Forgets the strings that fewer than two others hold. Happens by itself each time the number has doubled.
     pub fn sweep(&mut self) {
-        self.known.retain(|text| Arc::strong_count(text) > 1);
+        // Itself and two more.
+        self.known.retain(|text| Str::strong_count(text).is_some_and(|count| count > 2));
         self.known.shrink_to_fit();
         self.kept = self.known.len();
     }
@@ -106,16 +108,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forgets_what_nobody_holds() {
+    fn forgets_what_only_one_holds() {
         let mut interner = Interner::new();
         let held = interner.intern("held");
+        let again = interner.intern("held");
+        let alone = interner.intern("alone");
         for number in 0..10_000 {
             interner.intern(&format!("gone-{number}"));
         }
         assert!(interner.len() <= 2 * 1024, "{}", interner.len());
         interner.sweep();
         assert_eq!(interner.len(), 1);
-        assert!(Arc::ptr_eq(&held, &interner.intern("held")));
+        assert!(Str::ptr_eq(&held, &again) && Str::ptr_eq(&held, &interner.intern("held")));
+        assert!(!Str::ptr_eq(&alone, &interner.intern("alone")));
     }
 
     #[test]

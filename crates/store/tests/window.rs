@@ -103,7 +103,7 @@ fn filled() -> (Table, Oracle) {
 fn touch(table: &mut Table, name: &str, edit: impl FnOnce(&mut Record)) {
     let snapshot = table.snapshot();
     let mut record = Record::clone(snapshot.get(Some("a"), name).unwrap());
-    record.row.version = format!("{}+", record.row.version).into();
+    record.row.version = format!("{}+", record.row.version).as_str().into();
     edit(&mut record);
     table.upsert(record);
     table.commit();

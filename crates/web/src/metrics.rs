@@ -118,7 +118,9 @@ fn register_clusters(registry: &mut Registry, clusters: &[ClusterFigures]) {
         }
         registry.register(name, help, gauges);
     };
-    per_cluster("cluster_up", "Whether the API server answers", |figures| Some(f64::from(u8::from(figures.connected?))));
+    per_cluster("cluster_up", "Whether the API server answers", |figures| {
+        Some(f64::from(u8::from(figures.connected?)))
+    });
     per_cluster("watches", "Watches that are kept open", |figures| Some(figures.watches as f64));
     per_cluster("windows", "Windows that people look through", |figures| Some(figures.windows as f64));
     let objects = Gauges::<OfResource>::default();

@@ -80,10 +80,10 @@ fn pod(namespace: &str, name: &str) -> Object {
 fn row(namespace: &str, name: &str, status: Status) -> Row {
     let object = pod(namespace, name);
     let cells = vec![
-        Cell::Fraction(0, 1),
+        Cell::fraction(0, 1),
         Cell::Text(status.word.clone()),
         Cell::Missing,
-        Cell::Time(object.created().unwrap()),
+        object.created().unwrap().into(),
         Cell::text("<img src=x>"),
     ];
     Row::assemble(resource("", "v1", "pods", "Pod"), &object, Projection { status, cells }, &mut |text| text.into())

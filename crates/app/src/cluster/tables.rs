@@ -54,9 +54,9 @@ pub(super) struct Lease {
 impl TableKey {
     fn resource(resource: &Resource, scope: &Scope, holder: &Holder) -> Self {
         Self::Resource {
-            group: Arc::clone(&resource.group),
-            version: Arc::clone(&resource.version),
-            plural: Arc::clone(&resource.plural),
+            group: Str::clone(&resource.group),
+            version: Str::clone(&resource.version),
+            plural: Str::clone(&resource.plural),
             scope: scope.clone(),
             holder: holder.clone(),
         }

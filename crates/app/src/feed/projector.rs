@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pilothouse_model::{Column, Instrument, Object, Projection, Read, Resource, Row};
+use pilothouse_model::{Column, Instrument, Object, Projection, Read, Resource, Row, Str};
 use pilothouse_store::{Interner, RowId};
 
 /// What an event is about: the unique id of an object, and its name where that is no id of the API server's. A kubelet gives
@@ -76,8 +76,8 @@ impl Projector {
         RowId {
             namespace: object.namespace().map(Into::into),
             name: object.name().into(),
-            kind: Arc::clone(&self.resource.kind),
-            group: Arc::clone(&self.resource.group),
+            kind: Str::clone(&self.resource.kind),
+            group: Str::clone(&self.resource.group),
         }
     }
 }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pilothouse_model::{Cell, Column, ColumnKind, Field, Filter, Labels, Resource, Row, Sort, Status, Str};
+use pilothouse_model::{
+    Cell, Column, ColumnKind, Field, Filter, Labels, Resource, Row, Sort, Status, Str, Uid, Version,
+};
 
 /// The id of the column that tells the cluster.
 pub(crate) const CLUSTER: &str = "cluster";
@@ -115,7 +117,7 @@ impl Among {
         };
         let mut cells: Vec<Cell> = places.iter().map(cell).collect();
         if let Some(first) = cells.first_mut() {
-            *first = Cell::Text(Arc::clone(&self.cluster));
+            *first = Cell::Text(Str::clone(&self.cluster));
         }
         Row { cells: cells.into(), ..row.clone() }
     }
@@ -176,15 +178,15 @@ pub(crate) fn row_of(cluster: &Str) -> Row {
         resource: Arc::new(Resource::new("", "", "", "")),
         namespace: None,
         name: nothing(),
-        uid: nothing(),
-        version: nothing(),
+        uid: Uid::None,
+        version: Version::None,
         created: None,
         deleted: None,
         labels: Labels::default(),
         owners: Arc::default(),
         images: Arc::default(),
         status: Status::none(),
-        cells: Box::new([Cell::Text(Arc::clone(cluster))]),
+        cells: Box::new([Cell::Text(Str::clone(cluster))]),
     }
 }
 
@@ -235,7 +237,7 @@ mod tests {
         let matches = |q: &str, cluster: &str| {
             let among = Some(Arc::new(Among::new(cluster, columns())));
             let plan = Ask { q: q.to_owned(), among, ..Ask::default() }.plan(&own()).unwrap();
-            plan.matches(&row("web", vec![Cell::Fraction(1, 2), Cell::text("mine")]), Timestamp::UNIX_EPOCH)
+            plan.matches(&row("web", vec![Cell::fraction(1, 2), Cell::text("mine")]), Timestamp::UNIX_EPOCH)
         };
         for (q, a, b) in [
             ("cluster:a", true, false),

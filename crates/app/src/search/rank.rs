@@ -2,8 +2,7 @@
 
 use std::cmp::Reverse;
 
-use jiff::Timestamp;
-use pilothouse_model::{Filter, Row, Str};
+use pilothouse_model::{Filter, Moment, Row, Str};
 
 /// Where a word was found, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +42,7 @@ pub(super) struct Rank {
     /// How useful the kind is: its place among those that are searched.
     kind: usize,
     /// The newest first.
-    created: Reverse<Option<Timestamp>>,
+    created: Reverse<Option<Moment>>,
     name: Str,
     namespace: Option<Str>,
 }

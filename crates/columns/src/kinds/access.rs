@@ -86,7 +86,7 @@ fn signing_request(object: &Object) -> Projection {
         age(object),
         text(object, "/spec/signerName"),
         plain_text(object, "/spec/username"),
-        span.map_or(Cell::Missing, Cell::Duration),
+        span.map_or(Cell::Missing, Cell::from),
         Cell::text(&word),
     ];
     Projection { status, cells }

@@ -107,7 +107,7 @@ fn number(object: &Object, pointer: &str) -> i64 {
 /// `ready/desired`.
 fn ready_of_desired(object: &Object) -> Cell {
     match (count(object, "/status/readyReplicas"), desired(object)) {
-        (Cell::Integer(ready), Some(desired)) => Cell::Fraction(ready, desired),
+        (Cell::Integer(ready), Some(desired)) => Cell::fraction(ready, desired),
         _ => Cell::Unknown,
     }
 }

@@ -97,11 +97,11 @@ fn running(object: &Object) -> Status {
 fn completions(object: &Object) -> Cell {
     let succeeded = object.integer("/status/succeeded").unwrap_or(0);
     if let Some(wanted) = object.integer("/spec/completions") {
-        return Cell::Fraction(succeeded, wanted);
+        return Cell::fraction(succeeded, wanted);
     }
     match object.integer("/spec/parallelism").filter(|parallelism| *parallelism > 1) {
         Some(parallelism) => Cell::text(&format!("{succeeded}/1 of {parallelism}")),
-        None => Cell::Fraction(succeeded, 1),
+        None => Cell::fraction(succeeded, 1),
     }
 }
 
@@ -111,8 +111,8 @@ fn duration(object: &Object) -> Cell {
     let Some(started) = object.time("/status/startTime") else { return Cell::text("") };
     let failed = object.condition("Failed").filter(Condition::is_true).and_then(|condition| condition.since);
     match object.time("/status/completionTime").or(failed) {
-        Some(ended) => Cell::Duration(ended.duration_since(started)),
-        None => Cell::Time(started),
+        Some(ended) => ended.duration_since(started).into(),
+        None => started.into(),
     }
 }
 
@@ -120,7 +120,7 @@ fn cron_job(object: &Object) -> Projection {
     let [names, images] = containers(object, "/spec/jobTemplate/spec/template/spec");
     let last = match object.pointer("/status/lastScheduleTime") {
         None => Cell::Missing,
-        Some(_) => object.time("/status/lastScheduleTime").map_or(Cell::Unknown, Cell::Time),
+        Some(_) => object.time("/status/lastScheduleTime").map_or(Cell::Unknown, Cell::from),
     };
     let active = object.items("/status/active").len();
     let status = if object.deleted().is_some() {

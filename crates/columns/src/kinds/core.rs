@@ -77,10 +77,10 @@ fn pod(object: &Object) -> Projection {
     };
     let gates = match gates.len() {
         0 => Cell::Missing,
-        all => Cell::Fraction(gates.iter().filter(open).count() as i64, all as i64),
+        all => Cell::fraction(gates.iter().filter(open).count() as i64, all as i64),
     };
     let cells = vec![
-        Cell::Fraction(summary.ready, summary.total),
+        Cell::fraction(summary.ready, summary.total),
         Cell::Text(summary.status.word.clone()),
         Cell::Integer(summary.restarts),
         age(object),
@@ -201,7 +201,7 @@ fn event(object: &Object) -> Projection {
     let either = |left: &'static str, right: &'static str| {
         if object.pointer(left).is_some_and(|value| !value.is_null()) { left } else { right }
     };
-    let moment = |pointers: &[&str]| pointers.iter().find_map(|at| object.time(at)).map_or(Cell::Unknown, Cell::Time);
+    let moment = |pointers: &[&str]| pointers.iter().find_map(|at| object.time(at)).map_or(Cell::Unknown, Cell::from);
     let about = either("/involvedObject", "/regarding");
     let kind = object.text("/type").unwrap_or_default();
     let reason = object.text("/reason").unwrap_or_default();

@@ -12,17 +12,17 @@ pub(super) fn count(number: Option<i64>) -> Cell {
 }
 
 pub(super) fn moment(moment: Option<Timestamp>) -> Cell {
-    moment.map_or(Cell::Missing, Cell::Time)
+    moment.map_or(Cell::Missing, Cell::from)
 }
 
 pub(super) fn fraction(pair: Option<(i64, i64)>) -> Cell {
-    pair.map_or(Cell::Missing, |(done, total)| Cell::Fraction(done, total))
+    pair.map_or(Cell::Missing, |(done, total)| Cell::fraction(done, total))
 }
 
 /// The time between two moments; missing until both are known.
 pub(super) fn span(from: Option<Timestamp>, to: Option<Timestamp>) -> Cell {
     match (from, to) {
-        (Some(from), Some(to)) => Cell::Duration(to.duration_since(from)),
+        (Some(from), Some(to)) => to.duration_since(from).into(),
         _ => Cell::Missing,
     }
 }

@@ -77,10 +77,10 @@ impl Pods {
         };
         let restarts = object.integer("/status/containerStatuses/0/restartCount");
         let cells = vec![
-            Cell::Fraction(1, 2),
+            Cell::fraction(1, 2),
             Cell::text(&status.word),
             restarts.map_or(Cell::Unknown, Cell::Integer),
-            object.created().map_or(Cell::Missing, Cell::Time),
+            object.created().map_or(Cell::Missing, Cell::from),
             Cell::optional(object.text("/status/podIP")),
             Cell::optional(object.text("/spec/nodeName")),
             Cell::Integer(number % 9),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use pilothouse_model::filter::Pattern;
 use pilothouse_model::{
     Cell, Column, ColumnKind, Comparison, Field, Filter, LabelSelector, Level, Operand, Plan, Quantity, Resource, Row,
-    Seen, Sight, Sort, Status, Str, Timestamp,
+    Seen, Sight, Sort, Status, Str, Timestamp, Version,
 };
 use pilothouse_store::{Body, Interner, Record, RowId, Table};
 use proptest::prelude::*;
@@ -45,11 +45,11 @@ fn cell() -> impl Strategy<Value = Cell> {
         prop::sample::select(vec!["one\ntwo", "node-7.example", "Node-7.example"]).prop_map(Cell::text),
         (-2..3_i64).prop_map(Cell::Integer),
         prop::sample::select(vec![2.5, -0.0, 0.5, 3e9, f64::INFINITY]).prop_map(Cell::Number),
-        (0..3_i64, 0..3_i64).prop_map(|(ready, total)| Cell::Fraction(ready, total)),
+        (0..3_i64, 0..3_i64).prop_map(|(ready, total)| Cell::fraction(ready, total)),
         any::<bool>().prop_map(Cell::Boolean),
-        (0..3_i64).prop_map(|seconds| Cell::Duration(SignedDuration::from_secs(seconds))),
+        (0..3_i64).prop_map(|seconds| Cell::from(SignedDuration::from_secs(seconds))),
         (0..3_i64).prop_map(|milli| Cell::Quantity(Quantity::milli(milli * 500))),
-        (0..1000_i64).prop_map(|seconds| Cell::Time(moment(seconds))),
+        (0..1000_i64).prop_map(|seconds| Cell::from(moment(seconds))),
     ]
 }
 
@@ -86,15 +86,15 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
                 resource: resource(kind),
                 namespace: namespace.map(Into::into),
                 name: format!("n{number}").into(),
-                uid: format!("{kind}-{namespace:?}-{number}").into(),
-                version: if version == 0 { "".into() } else { version.to_string().into() },
-                created: Some(moment(created)),
-                deleted: deleted.map(moment),
+                uid: format!("{kind}-{namespace:?}-{number}").as_str().into(),
+                version: if version == 0 { Version::None } else { version.to_string().as_str().into() },
+                created: Some(moment(created).into()),
+                deleted: deleted.map(|seconds| moment(seconds).into()),
                 labels: labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
                 owners: owners.into_iter().map(|owner| format!("owner-{owner}").into()).collect(),
                 images: images.into_iter().map(Into::into).collect(),
                 status: Status::new(level, word),
-                cells: [Cell::text(word), gpus, Cell::Time(moment(created)), any].into(),
+                cells: [Cell::text(word), gpus, moment(created).into(), any].into(),
             };
             Record { row, body: Body::none() }
         },

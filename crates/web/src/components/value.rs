@@ -23,7 +23,7 @@ pub(crate) fn cell(cell: &Cell, kind: ColumnKind, now: Timestamp) -> Markup {
     match cell {
         Cell::Missing => missing(),
         Cell::Unknown => unknown(),
-        Cell::Time(moment) if kind == ColumnKind::Age => moments::age(*moment, now),
+        Cell::Time(moment) if kind == ColumnKind::Age => moments::age(moment.get(), now),
         other => html! { (other.show(kind, now)) },
     }
 }

@@ -110,7 +110,7 @@ fn results(question: &Question, found: &Found, several: bool, (waits, now): (boo
                                 (row.resource.kind)
                                 @if let Some(namespace) = &row.namespace { " · " (namespace) }
                                 @if several { " · " (hit.cluster) }
-                                @if let Some(created) = row.created { " · " (time::age(created, now)) " old" }
+                                @if let Some(created) = row.created { " · " (time::age(created.get(), now)) " old" }
                             }
                             (why(&hit.matched))
                         }

@@ -60,7 +60,7 @@ fn taints(object: &Object) -> Option<Section> {
         Column::new("Since", ColumnKind::Age),
     ];
     let row = |taint: &serde_json::Value| {
-        let since = taint.time("/timeAdded").map_or(Cell::Missing, Cell::Time);
+        let since = taint.time("/timeAdded").map_or(Cell::Missing, Cell::from);
         let texts = ["/key", "/value", "/effect"].map(|at| Cell::optional(taint.text(at)));
         (None, texts.into_iter().chain([since]).map(Value::Cell).collect())
     };

@@ -62,7 +62,7 @@ fn counters_are_those_that_the_controller_writes() {
         "maxTrialCount: 12",
         "trials: 6, trialsSucceeded: 3, trialsFailed: 1, trialsRunning: 1, trialMetricsUnavailable: 1",
     ));
-    assert_eq!(counted.cell("Trials"), Cell::Fraction(3, 6));
+    assert_eq!(counted.cell("Trials"), Cell::fraction(3, 6));
     assert_eq!(counted.cell("Failed"), Cell::Integer(1));
     assert_eq!(counted.workload().progress, Some((5, 12)));
     let first = Case::new(&experiment("maxTrialCount: 12", "trials: 2, trialsRunning: 2"));

@@ -80,7 +80,7 @@ fn dynamic_allocation_begins_with_its_first_executors() {
 fn executors_run_out_of_those_wanted() {
     let states = "executorState: {e-1: RUNNING, e-2: PENDING, e-3: RUNNING}, executionAttempts: 2";
     let case = application("executor: {instances: 3}", states);
-    assert_eq!(case.cell("Executors"), Cell::Fraction(2, 3));
+    assert_eq!(case.cell("Executors"), Cell::fraction(2, 3));
     assert_eq!(case.cell("Attempts"), Cell::Integer(2));
     assert_eq!(case.workload().attempts, Some(2));
     assert_eq!(application("executor: {instances: 3}", "").cell("Executors"), Cell::Missing);

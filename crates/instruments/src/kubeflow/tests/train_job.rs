@@ -206,7 +206,7 @@ fn the_job_set_says_what_is_really_asked_for() {
 fn progress_is_told_or_missing() {
     let told = Case::new(&job("", SPEC, "trainerStatus: {progressPercentage: 40}"));
     assert_eq!(told.workload().progress, Some((40, 100)));
-    assert_eq!(told.cell("Progress"), Cell::Fraction(40, 100));
+    assert_eq!(told.cell("Progress"), Cell::fraction(40, 100));
     assert_eq!(Case::new(&job("", SPEC, "")).cell("Progress"), Cell::Missing);
 }
 

@@ -62,8 +62,8 @@ fn active_pods_are_counted_once_the_controller_counts() {
     let spec = "pytorchReplicaSpecs: {Master: {replicas: 1}, Worker: {replicas: 3}}";
     assert_eq!(job(spec, "").cell("Active"), Cell::Missing);
     let counted = job(spec, "replicaStatuses: {Master: {active: 1}, Worker: {active: 2}}");
-    assert_eq!(counted.cell("Active"), Cell::Fraction(3, 4));
-    assert_eq!(job(spec, "replicaStatuses: {Worker: {succeeded: 3}}").cell("Active"), Cell::Fraction(0, 4));
+    assert_eq!(counted.cell("Active"), Cell::fraction(3, 4));
+    assert_eq!(job(spec, "replicaStatuses: {Worker: {succeeded: 3}}").cell("Active"), Cell::fraction(0, 4));
 }
 
 #[test]

@@ -43,8 +43,8 @@ fn a_run_is_read_from_the_workflow() {
         "phase: Succeeded, progress: 2/5, startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:01:00Z'";
     let case = workflow(&meta, "", status);
     assert_eq!(case.cell("Run"), Cell::text("nightly"));
-    assert_eq!(case.cell("Progress"), Cell::Fraction(2, 5));
-    assert_eq!(case.cell("Duration"), Cell::Duration(jiff::SignedDuration::from_secs(60)));
+    assert_eq!(case.cell("Progress"), Cell::fraction(2, 5));
+    assert_eq!(case.cell("Duration"), Cell::from(jiff::SignedDuration::from_secs(60)));
     let workload = case.workload();
     assert_eq!((workload.progress, workload.attempts), (Some((2, 5)), Some(2)));
     assert_eq!(workflow("", "", "progress: soon").cell("Progress"), Cell::Missing);
