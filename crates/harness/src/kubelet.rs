@@ -228,6 +228,11 @@ fn unescaped(text: &str) -> String {
 fn spawn(asked: &Asked) -> std::io::Result<Child> {
     let quoted = asked.command.iter().map(|part| format!("'{}'", part.replace('\'', "'\\''")));
     let mut command = if asked.tty {
+        // The shell that opens the terminal would start anyway, and say itself that there is no such program.
+        let found = std::process::Command::new("sh").args(["-c", "command -v \"$0\"", &asked.command[0]]).output()?;
+        if !found.status.success() {
+            return Err(std::io::ErrorKind::NotFound.into());
+        }
         let mut command = Command::new("script");
         command.args(["-qfec", &quoted.collect::<Vec<_>>().join(" "), "/dev/null"]);
         command

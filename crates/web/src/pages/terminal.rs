@@ -30,20 +30,23 @@ pub(crate) fn view(cluster: &Cluster, object: &ObjectView, scene: &Scene<'_>) ->
 
 fn panel((namespace, pod): (&str, &str), running: &[&str], scene: &Scene<'_>) -> Markup {
     let address = urls::terminal(scene.cluster, namespace, pod);
+    let id = format!("terminal-{namespace}-{pod}");
+    let list = format!("commands-{namespace}-{pod}");
     html! {
         link rel="stylesheet" href=(assets::TERMINAL_STYLE);
-        section.card.terminal aria-label="Terminal" data-terminal=(address) data-script=(assets::TERMINAL_SCRIPT) {
+        // What somebody does here is not to be lost when the page around it is fetched again. Each pod's is another one.
+        section.card.terminal id=(id) hx-morph-skip aria-label="Terminal" data-terminal=(address) data-script=(assets::TERMINAL_SCRIPT) {
             header {
-                form.log-choice data-terminal-choice {
+                form.log-choice data-terminal-choice hx-boost="false" {
                     label.input {
                         span { "Container" }
                         select name="container" { @for name in running { option value=(name) { (name) } } }
                     }
                     label.input {
                         span { "Command" }
-                        input type="text" name="command" list="commands" placeholder="bash, else sh" autocomplete="off" spellcheck="false" autocapitalize="off";
+                        input type="text" name="command" list=(list) placeholder="bash, else sh" autocomplete="off" spellcheck="false" autocapitalize="off";
                     }
-                    datalist #commands { @for command in ["bash", "sh", "python3", "top"] { option value=(command) {} } }
+                    datalist id=(list) { @for command in ["bash", "sh", "python3", "top"] { option value=(command) {} } }
                     label.check { input type="checkbox" name="reader"; "For screen readers" }
                     button.button.primary type="submit" data-terminal-connect { "Connect" }
                     button.button type="button" data-terminal-end hidden { "Disconnect" }
