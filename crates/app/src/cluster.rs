@@ -8,7 +8,7 @@ mod reached;
 mod seeing;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -100,6 +100,8 @@ pub(crate) struct Inner {
     reached_by: ReachedBy,
     tables: Mutex<HashMap<TableKey, Lease>>,
     remembered: Mutex<HashMap<Holder, Arc<Remembered>>>,
+    /// The namespaces that people named of whom nothing else is remembered at the moment, their credentials included.
+    hints: Mutex<HashMap<[u8; 32], BTreeSet<Str>>>,
     /// Its roles and bindings, while anyone's rights hang on them.
     pub(crate) grants: Mutex<Weak<Grants>>,
     /// How many questions about rights are under way at once.
@@ -133,6 +135,7 @@ impl Cluster {
             reached_by: ReachedBy::default(),
             tables: Mutex::default(),
             remembered: Mutex::default(),
+            hints: Mutex::default(),
             grants: Mutex::default(),
             reviews: Arc::new(Semaphore::new(MOST_REVIEWS)),
             windows: Arc::default(),

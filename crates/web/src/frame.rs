@@ -106,7 +106,12 @@ impl Frame {
                             div.bar { (self.bar(content)) }
                         }
                         nav.navigation #navigation aria-label="Cluster" { (self.navigation()) }
-                        main #main tabindex="-1" data-live=[self.live()] { (content.body) }
+                        main #main tabindex="-1" data-live=[self.live()] {
+                            @if let (Some(cluster), Some(target)) = (&self.cluster, &content.scoped) {
+                                (pickers::nowhere(cluster, &self.question, target))
+                            }
+                            (content.body)
+                        }
                         (self.palette())
                     }
                     // Outside of what is fetched anew: it tells that fetching does not work.

@@ -126,7 +126,13 @@ impl Cluster {
         let Some(resource) = catalog.served(name) else { return Completeness::Absent };
         match self.choose(&Source::Resource(Arc::clone(resource)), &Ask::default()) {
             Ok(Chosen { reach: Sight::Some(_) | Sight::None, pending: false, .. }) => {
-                Completeness::Forbidden("these are the ones in which you may read something".to_owned())
+                let none = self.namespaces().is_none_or(|names| names.is_empty());
+                let words = if none {
+                    "you may not list them; name those that you may read"
+                } else {
+                    "these are the ones in which you may read something"
+                };
+                Completeness::Forbidden(words.to_owned())
             }
             Ok(chosen) => chosen.completeness(&chosen.table.snapshot(), &Ask::default()),
             Err(error) => Completeness::Broken(error.message),

@@ -1,6 +1,6 @@
 //! The live tables of a cluster: which there are, whose credential fills them, and how long they are kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ const MOURNING: Duration = Duration::from_secs(10);
 const ALONE: Duration = Duration::from_secs(60);
 /// How long someone's rights are kept, and renewed, after the last question.
 const FORGET: Duration = Duration::from_secs(90);
+
+/// Of how many people at most it is kept which namespaces they named.
+const MOST_HINTS: usize = 10_000;
 
 /// Which table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -190,7 +193,8 @@ impl Cluster {
         if let Some(known) = remembered.get(holder) {
             return Arc::clone(known);
         }
-        let begun = Remembered::begin(self, holder.clone(), commonly_asked(&self.inner));
+        let hinted = digest(holder).and_then(|digest| self.hints().remove(&digest)).unwrap_or_default();
+        let begun = Remembered::begin(self, holder.clone(), (commonly_asked(&self.inner), hinted));
         remembered.insert(holder.clone(), Arc::clone(&begun));
         begun
     }
@@ -237,6 +241,27 @@ impl Cluster {
         // A large table takes its time; nobody waits for it here.
         drop(free);
         let mut remembered = self.inner.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.retain(|_, known| Arc::strong_count(known) > 1 || known.idle() < FORGET);
+        let mut hints = self.hints();
+        remembered.retain(|holder, known| {
+            let kept = Arc::strong_count(known) > 1 || known.idle() < FORGET;
+            if !kept
+                && hints.len() < MOST_HINTS
+                && let (Some(digest), hinted) = (digest(holder), known.hinted())
+                && !hinted.is_empty()
+            {
+                hints.insert(digest, hinted);
+            }
+            kept
+        });
     }
+
+    fn hints(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], BTreeSet<Str>>> {
+        self.inner.hints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stands for somebody's credential where that is not kept.
+fn digest(holder: &Holder) -> Option<[u8; 32]> {
+    let Holder::Person(token) = holder else { return None };
+    ring::digest::digest(&ring::digest::SHA256, token.reveal().as_bytes()).as_ref().try_into().ok()
 }

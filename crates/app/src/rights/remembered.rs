@@ -78,7 +78,11 @@ struct Answer {
 
 impl Remembered {
     /// Begins to ask.
-    pub(crate) fn begin(cluster: &Cluster, holder: Holder, asked: BTreeSet<Name>) -> Arc<Self> {
+    pub(crate) fn begin(
+        cluster: &Cluster,
+        holder: Holder,
+        (asked, hinted): (BTreeSet<Name>, BTreeSet<Str>),
+    ) -> Arc<Self> {
         let until = Instant::now();
         let now = watch::Sender::new(Answer { known: Known::Pending, until, sights: OnceLock::new() });
         let remembered = Arc::new(Self {
@@ -86,7 +90,7 @@ impl Remembered {
             instruments: cluster.inner.instruments,
             now,
             asked: Mutex::new(asked),
-            hinted: Mutex::default(),
+            hinted: Mutex::new(hinted),
             wake: Arc::default(),
             asleep: AtomicBool::new(false),
             used: Mutex::new(Some(until)),
@@ -110,6 +114,11 @@ impl Remembered {
     /// Wakes when the rights are other ones, or cannot be told any more.
     pub(crate) fn subscribe(&self) -> Changes {
         Changes { receiver: self.now.subscribe() }
+    }
+
+    /// The namespaces that somebody asked about, which nobody listed.
+    pub(crate) fn hinted(&self) -> BTreeSet<Str> {
+        self.hinted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long ago somebody asked.

@@ -1,7 +1,7 @@
 //! The pickers of the top bar: which cluster, which namespaces.
 
 use maud::{Markup, html};
-use pilothouse_model::Completeness;
+use pilothouse_model::{Completeness, Level};
 
 use super::{ClusterFrame, Frame};
 use crate::components::freshness::why;
@@ -100,12 +100,62 @@ impl Frame {
     }
 }
 
+/// Asks for the namespaces of someone of whom nothing is known that may be read: the cluster tells only whoever names them.
+pub(super) fn nowhere(cluster: &ClusterFrame, question: &Question, target: &Url) -> Markup {
+    let known = !cluster.namespaces.is_empty() || !question.namespaces.is_empty();
+    if known || !matches!(cluster.namespaces_completeness, Completeness::Forbidden(_)) {
+        return html! {};
+    }
+    html! {
+        div class={ "notice " (Level::Warning.as_str()) } {
+            (icon(Level::Warning.as_str()))
+            div {
+                p { "The cluster does not say in which namespaces you may read something." }
+                p { "If you have some, name them. If not, ask whoever runs the cluster for rights." }
+                form.named action=(target) method="get" {
+                    @for (name, value) in question.pairs() { input type="hidden" name=(name) value=(value); }
+                    input type="text" name="ns" required placeholder="team-a,team-b" aria-label="Your namespaces, separated by commas" autocomplete="off";
+                    button.button { "Show" }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use pilothouse_app::ConnectionState;
 
     use super::*;
+
+    fn cluster(namespaces: &[&str], completeness: Completeness) -> ClusterFrame {
+        ClusterFrame {
+            name: "prod".into(),
+            state: ConnectionState::Connecting,
+            instruments: Vec::new(),
+            navigation: None,
+            problems: Vec::new(),
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+            namespaces_completeness: completeness,
+        }
+    }
+
+    #[test]
+    fn someone_who_may_list_no_namespaces_is_asked_for_them() {
+        let forbidden = || Completeness::Forbidden("no".into());
+        let asked = |cluster: &ClusterFrame, question: &Question| {
+            nowhere(cluster, question, &urls::workloads("prod")).into_string().contains("name=\"ns\"")
+        };
+        let nowhere = Question::default();
+        assert!(asked(&cluster(&[], forbidden()), &nowhere));
+        assert!(!asked(&cluster(&["team-a"], forbidden()), &nowhere), "something is known");
+        assert!(!asked(&cluster(&[], Completeness::Loading), &nowhere), "something may become known");
+        assert!(
+            !asked(&cluster(&[], forbidden()), &Question { namespaces: vec!["a".into()], ..nowhere }),
+            "it was named"
+        );
+    }
 
     fn picker(namespaces: &[&str], completeness: Completeness) -> String {
         let frame = Frame {
@@ -118,15 +168,7 @@ mod tests {
             everywhere: Vec::new(),
             question: Question::default(),
         };
-        let cluster = ClusterFrame {
-            name: "prod".into(),
-            state: ConnectionState::Connecting,
-            instruments: Vec::new(),
-            navigation: None,
-            problems: Vec::new(),
-            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
-            namespaces_completeness: completeness,
-        };
+        let cluster = cluster(namespaces, completeness);
         frame.namespace_picker(&cluster, &urls::workloads("prod")).into_string()
     }
 

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, ErrorKind, Listing, Source};
-use pilothouse_model::{GroupResource, Level, Page, Section};
+use pilothouse_model::{Completeness, GroupResource, Level, Page, Section};
 
 use super::overview::NODES;
 use crate::components::listing::{Listed, listing};
@@ -99,6 +99,10 @@ impl Window {
             Ok(answer) => (&answer.0, &answer.1),
             Err(error) => return freshness::notice(Level::Warning, &self.title, &error.message),
         };
+        if self.title == NODES && matches!(answer.completeness, Completeness::Forbidden(_)) {
+            // Whoever may not look at nodes has no part in their trouble.
+            return html! {};
+        }
         let question = self.question.of(source);
         let whole = Question { limit: None, ..question.clone() };
         let listed = Listed { source, question: &question, here: None, label: &self.title, empty: &self.empty };

@@ -157,7 +157,9 @@ pub(crate) async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Resp
     let jar = Jar::read(&headers);
     let back = format!("{}{}", shared.public, urls::sign_in("/"));
     let mut ends = Vec::new();
-    for session in shared.sessions(&jar) {
+    let sessions = shared.sessions(&jar);
+    shared.engine(&sessions, None).leave();
+    for session in sessions {
         web.terminals.sign_out(person(&session));
         let Some(issuer) = shared.issuer(&session.cluster).filter(|_| session.subject.is_some()) else { continue };
         if let Some(end) = issuer.end(&session.token, &back).await
