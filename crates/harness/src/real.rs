@@ -20,7 +20,8 @@ pub struct Options {
     pub scheduler: bool,
     /// Where etcd keeps its data, so that another control plane can begin with it; none means a folder that ends with this one.
     pub data: Option<PathBuf>,
-    /// How many more users there are, besides [`USERS`]: `person-0`, `person-1`, …, all in the group `people`.
+    /// How many more users there are, besides [`USERS`]: `person-0`, `person-1`, …, all in the group `people`, and every third,
+    /// from the first on, in the group `readers` too.
     pub people: usize,
     /// More flags of the API server.
     pub flags: Vec<String>,
@@ -209,7 +210,8 @@ fn write_tokens(folder: &Path, people: usize) -> Vec<(String, String)> {
     let mut lines = String::new();
     let mut tokens = Vec::new();
     let known = USERS.iter().map(|(user, group)| ((*user).to_owned(), *group));
-    let people = (0..people).map(|number| (format!("person-{number}"), "people"));
+    let groups = |number: usize| if number.is_multiple_of(3) { "people,readers" } else { "people" };
+    let people = (0..people).map(|number| (format!("person-{number}"), groups(number)));
     for (user, group) in known.chain(people) {
         let token = format!("{user}-{run}");
         lines.push_str(&format!("{token},{user},{user},\"{group}\"\n"));

@@ -24,8 +24,17 @@ pub(crate) struct Open {
 #[derive(Clone)]
 pub(crate) struct Door {
     base: String,
-    secret: String,
+    pass: Pass,
     client: reqwest::Client,
+}
+
+/// What a request shows to come in.
+#[derive(Clone)]
+enum Pass {
+    /// The launch secret of a console for one person.
+    Launch(String),
+    /// Nothing yet, and later the cookie that came of signing in.
+    Session(String),
 }
 
 impl Open {
@@ -33,8 +42,19 @@ impl Open {
         let program = Console::serve(kubeconfig);
         let (base, secret) = program.url().split_once("/?launch=").ok_or("the address has no secret")?;
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let door = Door { base: base.to_owned(), secret: secret.to_owned(), client };
+        let door = Door { base: base.to_owned(), pass: Pass::Launch(secret.to_owned()), client };
         Ok(Self { program, door })
+    }
+
+    /// A console for many people, deployed as the guide says; the door is that of the person with this token.
+    pub(crate) async fn shared(kubeconfig: &Path, token: &str) -> Outcome<Self> {
+        let kubeconfig = kubeconfig.to_str().ok_or("paths are UTF-8")?;
+        let program =
+            Console::start(&["serve", "--shared", "--kubeconfig", kubeconfig, "--listen", "127.0.0.1:0", "--no-open"]);
+        let base = program.url().trim_end_matches('/').to_owned();
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let nobody = Door { base, pass: Pass::Session(String::new()), client };
+        Ok(Self { program, door: nobody.sign_in(token).await? })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -52,8 +72,23 @@ impl Door {
         Ok(Self { client: reqwest::Client::builder().no_proxy().build()?, ..self.clone() })
     }
 
+    /// The same console as the person with this token sees it, through connections of its own.
+    pub(crate) async fn sign_in(&self, token: &str) -> Outcome<Self> {
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let request = client.post(format!("{}/sign-in", self.base)).header("origin", &self.base);
+        let form = format!("cluster={CONTEXT}&token={token}");
+        let answer = request.header("content-type", "application/x-www-form-urlencoded").body(form).send().await?;
+        let cookie = answer.headers().get("set-cookie").and_then(|set| set.to_str().ok()?.split(';').next());
+        let cookie = cookie.ok_or_else(|| format!("signing in: {}", answer.status()))?.to_owned();
+        Ok(Self { base: self.base.clone(), pass: Pass::Session(cookie), client })
+    }
+
     fn request(&self, path: &str) -> reqwest::RequestBuilder {
-        let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.secret);
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = match &self.pass {
+            Pass::Launch(secret) => request.bearer_auth(secret),
+            Pass::Session(cookie) => request.header("cookie", cookie),
+        };
         request.header("accept-encoding", ACCEPTED)
     }
 

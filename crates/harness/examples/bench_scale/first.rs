@@ -126,6 +126,23 @@ pub(crate) async fn open(options: &Options, kubeconfig: &Path, report: &mut Repo
     Ok(Ready { console, start, full, streams })
 }
 
+/// Opens every table of a console, without telling what that took.
+pub(crate) async fn tables(console: Open) -> Outcome<Ready> {
+    let door = console.door().clone();
+    door.json(&format!("/api/v1/clusters/{CONTEXT}/resources")).await?;
+    tokio::time::sleep(SETTLE).await;
+    let start = probe::memory(console.id())?;
+    let mut streams = Vec::new();
+    for kind in ["pods", "workloads", "events"] {
+        let (came, stream) = complete(&door, kind).await?;
+        println!("  {} {kind} (complete after {:.1} s)", came.total, came.complete);
+        streams.push(hold(stream));
+    }
+    tokio::time::sleep(SETTLE).await;
+    let full = probe::memory(console.id())?;
+    Ok(Ready { console, start, full, streams })
+}
+
 async fn reading(client: &Client, wanted: bool) -> Outcome<Option<raw::Read>> {
     if !wanted {
         return Ok(None);

@@ -102,9 +102,18 @@ async fn measure(options: &Options, world: &World, report: &mut Report) {
             .await
             .unwrap_or_else(|error| report.note(error));
     }
-    if ["list", "memory", "query", "churn", "people", "idle"].iter().any(|phase| options.wants(phase)) {
+    // On a real API server many people have tokens of their own, and a console that they sign in to.
+    let shared = options.wants("people") && !options.embedded;
+    let alone = |phase: &&str| options.wants(phase) && !(shared && ["people", "idle"].contains(phase));
+    if ["list", "memory", "query", "churn", "people", "idle"].iter().any(alone) {
         match phase("the console's tables", first::open(options, &kubeconfig, report)).await {
-            Ok(mut ready) => on_console(options, world, &mut ready, report).await,
+            Ok(ready) => on_console(options, world, (ready, shared), report).await,
+            Err(error) => report.note(error),
+        }
+    }
+    if shared {
+        match phase("a console for many people", people::open(world, options)).await {
+            Ok(mut ready) => with_people(options, world, &mut ready, report).await,
             Err(error) => report.note(error),
         }
     }
@@ -115,7 +124,8 @@ async fn measure(options: &Options, world: &World, report: &mut Report) {
     }
 }
 
-async fn on_console(options: &Options, world: &World, ready: &mut first::Ready, report: &mut Report) {
+/// What is measured on a console for one person; `shared` tells whether people have another one.
+async fn on_console(options: &Options, world: &World, (mut ready, shared): (first::Ready, bool), report: &mut Report) {
     if options.wants("query") {
         phase("questions over HTTP", query::over_http(ready.console.door(), report))
             .await
@@ -126,6 +136,13 @@ async fn on_console(options: &Options, world: &World, ready: &mut first::Ready, 
         let run = churn::run(world, (&ready.console, &kubeconfig), options, report);
         phase("changes", run).await.unwrap_or_else(|error| report.note(error));
     }
+    if !shared {
+        with_people(options, world, &mut ready, report).await;
+    }
+}
+
+/// What is measured when many people come, and when they have gone.
+async fn with_people(options: &Options, world: &World, ready: &mut first::Ready, report: &mut Report) {
     if options.wants("people") {
         phase("many people", people::run(world, ready, options, report))
             .await

@@ -68,6 +68,15 @@ impl World {
         }
     }
 
+    /// The kubeconfig and the token of somebody, under the context's usual name; `None` where nobody has tokens.
+    pub(crate) fn credential(&self, user: &str) -> Option<(PathBuf, String)> {
+        let Control::Real(plane) = &self.plane else { return None };
+        let credential = plane.api(user).credential().clone();
+        let folder = plane.folder().join(user);
+        std::fs::create_dir_all(&folder).ok()?;
+        Some((credential.write(&folder, CONTEXT), credential.token))
+    }
+
     /// A kubeconfig of the administrator, whose context has the same name on either cluster.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.admin().credential().write(self.folder(), CONTEXT)
