@@ -10,7 +10,7 @@ use pilothouse_cluster::{Access, ClusterError, Connection, ExecCut, ExecEnd, Exe
 use pilothouse_model::{Read, Resource};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -53,6 +53,8 @@ pub struct Session {
     /// Why it was cut from our side.
     lost: oneshot::Receiver<AppError>,
     watch: JoinHandle<()>,
+    /// The cluster as the one who runs it sees it; another credential of that one may take the place of the first.
+    seen: watch::Sender<Cluster>,
     record: Option<Record>,
     container: Option<String>,
     defaulted: Option<String>,
@@ -97,6 +99,12 @@ impl Session {
             }
         });
         Some(Output::Ended(ended))
+    }
+
+    /// Goes on with another credential of the same person: the one that it began with comes to its end. What runs is asked about
+    /// with this one from now on.
+    pub fn go_on_as(&self, cluster: &Cluster) {
+        drop(self.seen.send_replace(cluster.clone()));
     }
 
     /// Ends it from our side, and records why.
@@ -180,9 +188,10 @@ impl Cluster {
             }
         };
         let (tell, lost) = oneshot::channel();
-        let watch = tokio::spawn(guard(self.clone(), access, (tell, exec.cutter()), every));
+        let (seen, sees) = watch::channel(self.clone());
+        let watch = tokio::spawn(guard(sees, access, (tell, exec.cutter()), every));
         let container = options.container.clone();
-        Ok(Session { exec, lost, watch, record: Some(record), container, defaulted, printed: 0 })
+        Ok(Session { exec, lost, watch, seen, record: Some(record), container, defaulted, printed: 0 })
     }
 
     /// The same with the container that is meant, and kubectl's words about it where there was a choice. Who may run commands
@@ -255,7 +264,7 @@ fn missing(access: &Access) -> String {
 
 /// Cuts a command when the cluster says that its right is gone, and when the cluster is closed.
 async fn guard(
-    cluster: Cluster,
+    sees: watch::Receiver<Cluster>,
     needed: [Access; 2],
     (tell, cutter): (oneshot::Sender<AppError>, ExecCut),
     every: Duration,
@@ -263,9 +272,15 @@ async fn guard(
     let mut checks = interval_at(Instant::now() + every, every);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let error = loop {
+        let cluster = sees.borrow().clone();
         tokio::select! {
             () = cluster.closed() => break closed(),
-            _ = checks.tick() => if let Err(error) = still_allowed(&cluster, &needed).await { break error },
+            _ = checks.tick() => {
+                let cluster = sees.borrow().clone();
+                if let Err(error) = still_allowed(&cluster, &needed).await {
+                    break error;
+                }
+            }
         }
     };
     // Nobody may listen any more.

@@ -170,6 +170,7 @@ pub(crate) fn pages() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/c/{cluster}/logs/{namespace}/{pod}", get(pages::logs::follow)),
         ("/c/{cluster}/logs/{namespace}/{pod}/text", get(pages::logs::text)),
         ("/c/{cluster}/terminal/{namespace}/{pod}", get(terminal::open)),
+        ("/c/{cluster}/terminal/{namespace}/{pod}/go-on", post(terminal::go_on)),
         ("/c/{cluster}/live", get(live::follow)),
         ("/c/{cluster}/palette", get(pages::palette::show)),
         ("/c/{cluster}/complete", get(pages::complete::show)),

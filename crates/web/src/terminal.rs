@@ -6,7 +6,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use pilothouse_app::{AppError, ErrorKind, ExecOptions};
 
 use crate::failure;
@@ -20,6 +20,7 @@ mod socket;
 pub(crate) use places::{Leave, Terminals};
 
 use conversation::Conversation;
+use places::Renewed;
 
 /// What is run when nobody says what: the shell that people like, else the one that nearly every image has.
 const SHELL: &str = "command -v bash >/dev/null 2>&1 && exec bash; exec sh";
@@ -45,6 +46,18 @@ pub(crate) async fn open(State(web): State<Web>, visit: Visit, mut request: Requ
         }
     });
     response
+}
+
+/// `/c/{cluster}/terminal/{namespace}/{pod}/go-on?name=..`: the page's session has a newer credential, and its terminal takes it.
+pub(crate) async fn go_on(State(web): State<Web>, visit: Visit) -> Response {
+    let renewed = match (visit.cluster(), visit.leave.clone()) {
+        (Ok(cluster), Some(leave)) => {
+            web.terminals.renew(visit.query("name").unwrap_or_default(), Renewed { cluster, leave })
+        }
+        (Err(error), _) => return failure::api(&error),
+        (Ok(_), None) => false,
+    };
+    if renewed { StatusCode::NO_CONTENT.into_response() } else { StatusCode::NOT_FOUND.into_response() }
 }
 
 fn says_origin(headers: &HeaderMap) -> bool {

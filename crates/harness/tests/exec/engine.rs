@@ -124,6 +124,47 @@ async fn a_command_ends_when_its_right_is_gone_and_when_its_token_is_revoked() {
     assert_eq!(outcomes, [(&cut, &forbidden), (&cut, &unauthorized), (&ended, &left)]);
 }
 
+/// A token of the service account `bot`, which is good for as long as this Secret is there.
+async fn bound(world: &World, secret: &str) -> String {
+    let admin = world.plane.admin();
+    admin.ensure("/api/v1/namespaces/a/secrets", &json!({"metadata": {"name": secret}})).await;
+    let to = json!({"kind": "Secret", "apiVersion": "v1", "name": secret});
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"audiences": [], "boundObjectRef": to}});
+    let path = "/api/v1/namespaces/a/serviceaccounts/bot/token";
+    let asked = admin.send(Method::POST, path, Some(("application/json", &request))).await;
+    asked.body["status"]["token"].as_str().unwrap_or_else(|| panic!("{}", asked.body)).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_goes_on_with_a_newer_token_and_ends_with_that_one() {
+    let world = World::start(V4).await;
+    let admin = world.plane.admin();
+    admin.ensure("/api/v1/namespaces/a/serviceaccounts", &json!({"metadata": {"name": "bot"}})).await;
+    role(admin, "bot", &[rule("pods/exec", &["create", "get"])], &[("ServiceAccount", "bot")]).await;
+    let (first, second) = (bound(&world, "first").await, bound(&world, "second").await);
+    let mut session = talking(&world, "bot", &first).await;
+    session.go_on_as(&world.with_token("bot", &second));
+    let path = |secret: &str| format!("/api/v1/namespaces/a/secrets/{secret}");
+    assert_eq!(admin.send(Method::DELETE, &path("first"), None).await.status, 200);
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": first}});
+    let reviews = "/apis/authentication.k8s.io/v1/tokenreviews";
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while admin.send(Method::POST, reviews, Some(("application/json", &review))).await.body["status"]["authenticated"]
+        == true
+    {
+        assert!(tokio::time::Instant::now() < deadline, "the first token is good for ever");
+        tokio::time::sleep(OFTEN).await;
+    }
+    // Several looks later it still goes on.
+    tokio::time::sleep(OFTEN * 5).await;
+    session.input().send(ExecInput::Bytes("still".into())).await.unwrap();
+    assert_eq!(timeout(PATIENCE, session.next()).await.unwrap(), Some(Output::Out("still".into())));
+    assert_eq!(admin.send(Method::DELETE, &path("second"), None).await.status, 200);
+    let (_, _, ended) = to_end(session).await;
+    assert!(matches!(&ended, Ended::Cut(error) if error.kind == ErrorKind::Unauthorized), "{ended:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_run_is_told_and_what_cannot_be_recorded_is_not_run() {
     let world = World::start(V4).await;

@@ -9,7 +9,8 @@ const LINES = 5000;
 
 /** What the console says beside what is printed. */
 type Told =
-  | { event: "open"; container: string | null; note: string | null }
+  | { event: "open"; container: string | null; name: string; renew: number | null }
+  | { event: "renewed"; renew: number | null }
   | { event: "warning"; message: string }
   | { event: "end"; code?: number; message?: string; hint?: string | null };
 
@@ -88,6 +89,8 @@ function connect(terminal: Terminal, wanted: Wanted): { end: () => void } {
   const socket = new WebSocket(wanted.address);
   socket.binaryType = "arraybuffer";
   let over = false;
+  let name = "";
+  let due: ReturnType<typeof setTimeout> | undefined;
   let opened = false;
   const encoder = new TextEncoder();
   const tell = (words: object) => {
@@ -100,11 +103,20 @@ function connect(terminal: Terminal, wanted: Wanted): { end: () => void } {
   const end = (words: string, trouble: boolean) => {
     if (over) return;
     over = true;
+    clearTimeout(due);
     socket.close();
     terminal.options.disableStdin = true;
     terminal.options.cursorBlink = false;
     wanted.say(words, trouble);
     wanted.ended();
+  };
+  /** Once the session has another credential, the terminal goes on with it: any request renews the session. */
+  const renewIn = (seconds: number | null) => {
+    if (seconds === null) return;
+    const url = new URL(wanted.address);
+    const place = `${url.pathname}/go-on?${new URLSearchParams({ name })}`;
+    // When it fails, the terminal ends when its credential does, and says so.
+    due = setTimeout(() => void fetch(place, { method: "POST" }).catch(() => undefined), (seconds + 1) * 1000);
   };
   terminal.onData((text) => type(encoder.encode(text)));
   terminal.onBinary((text) => type(Uint8Array.from(text, (character) => character.charCodeAt(0))));
@@ -119,8 +131,12 @@ function connect(terminal: Terminal, wanted: Wanted): { end: () => void } {
     const told = JSON.parse(event.data) as Told;
     if (told.event === "open") {
       opened = true;
+      name = told.name;
+      renewIn(told.renew);
       tell({ size: [terminal.cols, terminal.rows] });
       wanted.say(told.container ? `Connected to the container ${told.container}.` : "Connected.", false);
+    } else if (told.event === "renewed") {
+      renewIn(told.renew);
     } else if (told.event === "warning") {
       wanted.say(told.message, true);
     } else if (told.code !== undefined) {

@@ -163,9 +163,11 @@ pub(crate) fn person(session: &Session) -> [u8; 32] {
 fn dress(shared: &Shared, sessions: &[Session], cluster: Option<&str>, mut request: Request) -> Request {
     let names = sessions.iter().map(|session| (session.cluster.clone(), session.name.clone())).collect();
     let here = sessions.iter().find(|session| Some(session.cluster.as_str()) == cluster);
+    let until = |time: i64| Duration::from_secs(u64::try_from(time.saturating_sub(shared.now())).unwrap_or(0));
     let leave = here.map(|session| Leave {
         person: person(session),
-        lasts: Some(lasts(shared, std::slice::from_ref(session))),
+        lasts: Some(until(session.token_end.map_or(session.until, |end| end.min(session.until)))),
+        renew: session.refresh.as_ref().and_then(|_| session.due()).map(until),
     });
     let asker = Asker { engine: shared.engine(sessions, cluster), signed_in: SignedIn(names), leave };
     request.extensions_mut().insert(asker);

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::asked;
-use super::places::{Leave, Place};
+use super::places::{Leave, Place, Renewed};
 use super::socket::Socket;
 use crate::server::Web;
 use crate::visit::Visit;
@@ -87,15 +87,16 @@ impl Conversation {
             },
             () = self.web.shutdown.cancelled() => return self.close(&told(&shutting_down())).await,
         };
-        self.carry(session, &place, leave).await;
+        self.carry(session, place, leave).await;
     }
 
     /// Carries both directions, and tells the page how it ended.
-    async fn carry(mut self, mut session: Session, place: &Place, leave: &Leave) {
-        let lasts = leave.lasts.map(|lasts| Instant::now() + lasts);
-        let open = json!({"event": "open", "container": session.container(), "note": session.defaulted()});
+    async fn carry(mut self, mut session: Session, mut place: Place, leave: &Leave) {
+        let open = json!({
+            "event": "open", "container": session.container(), "name": place.name, "renew": seconds(leave.renew),
+        });
         let end = match self.say(&open).await {
-            Ok(()) => self.between(&mut session, place, lasts).await,
+            Ok(()) => self.between(&mut session, &mut place, leave.lasts).await,
             Err(()) => End::Gone,
         };
         match end {
@@ -109,7 +110,8 @@ impl Conversation {
         }
     }
 
-    async fn between(&mut self, session: &mut Session, place: &Place, lasts: Option<Instant>) -> End {
+    async fn between(&mut self, session: &mut Session, place: &mut Place, lasts: Option<Duration>) -> End {
+        let mut lasts = lasts.map(|lasts| Instant::now() + lasts);
         let input = session.input();
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -127,6 +129,12 @@ impl Conversation {
                 }
                 () = late => Err(ours("session over", session_over())),
                 () = self.web.shutdown.cancelled() => Err(ours("shutting down", shutting_down())),
+                Some(Renewed { cluster, leave }) = place.renewed.recv() => {
+                    session.go_on_as(&cluster);
+                    lasts = leave.lasts.map(|lasts| Instant::now() + lasts);
+                    let words = json!({"event": "renewed", "renew": seconds(leave.renew)});
+                    self.say(&words).await.map_err(|()| End::Gone)
+                }
                 message = self.socket.next() => self.hear(message),
                 permit = input.reserve(), if !self.typed.is_empty() => {
                     if let (Ok(permit), Some(next)) = (permit, self.typed.pop_front()) {
@@ -251,6 +259,10 @@ impl Conversation {
 
 fn ours(why: &'static str, error: AppError) -> End {
     End::Ours(why, Box::new(error))
+}
+
+fn seconds(time: Option<Duration>) -> Option<u64> {
+    time.map(|time| time.as_secs())
 }
 
 fn size(input: &ExecInput) -> usize {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pilothouse_app::Cluster;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,19 +17,38 @@ const MOST: usize = 16;
 pub(crate) struct Leave {
     /// Stands for the person.
     pub(crate) person: [u8; 32],
-    /// How long the session that opens it lasts; without an end where nobody signs in.
+    /// How long the credential that opens it lasts; without an end where nobody signs in.
     pub(crate) lasts: Option<Duration>,
+    /// In what time another credential can be had.
+    pub(crate) renew: Option<Duration>,
 }
 
 impl Leave {
     /// That of the one person of a local console.
     pub(crate) fn local() -> Self {
-        Self { person: [0; 32], lasts: None }
+        Self { person: [0; 32], lasts: None, renew: None }
     }
 }
 
-/// The terminals of each person, by a number, and what ends them.
-type Open = HashMap<[u8; 32], Vec<(u64, CancellationToken)>>;
+/// What can be told to an open terminal.
+#[derive(Debug)]
+struct Reached {
+    /// Names it; only its page knows the name.
+    name: String,
+    signed_out: CancellationToken,
+    renewed: mpsc::Sender<Renewed>,
+}
+
+/// The same person with a newer credential.
+pub(crate) struct Renewed {
+    /// The cluster as seen with it.
+    pub(crate) cluster: Cluster,
+    /// How long that lasts.
+    pub(crate) leave: Leave,
+}
+
+/// The terminals of each person.
+type Open = HashMap<[u8; 32], Vec<Reached>>;
 
 /// The terminals that are open.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +62,10 @@ pub(crate) struct Terminals {
 pub(super) struct Place {
     terminals: Terminals,
     person: [u8; 32],
-    number: u64,
+    /// Names it.
+    pub(super) name: String,
+    /// Newer credentials, as they come.
+    pub(super) renewed: mpsc::Receiver<Renewed>,
     /// Is over when the person signs out.
     pub(super) signed_out: CancellationToken,
 }
@@ -59,16 +83,24 @@ impl Terminals {
         if own.len() >= MOST {
             return None;
         }
-        let number = own.iter().map(|(number, _)| number + 1).max().unwrap_or_default();
-        let signed_out = CancellationToken::new();
-        own.push((number, signed_out.clone()));
-        Some(Place { terminals: self.clone(), person, number, signed_out })
+        let name = format!("{:032x}", rand::random::<u128>());
+        let (signed_out, (renew, renewed)) = (CancellationToken::new(), mpsc::channel(1));
+        own.push(Reached { name: name.clone(), signed_out: signed_out.clone(), renewed: renew });
+        Some(Place { terminals: self.clone(), person, name, renewed, signed_out })
+    }
+
+    /// Lets one of somebody's terminals go on with a newer credential; `false` when there is none of that name.
+    pub(super) fn renew(&self, name: &str, renewed: Renewed) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.get(&renewed.leave.person).into_iter().flatten();
+        // One that is told already needs no other.
+        own.filter(|one| one.name == name).map(|one| &one.renewed).next().is_some_and(|to| to.try_send(renewed).is_ok())
     }
 
     /// Ends all terminals of somebody.
     pub(crate) fn sign_out(&self, person: [u8; 32]) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(&person).into_iter().flatten().for_each(|(_, signed_out)| signed_out.cancel());
+        open.get(&person).into_iter().flatten().for_each(|one| one.signed_out.cancel());
     }
 
     /// Waits until all have ended, once the console ends.
@@ -82,7 +114,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.terminals.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = open.get_mut(&self.person) {
-            own.retain(|(number, _)| *number != self.number);
+            own.retain(|one| one.name != self.name);
             if own.is_empty() {
                 open.remove(&self.person);
             }
