@@ -216,7 +216,7 @@ impl Cluster {
     }
 
     /// Lets go of tables and rights that nobody holds and nobody asked for lately. Ends their watches.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         let mut free = Vec::new();
         let mut derived = Vec::new();
         let mut tables = self.tables();

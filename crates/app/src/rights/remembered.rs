@@ -1,40 +1,33 @@
 //! What someone may read, remembered for a short while and renewed for as long as somebody needs it.
 
+mod renewal;
+
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::future::FutureExt;
 use pilothouse_cluster::{ClusterError, Rule};
 use pilothouse_model::{GroupResource, Instrument, Str};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::grants::{Grants, Sure, Told};
+use super::grants::{Grants, Sure};
 use super::hints::own_namespace;
 use super::kept::Kept;
 use super::resolve::Asking;
 use super::{Holder, Rights, Sights, resolve};
 use crate::catalog::Catalog;
-use crate::cluster::{Cluster, Inner};
+use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
-use crate::isolate::Defect;
 use crate::moment::Name;
+use renewal::{Renewal, renew};
 
 /// How long it may take until the namespaces are known.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How soon it is tried again when the cluster did not answer.
-const AGAIN: Duration = Duration::from_secs(2);
 /// How many namespaces are looked into only because somebody asked about them.
 const MOST_HINTED: usize = 64;
-/// How long reasons to ask again are gathered.
-const SOON: Duration = Duration::from_millis(50);
-/// How soon after another somebody's rights are asked about because something changed.
-const PACE: Duration = Duration::from_secs(1);
 /// How long roles and bindings may take to be listed before all namespaces are asked about instead.
 const GRANTS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long after the last question rights are renewed when nothing is open.
@@ -134,6 +127,8 @@ impl Remembered {
 
     /// Waits until something is known, or until the deadline.
     pub(crate) async fn settled(&self, deadline: Instant) -> Known {
+        // Asking wakes what sleeps: else nobody would tell anything before the deadline.
+        drop(self.known());
         let mut receiver = self.now.subscribe();
         let settled = receiver.wait_for(|answer| !matches!(answer.known, Known::Pending));
         // Whatever became of the wait, what is known now is the answer.
@@ -250,104 +245,6 @@ impl Changes {
             std::future::pending::<()>().await;
         }
     }
-}
-
-/// What is carried from renewal to renewal.
-#[derive(Default)]
-struct Renewal {
-    /// Wakes when namespaces appear, where it is the namespaces that are asked about.
-    namespaces: Option<watch::Receiver<u64>>,
-    grants: Option<(Arc<Grants>, watch::Receiver<Arc<Told>>)>,
-    kept: Option<Kept>,
-}
-
-impl Renewal {
-    /// When to ask again before the usual time.
-    fn unsettled(&self) -> Option<Instant> {
-        let ((_, told), kept) = self.grants.as_ref().zip(self.kept.as_ref())?;
-        kept.unsettled(&told.borrow())
-    }
-
-    /// Waits until a namespace appears, or a role or binding changes.
-    async fn changed(&mut self) {
-        if let (Some((_, told)), Some(kept)) = (&mut self.grants, &self.kept) {
-            if told.wait_for(|told| kept.misses(told)).await.is_ok() {
-                return;
-            }
-        } else if let Some(namespaces) = &mut self.namespaces
-            && namespaces.changed().await.is_ok()
-        {
-            return;
-        }
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Asks again and again, until nobody needs it.
-async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
-    let mut renewal = Renewal::default();
-    loop {
-        let Some((inner, this)) = cluster.upgrade().zip(remembered.upgrade()) else { return };
-        if this.is_at_rest() {
-            this.asleep.store(true, Ordering::Release);
-            // What was told is not renewed: whoever asks next wakes this, and waits.
-            this.publish(Known::Pending, Duration::ZERO);
-            renewal = Renewal::default();
-            let wake = Arc::clone(&this.wake);
-            drop((inner, this));
-            wake.notified().await;
-            continue;
-        }
-        let began = Instant::now();
-        let rights_for = inner.settings.rights_for;
-        let cluster_now = Cluster::of_holder(inner, &this.holder);
-        let resolved = AssertUnwindSafe(this.resolve(&cluster_now, &mut renewal)).catch_unwind().await;
-        let resolved = resolved.unwrap_or_else(|panic| {
-            let words = Defect::of(&*panic).to_string();
-            Err(AppError::new(ErrorKind::Malformed, format!("it cannot be told what you may see: {words}")))
-        });
-        let mut pace = rights_for / 2;
-        let wait = match resolved {
-            Ok(rights) => {
-                this.publish(Known::Rights(Arc::new(rights)), rights_for);
-                pace = PACE.min(pace);
-                spread(rights_for / 2)
-            }
-            Err(error) => {
-                tracing::info!(cluster = %cluster_now.id(), "the rights of someone cannot be told: {error}");
-                let unknown = error.kind == ErrorKind::Unavailable;
-                if error.kind == ErrorKind::Unauthorized {
-                    cluster_now.leave();
-                }
-                if !unknown {
-                    renewal = Renewal::default();
-                }
-                // An answer that still holds outlasts a moment of silence.
-                if !unknown || !matches!(this.now.borrow().known(), Known::Rights(_)) {
-                    this.publish(Known::Failed(error), rights_for);
-                }
-                if unknown { AGAIN.min(rights_for / 2) } else { rights_for / 2 }
-            }
-        };
-        // Neither the cluster nor the rights are held while nothing happens: whoever let go of them ends this.
-        let wake = Arc::clone(&this.wake);
-        drop((cluster_now, this));
-        let until =
-            renewal.unsettled().map_or(began + wait, |until| until.min(began + wait)).max(Instant::now() + SOON);
-        // Several may be asked about, or appear, at once; and roles and bindings may change all the time.
-        let earliest = tokio::select! {
-            () = sleep_until(until) => continue,
-            () = wake.notified() => began,
-            () = renewal.changed() => began + pace.min(wait),
-        };
-        sleep_until(earliest.max(Instant::now() + SOON.min(wait))).await;
-    }
-}
-
-/// A time at or before this one: people who came together are not asked about together for ever.
-fn spread(time: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish() % 256;
-    time - time / 1024 * u32::try_from(random).unwrap_or_default()
 }
 
 impl Remembered {
@@ -514,3 +411,6 @@ pub(crate) fn sign_in_again(cluster: &Cluster) -> AppError {
     let message = format!("the cluster {} does not accept your credential any more", cluster.id());
     AppError::new(ErrorKind::Unauthorized, message).hint("sign in again")
 }
+
+#[cfg(test)]
+mod tests;
