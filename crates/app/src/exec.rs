@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::act::{Target, refused};
 use crate::audit::{Deed, Record};
@@ -22,6 +22,8 @@ use crate::error::{AppError, ErrorKind};
 
 /// How often it is asked whether the one who runs a command still may.
 const CHECK: Duration = Duration::from_secs(10);
+/// After how many questions without an answer it counts as gone.
+const UNANSWERED: u32 = 6;
 /// The longest command: all of it stands in the audit log.
 const LONGEST: usize = 16 << 10;
 /// What it takes: `create` is the right to run commands, and `get` is what an API server asks for a WebSocket.
@@ -262,7 +264,8 @@ fn missing(access: &Access) -> String {
     format!("you may not {} pods/exec of pod \"{pod}\" in the namespace \"{namespace}\"", access.verb)
 }
 
-/// Cuts a command when the cluster says that its right is gone, and when the cluster is closed.
+/// Cuts a command when the cluster says that its right is gone or has not said for a while that it is there, and when the
+/// cluster is closed.
 async fn guard(
     sees: watch::Receiver<Cluster>,
     needed: [Access; 2],
@@ -271,14 +274,18 @@ async fn guard(
 ) {
     let mut checks = interval_at(Instant::now() + every, every);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = Instant::now();
     let error = loop {
         let cluster = sees.borrow().clone();
         tokio::select! {
             () = cluster.closed() => break closed(),
             _ = checks.tick() => {
                 let cluster = sees.borrow().clone();
-                if let Err(error) = still_allowed(&cluster, &needed).await {
-                    break error;
+                match timeout(every * UNANSWERED, still_allowed(&cluster, &needed)).await {
+                    Ok(Ok(true)) => told = Instant::now(),
+                    Ok(Err(error)) => break error,
+                    Ok(Ok(false)) | Err(_) if told.elapsed() < every * UNANSWERED => {}
+                    Ok(Ok(false)) | Err(_) => break unsure(),
                 }
             }
         }
@@ -288,16 +295,21 @@ async fn guard(
     cutter.cut();
 }
 
-/// An API server that does not answer just now takes nothing away; one that refuses does.
-async fn still_allowed(cluster: &Cluster, needed: &[Access]) -> Result<(), AppError> {
+/// Whether the cluster says that it is allowed; `false` when it says nothing. An error when it says no.
+async fn still_allowed(cluster: &Cluster, needed: &[Access]) -> Result<bool, AppError> {
     match first_allowed(&cluster.own_connection()?, needed).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         Err(ClusterError::Forbidden { .. }) => {
             Err(AppError::new(ErrorKind::Forbidden, "you may not run commands in this pod any more"))
         }
         Err(error @ ClusterError::Unauthorized { .. }) => Err(AppError::from(error)),
-        Err(_) => Ok(()),
+        Err(_) => Ok(false),
     }
+}
+
+fn unsure() -> AppError {
+    let message = "the cluster does not say any more whether you may run commands in this pod";
+    AppError::new(ErrorKind::Unavailable, message).hint("try again when it answers")
 }
 
 fn closed() -> AppError {

@@ -124,6 +124,20 @@ async fn a_command_ends_when_its_right_is_gone_and_when_its_token_is_revoked() {
     assert_eq!(outcomes, [(&cut, &forbidden), (&cut, &unauthorized), (&ended, &left)]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_does_not_go_on_for_long_when_nobody_says_that_it_may() {
+    let world = World::start(V4).await;
+    let session = talking(&world, "ada", &world.plane.api("ada").credential().token).await;
+    let (_, server) = world.plane.programs().into_iter().find(|(name, _)| name == "kube-apiserver").unwrap();
+    let signal = |name: &str| std::process::Command::new("kill").args([name, &server.to_string()]).status().unwrap();
+    // It neither answers nor ends the connection.
+    assert!(signal("-STOP").success());
+    let (_, _, ended) = to_end(session).await;
+    assert!(signal("-CONT").success());
+    let Ended::Cut(error) = ended else { panic!("{ended:?}") };
+    assert!(error.kind == ErrorKind::Unavailable && error.message.contains("does not say any more"), "{error}");
+}
+
 /// A token of the service account `bot`, which is good for as long as this Secret is there.
 async fn bound(world: &World, secret: &str) -> String {
     let admin = world.plane.admin();

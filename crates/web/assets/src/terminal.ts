@@ -39,6 +39,8 @@ export interface Opened {
 export function open(wanted: Wanted): Opened {
   const terminal = new Terminal({
     screenReaderMode: wanted.reader,
+    // What a program prints leads nowhere.
+    linkHandler: { activate: () => undefined },
     scrollback: LINES,
     fontFamily: property("--mono"),
     fontSize: 13,

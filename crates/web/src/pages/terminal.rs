@@ -52,11 +52,11 @@ fn panel((namespace, pod): (&str, &str), running: &[&str], scene: &Scene<'_>) ->
                     button.button type="button" data-terminal-end hidden { "Disconnect" }
                 }
             }
-            div.terminal-box data-terminal-box {}
             p.faint.log-state role="status" data-terminal-state {
                 span.needs-script { "Not connected. What is run here is recorded." }
                 noscript { "A terminal needs script. In a shell: " code { "pilothouse exec -it -n " (namespace) " " (pod) " -- sh" } }
             }
+            div.terminal-box data-terminal-box {}
             p.faint.terminal-keys { kbd { "Shift" } " " kbd { "F6" } " leaves the terminal." }
         }
     }
