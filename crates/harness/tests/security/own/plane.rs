@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pilothouse_drydock::{Options, Server, User};
 use pilothouse_harness::kubeconfig::Credential;
-use pilothouse_harness::{Api, Console, Faults, RealControlPlane, real};
+use pilothouse_harness::{Api, Console, Faults, RealControlPlane, places, real};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -174,11 +174,15 @@ pub(super) struct Lone {
 }
 
 impl Lone {
-    /// Starts it with this token of its own, and with these namespaces to look into.
+    /// Starts it with this token of its own, or with the kubeconfig of `deploy/` that has none, and with these namespaces to look into.
     pub(super) async fn start(plane: &Plane, own: &str, hints: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pilothouse-own-").tempdir().unwrap();
         let proxy = Faults::start(plane.admin.credential()).await;
-        let kubeconfig = Faults::kubeconfig(folder.path(), "prod", (&proxy.url(), own));
+        let kubeconfig = if own.is_empty() {
+            deployed(folder.path(), &proxy.url(), &plane.admin.credential().authority)
+        } else {
+            Faults::kubeconfig(folder.path(), "prod", (&proxy.url(), own))
+        };
         let (audit, config) = (folder.path().join("audit.log"), folder.path().join("config.yaml"));
         std::fs::write(&config, json!({"clusters": {"prod": {"namespaces": hints}}}).to_string()).unwrap();
         let mut arguments =
@@ -245,4 +249,14 @@ impl Lone {
         });
         all.collect()
     }
+}
+
+/// The kubeconfig that a console without rights is deployed with, leading here.
+fn deployed(folder: &Path, server: &str, authority: &str) -> PathBuf {
+    let text = places::repository().join("deploy/user-credentials-only/kubeconfig");
+    let text = std::fs::read_to_string(text).unwrap();
+    let (path, server) = (folder.join("kubeconfig"), text.replace("https://kubernetes.default.svc", server));
+    std::fs::write(&path, server.replace("in-cluster", "prod")).unwrap();
+    std::fs::write(folder.join("ca.crt"), authority).unwrap();
+    path
 }
