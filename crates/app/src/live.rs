@@ -240,6 +240,8 @@ impl LiveWindow {
         let useless = self.chosen.table.is_forbidden() || self.chosen.table.is_dead() || self.chosen.table.is_still();
         if !useless && chosen.table.is_loading() && !chosen.is_pending() {
             if chosen.sees_all_of(&self.chosen) {
+                // What is on the screen may stay until there is more; nothing but the new table tells when that is.
+                self.awaited = Some((chosen.table, Instant::now() + GRACE));
                 return Some(());
             }
             // What may not be seen any more goes; a moment's wait spares a page that is empty for so long.

@@ -19,6 +19,8 @@ mod command;
 mod dice;
 #[path = "rights/direct.rs"]
 mod direct;
+#[path = "rights/followed.rs"]
+mod followed;
 #[path = "rights/objects.rs"]
 mod objects;
 #[path = "rights/oracle.rs"]
@@ -241,8 +243,13 @@ async fn streams_follow(plane: &Plane, grants: bool) {
     let (mut world, users) = world(plane, 0).await;
     let site = Arc::new(Site::start(plane));
     let mut watchers = Vec::new();
-    for user in &users {
-        watchers.push(Watcher::open(&site, user).await);
+    let there = oracle::everything(admin, CONFIG_MAPS).await;
+    // Each of them has ten streams: some of all are enough.
+    let of_the_world = |key: &&Key| key.0.as_ref().is_some_and(|namespace| world.namespaces.contains(namespace));
+    let there: Vec<&Key> = there.keys().filter(of_the_world).collect();
+    let within = if grants { streams::SOON } else { streams::LATE };
+    for user in users.iter().step_by(2) {
+        watchers.push(Watcher::open(&site, user, (&there, within)).await);
     }
     let all_steps = ["begun", "turned", "revoked", "turned again", "granted", "granted more", "all revoked"];
     // Where nobody tells of roles and bindings, each step takes as long as it may.
@@ -270,10 +277,10 @@ async fn streams_follow(plane: &Plane, grants: bool) {
             watcher.agrees(&truth, step).await;
         }
     }
-    let namespace = &world.namespaces[0];
+    let robot = watchers.iter().find(|watcher| watcher.user.name.ends_with(":robot")).unwrap();
+    let namespace = robot.user.name.split(':').nth(2).unwrap();
     admin.send(Method::DELETE, &format!("/api/v1/namespaces/{namespace}/serviceaccounts/robot"), None).await;
-    let name = format!("system:serviceaccount:{namespace}:robot");
-    watchers.iter().find(|watcher| watcher.user.name == name).unwrap().ends().await;
+    robot.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
