@@ -135,3 +135,6 @@ impl Cluster {
         self.inner.reached_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
