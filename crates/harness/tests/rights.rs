@@ -206,6 +206,7 @@ async fn the_server_answers_each_what_the_api_server_gives() {
         for (user, truth) in users.iter().zip(&truths) {
             lists_agree(&site, user, truth).await;
             workloads_agree(&site, user, truth, &world).await;
+            answers::all_clusters_agree(&site, user, truth).await;
             answers::counts_agree(&site, user, truth).await;
             answers::completions_agree(&site, user, truth).await;
             answers::search_agrees(&site, user, (&all, truth), (&world, &mut dice)).await;
@@ -216,6 +217,11 @@ async fn the_server_answers_each_what_the_api_server_gives() {
             visitor.surroundings().await;
             visitor.searches(&all, &mut dice).await;
             visitor.objects(&mut dice).await;
+        }
+        let alone = Site::start_with(&plane, &["--user-credentials-only"]);
+        let first = dice.below(3);
+        for (user, truth) in users.iter().zip(&truths).skip(first).step_by(3) {
+            lists_agree_alone(&alone, user, (&all, truth, &world)).await;
         }
         world.revoke_all(admin).await;
     }

@@ -209,6 +209,26 @@ pub(crate) async fn objects_agree(site: &Site, user: &User, (all, truth): (&All,
     }
 }
 
+/// Lists over all clusters, which only a session may ask for.
+pub(crate) async fn all_clusters_agree(site: &Site, user: &User, truth: &Truth) {
+    let pass = site.sign_in(user).await;
+    for kind in KINDS {
+        let what = format!("{} lists {} of all clusters", user.name, kind.plural);
+        agree(&what, &(truth.keys(kind), truth.list(kind).len()), async || {
+            let answer = site.get(&pass, &format!("/api/v1/resources/{}?limit=1000", path_of(kind))).await;
+            assert_eq!(answer.status, 200, "{what}: {}", answer.text);
+            nothing_leaks(&truth.listed, &answer.text, ("", &what));
+            let list = answer.json();
+            let rows: BTreeSet<Key> = list["rows"].as_array().unwrap().iter().map(key_of).collect();
+            assert_eq!(list["total"], list["unfiltered"], "{what}");
+            (rows, usize::try_from(list["total"].as_u64().unwrap()).unwrap())
+        })
+        .await;
+        let answer = site.get(&Site::bearer(user), &format!("/api/v1/resources/{}", path_of(kind))).await;
+        assert_eq!(answer.status, 401, "{what} with a token: {}", answer.text);
+    }
+}
+
 /// A bearer token is good for nothing but its cluster.
 pub(crate) async fn strangers_learn_nothing(site: &Site) {
     let nobody = Pass::Bearer("nobody-at-all".to_owned());

@@ -62,9 +62,14 @@ pub(crate) fn object_path(kind: Kind, (namespace, name): &Key) -> String {
 
 impl Site {
     pub(crate) fn start(plane: &RealControlPlane) -> Self {
+        Self::start_with(plane, &[])
+    }
+
+    /// The same, with more options.
+    pub(crate) fn start_with(plane: &RealControlPlane, options: &[&str]) -> Self {
         let kubeconfig = plane.kubeconfig(CLUSTER);
         let arguments = ["serve", "--shared", "--kubeconfig", kubeconfig.to_str().unwrap()];
-        let console = Console::start(&[&arguments[..], &["--listen", "127.0.0.1:0", "--no-open"]].concat());
+        let console = Console::start(&[&arguments[..], &["--listen", "127.0.0.1:0", "--no-open"], options].concat());
         let root = console.url().trim_end_matches('/').to_owned();
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { root, client, _console: console }
