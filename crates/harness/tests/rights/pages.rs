@@ -148,8 +148,14 @@ impl Visitor<'_> {
         let html = self.listed(&format!("/search?q={own}")).await;
         let what = format!("{} searches {own} of {key:?}", self.user.name);
         assert_eq!(html.contains(&address), self.truth.list(kind).contains_key(key), "{what}: {html}");
-        for path in [format!("/search?q={MARK}"), format!("/palette?q={own}"), Self::here(&format!("palette?q={MARK}"))]
-        {
+        for path in [
+            format!("/search?q={MARK}"),
+            format!("/palette?q={own}"),
+            Self::here(&format!("palette?q={MARK}")),
+            Self::here(&format!("complete?resource={}&q=label:own=", path_of(kind))),
+            format!("/all/complete?resource={}&q=name:", path_of(kind)),
+            Self::here("complete?q=namespace:"),
+        ] {
             self.page(&path, &self.truth.listed).await;
         }
     }
@@ -165,6 +171,11 @@ impl Visitor<'_> {
     }
 
     async fn object(&self, kind: Kind, key: &Key, status: u16) {
+        for deed in ["edit", "act/delete"] {
+            let path = Self::here(&format!("{deed}/{}", object_path(kind, key)));
+            let answer = self.page(&path, &self.truth.named).await;
+            assert!(answer.status == status || answer.status == 403, "{} at {path}: {}", self.user.name, answer.text);
+        }
         for view in ["", "?view=events", "?view=yaml", "?view=logs"] {
             let path = Self::here(&format!("r/{}{view}", object_path(kind, key)));
             let answer = self.page(&path, &self.truth.named).await;
