@@ -1,5 +1,5 @@
 //! A node that runs commands for pods: an API server hands what is executed in a pod on to it. What it runs is real, on this
-//! machine; only the containers are not.
+//! machine; only the containers are not. Each has a log of one line.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -154,7 +154,7 @@ fn answer(mut request: Request<Incoming>, state: &Arc<State>) -> Response<String
     };
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.split('/').collect();
-    let ["", "exec", namespace, pod, container] = parts.as_slice() else {
+    let ["", what @ ("exec" | "containerLogs"), namespace, pod, container] = parts.as_slice() else {
         return said(StatusCode::NOT_FOUND, "404 page not found");
     };
     let running = state.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,6 +164,9 @@ fn answer(mut request: Request<Incoming>, state: &Arc<State>) -> Response<String
             return said(StatusCode::INTERNAL_SERVER_ERROR, &format!("container not found (\"{container}\")"));
         }
         Some(_) => drop(running),
+    }
+    if *what == "containerLogs" {
+        return said(StatusCode::OK, &format!("{container} of {pod} in {namespace} has begun\n"));
     }
     let header = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let offered = header(header::SEC_WEBSOCKET_PROTOCOL).unwrap_or_default();

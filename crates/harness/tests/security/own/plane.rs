@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use pilothouse_drydock::{Options, Server, User};
 use pilothouse_harness::kubeconfig::Credential;
-use pilothouse_harness::{Api, Console, Faults, RealControlPlane, places, real};
+use pilothouse_harness::kubelet::V4;
+use pilothouse_harness::{Api, Console, Faults, Kubelet, RealControlPlane, places, real};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,7 +29,8 @@ pub(super) const FINDER: &str = "person-4";
 
 /// What answers.
 pub(super) enum Kind {
-    Real(Box<RealControlPlane>),
+    /// With a node that has logs.
+    Real(Box<RealControlPlane>, #[expect(dead_code, reason = "it runs for as long as it is held")] Kubelet),
     Embedded(Box<Server>),
 }
 
@@ -42,7 +44,12 @@ impl Plane {
     pub(super) async fn real() -> Self {
         let plane = RealControlPlane::start(real::Options { people: 5, ..real::Options::default() }).await;
         let admin = plane.admin().clone();
-        Self::seeded(Kind::Real(Box::new(plane)), admin).await
+        let kubelet = Kubelet::start(V4).await;
+        for namespace in NAMESPACES {
+            admin.ensure("/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await;
+            kubelet.run(&admin, (namespace, &format!("runner-of-{namespace}")), &["main"]).await;
+        }
+        Self::seeded(Kind::Real(Box::new(plane), kubelet), admin).await
     }
 
     pub(super) async fn embedded() -> Self {
@@ -77,9 +84,14 @@ impl Plane {
 
     pub(super) fn token(&self, user: &str) -> String {
         match &self.server {
-            Kind::Real(plane) => plane.api(user).credential().token.clone(),
+            Kind::Real(plane, _) => plane.api(user).credential().token.clone(),
             Kind::Embedded(server) => server.token(user).unwrap().to_owned(),
         }
+    }
+
+    /// Whether it has pods that run, and logs.
+    pub(super) fn has_logs(&self) -> bool {
+        matches!(self.server, Kind::Real(..))
     }
 
     /// A client of somebody's.
