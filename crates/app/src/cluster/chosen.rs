@@ -15,6 +15,9 @@ use crate::paging;
 use crate::rights::{Known, Remembered};
 use crate::words::some;
 
+/// What rows are called that are put together from several kinds.
+const WORKLOADS: &str = "workloads";
+
 /// A question made ready: the table that answers it, and what of it may be seen.
 pub(crate) struct Chosen {
     pub(crate) table: Arc<LiveTable>,
@@ -35,7 +38,7 @@ pub(crate) struct Chosen {
 impl Chosen {
     pub(super) fn new(source: &Source, table: Arc<LiveTable>) -> Self {
         let what = match source {
-            Source::Workloads => "workloads".to_owned(),
+            Source::Workloads => WORKLOADS.to_owned(),
             Source::Resource(resource) => resource.group_resource().to_string(),
         };
         Self { table, sight: Sight::All, reach: Sight::All, what, foreign: false, pending: false, remembered: None }
@@ -143,7 +146,8 @@ impl Chosen {
             Completeness::Stale(why) if self.foreign => Completeness::Stale(public(why)),
             Completeness::Broken(why) if self.foreign => Completeness::Broken(public(why)),
             Completeness::Forbidden(_) if self.foreign => {
-                Completeness::Forbidden(format!("the console may not list {} in this cluster", self.what))
+                let what = if self.what == WORKLOADS { "all that workloads are made of" } else { &self.what };
+                Completeness::Forbidden(format!("the console may not list {what} in this cluster"))
             }
             other => other.clone(),
         }
