@@ -27,6 +27,8 @@ mod objects;
 mod oracle;
 #[path = "rights/pages.rs"]
 mod pages;
+#[path = "rights/plane.rs"]
+mod plane;
 #[path = "rights/site.rs"]
 mod site;
 #[path = "rights/streams.rs"]
@@ -37,9 +39,8 @@ mod truth;
 mod world;
 
 use std::collections::BTreeSet;
-use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use asker::{Direct, resource};
 use checks::{PATIENCE, keys, lists_agree, lists_agree_alone, workloads_agree};
@@ -49,101 +50,23 @@ use direct::objects_agree;
 use oracle::Key;
 use pages::Visitor;
 use pilothouse_app::{Ask, Contexts, Engine, ErrorKind, LiveWindow, Sharing, Source};
-use pilothouse_harness::kubeconfig::Credential;
-use pilothouse_harness::{Api, Options, RealControlPlane, places};
+use pilothouse_harness::{RealControlPlane, places};
 use pilothouse_model::Completeness;
+use plane::{PEOPLE, Plane, number, seed_of, start, start_with, truths, world};
 use reqwest::Method;
 use serde_json::json;
 use site::Site;
 use streams::Watcher;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use truth::{All, Truth};
-use world::{CONFIG_MAPS, JOBS, KINDS, Kind, PODS, User, World};
+use world::{CONFIG_MAPS, JOBS, Kind, PODS, User, World};
 
-const PEOPLE: usize = 5;
 /// How long rights are remembered here.
 const RIGHTS_FOR: Duration = Duration::from_secs(1);
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-/// The seed of a world: another one with each start, if none is given.
-fn seed_of(run: u64) -> u64 {
-    static SEED: LazyLock<u64> = LazyLock::new(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        number("RIGHTS_SEED").unwrap_or(u64::try_from(now.as_millis()).unwrap())
-    });
-    SEED.wrapping_add(run)
-}
-
-/// A control plane while it is its turn: many at once would only hinder each other.
-struct Plane {
-    plane: RealControlPlane,
-    _turn: SemaphorePermit<'static>,
-}
-
-impl Deref for Plane {
-    type Target = RealControlPlane;
-
-    fn deref(&self) -> &RealControlPlane {
-        &self.plane
-    }
-}
-
-async fn start() -> Plane {
-    start_with(false).await
-}
-
-/// With or without leave for the console to watch roles and bindings.
-async fn start_with(grants: bool) -> Plane {
-    static TURNS: Semaphore = Semaphore::const_new(3);
-    let turn = TURNS.acquire().await.unwrap();
-    let plane = RealControlPlane::start(Options { people: PEOPLE, ..Options::default() }).await;
-    let admin = plane.admin();
-    let readable: Vec<&str> = KINDS.iter().filter(|kind| kind.shared).map(|kind| kind.plural).collect();
-    let rules = json!([
-        {"apiGroups": ["", "batch", "trainer.kubeflow.org"], "resources": readable, "verbs": ["list", "watch"]},
-        {"apiGroups": ["apps", "apiextensions.k8s.io", "jobset.x-k8s.io"], "resources": ["*"], "verbs": ["list", "watch"]},
-        {"apiGroups": if grants { json!(["rbac.authorization.k8s.io"]) } else { json!(["none.pilothouse.test"]) }, "resources": ["*"], "verbs": ["list", "watch"]},
-    ]);
-    let rbac = "/apis/rbac.authorization.k8s.io/v1";
-    admin.ensure(&format!("{rbac}/clusterroles"), &json!({"metadata": {"name": "console"}, "rules": rules})).await;
-    let binding = json!({
-        "metadata": {"name": "console"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "console"},
-        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "ada"}],
-    });
-    admin.ensure(&format!("{rbac}/clusterrolebindings"), &binding).await;
-    Plane { plane, _turn: turn }
-}
 
 fn console(plane: &RealControlPlane, sharing: Sharing) -> Direct {
     let contexts = Contexts::load(Some(plane.kubeconfig("ada")), None).unwrap();
     Direct { engine: Engine::shared(contexts, sharing).remembering_rights_for(RIGHTS_FOR) }
-}
-
-/// A service account with a token of its own.
-async fn robot(admin: &Api, namespace: &str) -> User {
-    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/robot/token");
-    let request =
-        json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": null}});
-    let answer = admin.send(Method::POST, &path, Some(("application/json", &request))).await;
-    let token = answer.body["status"]["token"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned();
-    let api = Api::new(Credential { token, ..admin.credential().clone() });
-    User { name: format!("system:serviceaccount:{namespace}:robot"), api }
-}
-
-async fn users(plane: &RealControlPlane, world: &World) -> Vec<User> {
-    let mut users = Vec::new();
-    for name in (0..PEOPLE).map(|number| format!("person-{number}")).chain(["admin".to_owned()]) {
-        users.push(User { api: plane.api(&name), name });
-    }
-    for namespace in &world.namespaces {
-        users.push(robot(plane.admin(), namespace).await);
-    }
-    users
 }
 
 /// Turns the pages of a window until its rows are what the API server gives.
@@ -161,17 +84,6 @@ async fn window_agrees(window: &mut LiveWindow, user: &User, wanted: &BTreeSet<K
             assert!(update.is_some(), "{}: the window ended: {:?}", user.name, window.refused());
         }
     }
-}
-
-/// What each user is given of the whole world.
-async fn truths(plane: &RealControlPlane, world: &mut World, users: &[User]) -> (All, Vec<Truth>) {
-    world.settle(plane.admin(), &plane.api("ben")).await;
-    let all = All::read(plane.admin(), &KINDS).await;
-    let mut truths = Vec::new();
-    for user in users {
-        truths.push(Truth::of(user, &all, world).await);
-    }
-    (all, truths)
 }
 
 /// What a user is given of some kinds.
@@ -297,17 +209,6 @@ async fn streams_follow_rights_that_come_and_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_follow_rights_where_nobody_tells_of_roles_and_bindings() {
     streams_follow(&start_with(false).await, false).await;
-}
-
-/// A world with what people are granted in it, and them.
-async fn world(plane: &RealControlPlane, run: u64) -> (World, Vec<User>) {
-    println!("RIGHTS_SEED={} RIGHTS_WORLDS=1 repeats this world", seed_of(run));
-    let mut world = World::make(plane.admin(), seed_of(run), usize::try_from(run).unwrap(), PEOPLE).await;
-    for _ in 0..14 {
-        world.grant(plane.admin()).await;
-    }
-    let users = users(plane, &world).await;
-    (world, users)
 }
 
 async fn everyone_sees_what_is_theirs(plane: Plane) {
