@@ -65,6 +65,12 @@ impl Browser {
         self.jar.iter().find(|cookie| cookie.name.starts_with(start)).map(|cookie| cookie.value.as_str())
     }
 
+    /// All cookies for the root of the site, as a header.
+    pub(crate) fn cookies(&self) -> String {
+        let here = self.jar.iter().filter(|cookie| cookie.path == "/");
+        here.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect::<Vec<_>>().join("; ")
+    }
+
     /// Opens an address and follows where it leads.
     pub(crate) async fn open(&mut self, url: &str) -> Page {
         self.go(Method::GET, Url::parse(url).unwrap(), String::new()).await

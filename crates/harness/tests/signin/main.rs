@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly when a server is not as it should be")]
 
 mod browser;
+mod terminal;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -38,6 +39,23 @@ async fn wait(browser: &mut Browser, url: &str, wanted: impl Fn(&Browser, &Page)
     }
 }
 
+/// Signs ada in, once the API server believes its issuer: it asks it some seconds after it has started.
+async fn first_sign_in(ada: &mut Browser, world: &World) -> Page {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let page = sign_in(ada, world, "prod", "ada").await;
+        if page.status == StatusCode::OK {
+            return page;
+        }
+        assert!(
+            Instant::now() < deadline && page.text.contains("the cluster does not accept its token"),
+            "{}",
+            page.text
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_sign_in_with_an_issuer_that_the_cluster_believes() {
     let mut world = World::start().await;
@@ -47,20 +65,7 @@ async fn people_sign_in_with_an_issuer_that_the_cluster_believes() {
     // Who has no session is led to where one is had, and back.
     let page = ada.open(&pods).await;
     assert_eq!((page.url.path(), page.url.query()), ("/sign-in", Some("then=/c/prod/r/core/v1/pods")));
-    // An API server asks its issuer some seconds after it has started; until then it believes nobody.
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let page = loop {
-        let page = sign_in(&mut ada, &world, "prod", "ada").await;
-        if page.status == StatusCode::OK {
-            break page;
-        }
-        assert!(
-            Instant::now() < deadline && page.text.contains("the cluster does not accept its token"),
-            "{}",
-            page.text
-        );
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    };
+    let page = first_sign_in(&mut ada, &world).await;
     assert_eq!(page.url.as_str(), pods, "{}", page.text);
     assert!(ada.cookie("__Host-pilothouse-flow-").is_none(), "what was under way is over");
     let page = wait(&mut ada, &pods, |_, page| page.text.contains(">seen<")).await;

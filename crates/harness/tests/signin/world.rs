@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// Everything that runs; dropping it ends it.
 pub(crate) struct World {
     pub(crate) console: Option<Console>,
-    _plane: RealControlPlane,
+    pub(crate) plane: RealControlPlane,
     pub(crate) authority: String,
     port: u16,
     folder: tempfile::TempDir,
@@ -38,7 +38,7 @@ impl World {
         let plane = RealControlPlane::start(Options { flags: flags.to_vec(), ..Options::default() }).await;
         grant(&plane).await;
         write_files(folder.path(), &plane, [first, second]);
-        let mut world = Self { console: None, _plane: plane, authority, port, folder, _issuers: issuers };
+        let mut world = Self { console: None, plane, authority, port, folder, _issuers: issuers };
         world.restart();
         world
     }
@@ -66,6 +66,11 @@ impl World {
             "--config",
             &file("config.yaml"),
         ]));
+    }
+
+    /// The port of the console.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The address of a page.
