@@ -23,6 +23,8 @@ const WINDOW: usize = 256 << 10;
 const TYPED: usize = 1 << 20;
 /// How long a page may leave what it was sent where it is, or be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the end may take.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// How often it is looked after.
 const LOOK: Duration = Duration::from_secs(15);
 /// How long a terminal may be left alone: with nothing typed and nothing printed.
@@ -248,12 +250,16 @@ impl Conversation {
         }
     }
 
-    /// The last word, and the end of the WebSocket.
+    /// The last word, and the end of the WebSocket. What the page still sends is read: thrown away unread, it could take the last
+    /// word with it.
     async fn close(mut self, words: &Value) {
-        if self.say(words).await.is_ok() {
-            // A page that does not answer any more has what it needs.
-            drop(timeout(PATIENCE, self.socket.close(None)).await);
-        }
+        let goodbye = async {
+            if self.say(words).await.is_ok() && self.socket.close(None).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.next().await {}
+            }
+        };
+        // A page that does not answer has what it needs; nobody waits for it.
+        drop(timeout(GOODBYE, goodbye).await);
     }
 }
 
