@@ -14,6 +14,7 @@ use crate::server::Web;
 use crate::visit::{Visit, name_of};
 
 mod conversation;
+mod life;
 mod places;
 mod socket;
 

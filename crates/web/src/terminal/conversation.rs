@@ -12,25 +12,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::asked;
+use super::life::{IDLE, Life, PATIENCE, Standing};
 use super::places::{Leave, Place, Renewed};
 use super::socket::Socket;
 use crate::server::Web;
 use crate::visit::Visit;
 
-/// How much may be under way to a page that has not said yet that it showed it.
-const WINDOW: usize = 256 << 10;
 /// The most of what was typed or pasted that waits for the command.
 const TYPED: usize = 1 << 20;
-/// How long a page may leave what it was sent where it is, or be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the end may take.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How often it is looked after.
 const LOOK: Duration = Duration::from_secs(15);
-/// How long a terminal may be left alone: with nothing typed and nothing printed.
-const IDLE: Duration = Duration::from_secs(30 * 60);
-/// How long before that a person is told.
-const WARNING: Duration = Duration::from_secs(60);
 
 /// What a page says beside what is typed.
 #[derive(Debug, Deserialize)]
@@ -58,18 +51,12 @@ pub(super) struct Conversation {
     web: Web,
     typed: VecDeque<ExecInput>,
     waiting: usize,
-    under_way: usize,
-    heard: Instant,
-    taken: Instant,
-    busy: Instant,
-    warned: bool,
+    life: Life,
 }
 
 impl Conversation {
     pub(super) fn new(socket: Socket, web: Web) -> Self {
-        let now = Instant::now();
-        let (typed, waiting, under_way) = (VecDeque::new(), 0, 0);
-        Self { socket, web, typed, waiting, under_way, heard: now, taken: now, busy: now, warned: false }
+        Self { socket, web, typed: VecDeque::new(), waiting: 0, life: Life::new(Instant::now()) }
     }
 
     /// Runs what the page asks for, to the end of either side.
@@ -149,7 +136,7 @@ impl Conversation {
                     }
                     Ok(())
                 }
-                output = session.next(), if self.under_way < WINDOW => self.print(output).await,
+                output = session.next(), if self.life.takes_more() => self.print(output).await,
                 _ = look.tick() => self.look_after().await,
             };
             if let Err(end) = done {
@@ -160,14 +147,14 @@ impl Conversation {
 
     /// What the page sends.
     fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
-        self.heard = Instant::now();
+        let now = Instant::now();
+        self.life.heard(now);
         match message {
             Some(Ok(Message::Binary(bytes))) => self.type_in(ExecInput::Bytes(bytes)),
             Some(Ok(Message::Text(text))) => match serde_json::from_str::<Said>(&text) {
                 Ok(Said::Size(columns, rows)) => self.type_in(ExecInput::Resize { columns, rows }),
                 Ok(Said::Taken(bytes)) => {
-                    self.taken = self.heard;
-                    self.under_way = self.under_way.saturating_sub(bytes);
+                    self.life.taken(bytes, now);
                     Ok(())
                 }
                 Err(_) => {
@@ -182,8 +169,7 @@ impl Conversation {
 
     fn type_in(&mut self, input: ExecInput) -> Result<(), End> {
         if let ExecInput::Bytes(_) = &input {
-            self.busy = self.heard;
-            self.warned = false;
+            self.life.typed(Instant::now());
         }
         // Only the last size matters.
         if let (ExecInput::Resize { .. }, Some(last @ ExecInput::Resize { .. })) = (&input, self.typed.back_mut()) {
@@ -206,34 +192,27 @@ impl Conversation {
             Some(Output::Ended(ended)) => return Err(End::Command(ended)),
             None => return Err(End::Gone),
         };
-        if self.under_way == 0 {
-            self.taken = Instant::now();
-        }
-        self.busy = Instant::now();
-        self.warned = false;
-        self.under_way += bytes.len();
+        self.life.printed(bytes.len(), Instant::now());
         self.send(Message::Binary(bytes)).await.map_err(|()| End::Gone)
     }
 
-    /// Whether the page still is there, keeps up, and is used.
+    /// Ends a terminal that nobody needs any more, and asks the page for a sign of life.
     async fn look_after(&mut self) -> Result<(), End> {
-        if self.heard.elapsed() > PATIENCE {
-            return Err(End::Gone);
-        }
-        if self.under_way >= WINDOW && self.taken.elapsed() > PATIENCE {
-            let error = AppError::new(ErrorKind::Unavailable, "the browser did not keep up with what was printed");
-            return Err(ours("not read", error));
-        }
-        let idle = self.busy.elapsed();
-        if idle > IDLE {
-            let minutes = IDLE.as_secs() / 60;
-            let message = format!("nothing was typed or printed for {minutes} minutes");
-            return Err(ours("idle", AppError::new(ErrorKind::Unavailable, message)));
-        }
-        if idle > IDLE.saturating_sub(WARNING) && !self.warned {
-            self.warned = true;
-            let message = "Nothing happens here: the terminal is closed in a minute unless you press a key.";
-            self.say(&json!({"event": "warning", "message": message})).await.map_err(|()| End::Gone)?;
+        match self.life.standing(Instant::now()) {
+            Standing::Fine => {}
+            Standing::Warned => {
+                let message = "Nothing happens here: the terminal is closed in a minute unless you press a key.";
+                self.say(&json!({"event": "warning", "message": message})).await.map_err(|()| End::Gone)?;
+            }
+            Standing::Idle => {
+                let message = format!("nothing was typed or printed for {} minutes", IDLE.as_secs() / 60);
+                return Err(ours("idle", AppError::new(ErrorKind::Unavailable, message)));
+            }
+            Standing::Stalled => {
+                let error = AppError::new(ErrorKind::Unavailable, "the browser did not keep up with what was printed");
+                return Err(ours("not read", error));
+            }
+            Standing::Gone => return Err(End::Gone),
         }
         // The browser answers by itself.
         self.send(Message::Ping(Bytes::new())).await.map_err(|()| End::Gone)
