@@ -210,6 +210,37 @@ impl Words {
     }
 }
 
+/// A set of words, or of pairs.
+#[derive(Clone, Default)]
+pub(crate) struct Bits {
+    bits: Vec<u64>,
+    pub(crate) any: bool,
+}
+
+impl Bits {
+    pub(crate) fn new(size: usize) -> Self {
+        Self { bits: vec![0; size.div_ceil(64)], any: false }
+    }
+
+    pub(crate) fn add(&mut self, number: u32) {
+        if let Some(bits) = self.bits.get_mut(number as usize / 64) {
+            *bits |= 1 << (number % 64);
+            self.any = true;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, number: u32) -> bool {
+        self.bits.get(number as usize / 64).is_some_and(|bits| bits >> (number % 64) & 1 != 0)
+    }
+
+    /// Whether any is in it from `first` to `last`, or next to them.
+    pub(crate) fn has_between(&self, first: u32, last: u32) -> bool {
+        let blocks = self.bits.get(first as usize / 64..).unwrap_or_default();
+        blocks.iter().take((last / 64 - first / 64) as usize + 1).any(|bits| *bits != 0)
+    }
+}
+
 type PairPage = Vec<(Word, Word)>;
 
 /// Pairs of words, by number: a label's key and its value.

@@ -70,6 +70,11 @@ impl Code {
         (narrow & NARROW_TEXT != 0 && narrow < u32::MAX - 1).then_some(narrow & !NARROW_TEXT)
     }
 
+    /// The word of a narrow code, or a number that is no word's: of them there are fewer.
+    pub(crate) fn narrow_index(narrow: u32) -> u32 {
+        narrow ^ NARROW_TEXT
+    }
+
     pub(crate) fn widen(narrow: u32) -> Self {
         match narrow {
             u32::MAX => Self::MISSING,
@@ -125,6 +130,10 @@ mod tests {
             prop_assert_eq!(left.directed(descending).cmp(&right.directed(descending)), expected);
             prop_assert_eq!(left.narrow().map_or(left, Code::widen), left);
             prop_assert_eq!(left.is_some(), left.as_number().is_some() || left.as_word().is_some());
+            if let Some(narrow) = left.narrow() {
+                let index = Code::narrow_index(narrow);
+                prop_assert_eq!((index < NARROW_TEXT - 2).then_some(index), left.as_word());
+            }
         }
     }
 }

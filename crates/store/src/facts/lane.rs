@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pilothouse_model::Cell;
 
 use super::{Code, Mask, SLOTS};
-use crate::words::Word;
+use crate::words::{Bits, Word};
 
 /// What the numbers of a lane are: decides how they compare with an operand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub(crate) struct Lane {
     /// The texts that stand for fractions and booleans, which compare by more than their number.
     shown: Codes,
 }
+
+/// Words no further apart than this are looked for together.
+const NEAR: u32 = 4096;
 
 /// What is written in a slot.
 pub(super) struct Written {
@@ -114,6 +117,14 @@ impl Codes {
     }
 }
 
+/// Whether a text of these may be among them. Neighbouring rows came together, and so did their texts: mostly the words of
+/// a lane lie close to each other.
+fn may_hold(codes: &[u32; SLOTS], words: &Bits) -> bool {
+    let indexes = codes.iter().map(|code| Code::narrow_index(*code));
+    let (least, most) = indexes.fold((u32::MAX, 0), |(least, most), index| (least.min(index), most.max(index)));
+    most - least > NEAR || words.has_between(least, most)
+}
+
 impl Lane {
     /// Every value.
     pub(crate) fn read(&self) -> [Code; SLOTS] {
@@ -138,6 +149,24 @@ impl Lane {
             Codes::Same(_) => Mask::default(),
             Codes::Narrow(codes) => mask.filter(|index| Code::narrow_word(codes[index]).is_some_and(&mut holds)),
             Codes::Wide(codes) => mask.filter(|index| Code(codes[index]).as_word().is_some_and(&mut holds)),
+        }
+    }
+
+    /// The slots of `mask` that have a text of these.
+    pub(crate) fn filter_bits(&self, mask: Mask, words: &Bits) -> Mask {
+        match &self.codes {
+            Codes::Narrow(codes) if self.texts => {
+                if !may_hold(codes, words) {
+                    return Mask::default();
+                }
+                // All slots of a block at once, without a branch for each.
+                let block = |at: usize| {
+                    let slots = codes[at * 64..at * 64 + 64].iter().enumerate();
+                    slots.fold(0, |hits, (bit, code)| hits | u64::from(words.has(Code::narrow_index(*code))) << bit)
+                };
+                Mask(std::array::from_fn(|at| if mask.0[at] == 0 { 0 } else { block(at) & mask.0[at] }))
+            }
+            _ => self.filter_words(mask, |word| words.has(word)),
         }
     }
 

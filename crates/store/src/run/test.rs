@@ -234,7 +234,7 @@ fn mentioning(chunk: &Chunk, hits: &Hits, mask: Mask) -> Mask {
         return found;
     }
     for (_, lane) in chunk.lanes().filter(|(lane, _)| is_read_by_free_text(*lane)) {
-        found = found.or(lane.filter_words(mask.without(found), |word| hits.words.has(word)));
+        found = found.or(lane.filter_bits(mask.without(found), &hits.words));
     }
     let rest = mask.without(found);
     found = found.or(rest.filter(|index| chunk.images.get(index).iter().any(|word| hits.words.has(*word))));

@@ -5,7 +5,7 @@ use pilothouse_model::filter::{Pattern, compare, compare_text, text};
 use pilothouse_model::{Comparison, Level, Operand, Timestamp};
 
 use crate::facts::{Facts, cell_shown};
-use crate::words::{Word, Words};
+use crate::words::{Bits, Word, Words};
 
 /// What is asked of a text.
 #[derive(Clone, Copy)]
@@ -82,30 +82,6 @@ impl<'a> Verdicts<'a> {
         let holds = self.judge.holds(&words.text(word));
         self.given[word as usize] = if holds { Verdict::Yes } else { Verdict::No };
         holds
-    }
-}
-
-/// A set of words, or of pairs.
-#[derive(Clone, Default)]
-pub(crate) struct Bits {
-    bits: Vec<u64>,
-    pub(crate) any: bool,
-}
-
-impl Bits {
-    fn new(size: usize) -> Self {
-        Self { bits: vec![0; size.div_ceil(64)], any: false }
-    }
-
-    fn add(&mut self, number: u32) {
-        if let Some(bits) = self.bits.get_mut(number as usize / 64) {
-            *bits |= 1 << (number % 64);
-            self.any = true;
-        }
-    }
-
-    pub(crate) fn has(&self, number: u32) -> bool {
-        self.bits.get(number as usize / 64).is_some_and(|bits| bits >> (number % 64) & 1 != 0)
     }
 }
 
