@@ -181,7 +181,7 @@ impl<'a> Moment<'a> {
 fn objects<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>, mut completeness: Completeness) -> Found {
     let mut objects = Vec::new();
     for record in records {
-        match record.body.object() {
+        match record.object() {
             Ok(object) => objects.push(Arc::new(object)),
             Err(error) => completeness = Completeness::Broken(format!("{}: {error}", record.row.key())),
         }
@@ -197,7 +197,7 @@ impl Objects for Moment<'_> {
             Err(Completeness::Absent) => return Lookup::Missing,
             Err(completeness) => return Lookup::Unknown(completeness),
         };
-        match table.named(namespace, name).map(|record| record.body.object()) {
+        match table.named(namespace, name).map(|record| record.object()) {
             Some(Ok(object)) => Lookup::Found(Arc::new(object)),
             Some(Err(error)) => Lookup::Unknown(Completeness::Broken(error.to_string())),
             None => match table.completeness_of(namespace, name) {

@@ -265,7 +265,6 @@ impl Cluster {
         let readable = self.may_get(resource, namespace, name);
         if let Some(record) = snapshot.get(namespace, name).filter(|_| readable) {
             let object = record
-                .body
                 .object()
                 .map_err(|error| AppError::new(ErrorKind::Malformed, format!("{}/{name}: {error}", resource.kind)))?;
             return Ok(Current {

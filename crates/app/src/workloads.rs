@@ -268,7 +268,7 @@ impl Derivation {
                 self.forget(id);
                 continue;
             };
-            match record.body.object() {
+            match record.object() {
                 Ok(object) => self.compute_row(&record.row, instrument, &object, &moment),
                 Err(error) => self.defect(id, &error.to_string()),
             }

@@ -279,7 +279,7 @@ async fn secret_values_stay_out_of_the_house() {
     let secrets = source(&cluster, "", "secrets");
     let listing =
         cluster.list_settled(&secrets, &Ask { q: "name:key".to_owned(), ..Ask::default() }, PATIENCE).await.unwrap();
-    let stored = listing.rows[0].body.object().unwrap();
+    let stored = listing.rows[0].object().unwrap();
     let Source::Resource(resource) = &secrets else { panic!("not a resource") };
     let read = cluster.read(resource, Some("default"), "key").await.unwrap();
     for object in [&stored, &read.object] {

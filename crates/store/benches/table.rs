@@ -17,7 +17,7 @@ use std::hint::black_box;
 use criterion::measurement::Measurement;
 use criterion::{BatchSize, Criterion};
 use pilothouse_model::{Field, Filter, Plan, Timestamp};
-use pilothouse_store::{Compressor, Snapshot, Table, Window};
+use pilothouse_store::{Body, Record, Snapshot, Table, Window};
 use pods::Pods;
 use processor::{Bench, ProcessorTime};
 use questions::{PAGE, equals, plan, questions};
@@ -121,18 +121,15 @@ fn windows(criterion: &mut Bench, pods: &mut Pods, table: &mut Table, now: Times
 }
 
 fn bodies(criterion: &mut Bench, pods: &mut Pods) {
-    let objects: Vec<_> = (0..512).map(|number| pods::object(number, 0)).collect();
-    let mut next = 0;
-    let mut each = || {
-        next = (next + 1) % objects.len();
-        &objects[next]
-    };
-    criterion.bench_function("compress with the dictionary", |bench| bench.iter(|| pods.compressor.compress(each())));
-    let mut fresh = Compressor::new();
-    let alone = fresh.compress(&objects[0]);
+    let packed: Vec<_> = (0..512).map(|number| pods.record(number, 0)).collect();
+    let objects: Vec<_> = packed.iter().filter_map(|record| record.object().ok()).collect();
+    let mut each = objects.iter().zip(&packed).cycle();
+    criterion.bench_function("compress with the dictionary", |bench| {
+        bench.iter(|| each.next().map(|(object, record)| pods.compressor.compress(object, &record.row)));
+    });
+    let alone = Record { body: Body::compress(&objects[0]), row: packed[0].row.clone() };
     criterion.bench_function("unpack without a dictionary", |bench| bench.iter(|| alone.object().is_ok()));
-    let packed = pods.compressor.compress(&objects[0]);
-    criterion.bench_function("unpack with the dictionary", |bench| bench.iter(|| packed.object().is_ok()));
+    criterion.bench_function("unpack with the dictionary", |bench| bench.iter(|| packed[511].object().is_ok()));
 }
 
 #[expect(clippy::print_stderr, reason = "a bench reports to the terminal")]

@@ -1,12 +1,16 @@
-//! The full object of a record, compressed.
+//! The full object of a record, compressed. What the row says already is not kept twice.
+
+mod known;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use pilothouse_model::{MalformedObject, Object};
+use pilothouse_model::{MalformedObject, Object, Row};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::zstd_safe::{self, CCtx, DCtx};
+
+use known::Known;
 
 /// No object larger than this (as JSON) is unpacked: etcd refuses far smaller ones.
 pub const MAX_OBJECT_BYTES: usize = 64 << 20;
@@ -34,7 +38,13 @@ enum Kept {
     /// JSON as it is, where compression was refused.
     Plain(Arc<[u8]>),
     /// A frame of zstd and the size of the JSON in it.
-    Packed { frame: Arc<[u8]>, size: u32, dictionary: Option<Arc<Dictionary>> },
+    Packed {
+        frame: Arc<[u8]>,
+        size: u32,
+        /// Tells the texts of the row that stand for themselves in it; zero when none do.
+        known: u32,
+        dictionary: Option<Arc<Dictionary>>,
+    },
 }
 
 struct Dictionary(DecoderDictionary<'static>);
@@ -45,6 +55,9 @@ pub enum BodyError {
     /// This record keeps no object.
     #[error("the full object is not kept for derived rows; ask for the object by its own resource")]
     NotKept,
+    /// It was packed with another row than it is unpacked with.
+    #[error("the stored object belongs to another row")]
+    OtherRow,
     /// More than [`MAX_OBJECT_BYTES`].
     #[error("the object has {0} bytes, more than the {MAX_OBJECT_BYTES} that are unpacked")]
     TooLarge(usize),
@@ -70,26 +83,32 @@ impl Body {
         let mut json = Vec::new();
         write_json(object, &mut json);
         let mut frame = Vec::new();
-        let written = pack(&json, &mut frame, None);
-        Self::packed(&json, written.ok().map(|()| &*frame), None)
+        match pack(&json, &mut frame, None) {
+            Ok(()) if frame.len() < json.len() => Self::packed(&json, &frame, 0, None),
+            _ => Self(Kept::Plain(json.into())),
+        }
     }
 
-    /// An incompressible, huge or refused object is kept as it is rather than lost.
-    fn packed(json: &[u8], frame: Option<&[u8]>, dictionary: Option<&Arc<Dictionary>>) -> Self {
-        Self(match (frame, u32::try_from(json.len())) {
-            (Some(frame), Ok(size)) if frame.len() < json.len() => {
-                Kept::Packed { frame: frame.into(), size, dictionary: dictionary.cloned() }
-            }
-            _ => Kept::Plain(json.into()),
+    fn packed(json: &[u8], frame: &[u8], known: u32, dictionary: Option<&Arc<Dictionary>>) -> Self {
+        Self(match u32::try_from(json.len()) {
+            Ok(size) => Kept::Packed { frame: frame.into(), size, known, dictionary: dictionary.cloned() },
+            Err(_) => Kept::Nothing,
         })
     }
 
-    /// The object.
-    pub fn object(&self) -> Result<Object, BodyError> {
+    /// The object, of which this is the row.
+    pub(crate) fn object(&self, row: &Row) -> Result<Object, BodyError> {
         match &self.0 {
             Kept::Nothing => Err(BodyError::NotKept),
             Kept::Plain(json) => read(json),
-            Kept::Packed { frame, size, dictionary } => read(&unpack(frame, *size as usize, dictionary.as_deref())?),
+            Kept::Packed { frame, size, known, dictionary } => {
+                let json = unpack(frame, *size as usize, dictionary.as_deref())?;
+                match (*known, Known::of(row)) {
+                    (0, _) => read(&json),
+                    (wanted, known) if known.check() == wanted => read(&known.put_back(&json)),
+                    _ => Err(BodyError::OtherRow),
+                }
+            }
         }
     }
 
@@ -115,8 +134,13 @@ impl PartialEq for Body {
         match (&self.0, &other.0) {
             (Kept::Nothing, Kept::Nothing) => true,
             (Kept::Plain(left), Kept::Plain(right)) => left == right,
-            (Kept::Packed { frame, dictionary, .. }, Kept::Packed { frame: frame2, dictionary: dictionary2, .. }) => {
-                dictionary.as_ref().map(Arc::as_ptr) == dictionary2.as_ref().map(Arc::as_ptr) && frame == frame2
+            (
+                Kept::Packed { frame, known, dictionary, .. },
+                Kept::Packed { frame: frame2, known: known2, dictionary: dictionary2, .. },
+            ) => {
+                dictionary.as_ref().map(Arc::as_ptr) == dictionary2.as_ref().map(Arc::as_ptr)
+                    && known == known2
+                    && frame == frame2
             }
             _ => false,
         }
@@ -221,17 +245,24 @@ impl Compressor {
         Self::default()
     }
 
-    /// Compresses one object.
-    pub fn compress(&mut self, object: &Object) -> Body {
+    /// Compresses the object of a row.
+    pub fn compress(&mut self, object: &Object, row: &Row) -> Body {
         write_json(object, &mut self.json);
+        let known = Known::of(row);
+        known.take_out(&mut self.json, &mut self.frame);
         self.learn();
         let (encoder, dictionary) = match &self.learning {
             Learning::Done(encoder, dictionary) => (Some(encoder), Some(dictionary)),
             Learning::Samples(..) | Learning::Fruitless => (None, None),
         };
-        let written = pack(&self.json, &mut self.frame, encoder);
-        let frame = written.ok().map(|()| &*self.frame);
-        let body = Body::packed(&self.json, frame, dictionary);
+        let body = match pack(&self.json, &mut self.frame, encoder) {
+            Ok(()) => Body::packed(&self.json, &self.frame, known.check(), dictionary),
+            // A refused object is kept as it is rather than lost.
+            Err(_) => {
+                write_json(object, &mut self.json);
+                Body(Kept::Plain(self.json.as_slice().into()))
+            }
+        };
         if self.frame.capacity() > MOST_KEPT {
             (self.json, self.frame) = (Vec::new(), Vec::new());
         }

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use pilothouse_model::{Row, Str};
+use pilothouse_model::{Object, Row, Str};
 
-use crate::body::Body;
+use crate::body::{Body, BodyError};
 
 /// One row of a table with the object behind it.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// The whole object.
+    pub fn object(&self) -> Result<Object, BodyError> {
+        self.body.object(&self.row)
+    }
+
     /// Whether writing `newer` over this record would change nothing. The server's version decides about the object
     /// where it is known; the row counts as well because a derived row can change while its object does not.
     pub(crate) fn is_same_as(&self, newer: &Self) -> bool {

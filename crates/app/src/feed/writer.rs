@@ -66,7 +66,10 @@ impl Writer {
     /// The record of an object; `None`, and a note, when an instrument cannot bear it.
     fn record(&mut self, index: usize, object: &Object) -> Option<Record> {
         let Self { projector, interner, compressor, .. } = self;
-        let made = guarded(|| Record { row: projector.row(object, interner), body: compressor.compress(object) });
+        let made = guarded(|| {
+            let row = projector.row(object, interner);
+            Record { body: compressor.compress(object, &row), row }
+        });
         match made {
             Ok(record) => {
                 self.parts[index].unreadable.clear(object);

@@ -354,7 +354,7 @@ fn bindings(table: &Snapshot) -> BTreeMap<Str, BTreeMap<Str, Binding>> {
 
 impl Binding {
     fn of(record: &Record) -> Self {
-        let Ok(object) = record.body.object() else {
+        let Ok(object) = record.object() else {
             return Self { cluster_role: String::new(), subjects: Vec::new() };
         };
         let cluster_role = match object.text("/roleRef/kind") {
@@ -381,7 +381,7 @@ impl Binding {
 /// Whether a change may grant or take away anything: labels and notes do not.
 fn matters(change: &Change) -> bool {
     let says = |record: &Arc<Record>| -> Option<Vec<Value>> {
-        let object = record.body.object().ok()?;
+        let object = record.object().ok()?;
         let field = |pointer| object.value().pointer(pointer).cloned().unwrap_or(Value::Null);
         Some(["/rules", "/subjects", "/roleRef", "/metadata/uid"].map(field).to_vec())
     };

@@ -255,7 +255,7 @@ impl World {
             let listed = view(source).listed;
             let records: Vec<_> = source.live.snapshot().iter().cloned().collect();
             for record in records.iter().filter(|one| listed.sees(one.row.namespace.as_deref(), &one.row.name)) {
-                let object = record.body.object().unwrap();
+                let object = record.object().unwrap();
                 moment.turn_to(record.row.namespace.clone());
                 let computed = std::panic::catch_unwind(AssertUnwindSafe(|| Nosy.workload(&object, &moment)));
                 if let Ok(Some(workload)) = computed {

@@ -111,7 +111,7 @@ impl Body {
 }
 
 fn stored(record: &Record) -> Result<Object, Failure> {
-    record.body.object().map_err(|error| Failure::Other(error.to_string()))
+    record.object().map_err(|error| Failure::Other(error.to_string()))
 }
 
 /// When a container of this pod last ended and was restarted.

@@ -91,7 +91,7 @@ impl Pods {
         let row = Row::assemble(self.resource.clone(), object, Projection { status, cells }, &mut |text| {
             interner.intern(text)
         });
-        Record { row, body: self.compressor.compress(object) }
+        Record { body: self.compressor.compress(object, &row), row }
     }
 }
 

@@ -1,0 +1,81 @@
+//! Texts that a row has as well as its object: in the packed object a byte stands for each.
+//!
+//! Names, unique ids and messages are most of what cannot be compressed in an object, because they are like nothing else.
+
+use std::hash::{Hash, Hasher};
+
+use memchr::memmem::Finder;
+use pilothouse_model::{Row, Str};
+use rustc_hash::FxHasher;
+
+/// Shorter ones are not worth it.
+const SHORTEST: usize = 8;
+/// So many bytes are free: JSON has none below the space within its texts, and without indentation none between them.
+const MOST: usize = 31;
+
+/// The texts of a row, as JSON writes them, the longest first: one may be a part of another.
+pub(super) struct Known(Vec<String>);
+
+impl Known {
+    pub(super) fn of(row: &Row) -> Self {
+        let uid = row.uid.to_string();
+        // What a pod is called after, and what an event is about.
+        let stems = ['-', '.'].into_iter().filter_map(|mark| Some(row.name.rsplit_once(mark)?.0));
+        let lists = [&*row.owners, &*row.images].into_iter().flatten().map(Str::as_str);
+        let labels = row.labels.iter().map(|(_, value)| value.as_str());
+        let texts = [uid.as_str(), &row.name, &row.status.message].into_iter().chain(row.namespace.as_deref());
+        let long = texts.chain(stems).chain(lists).chain(labels).filter(|text| text.len() >= SHORTEST);
+        let mut texts: Vec<String> = long.filter_map(escaped).collect();
+        texts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        texts.dedup();
+        texts.truncate(MOST);
+        Self(texts)
+    }
+
+    /// A number that tells these texts from others; not zero.
+    pub(super) fn check(&self) -> u32 {
+        let mut hasher = FxHasher::default();
+        self.0.hash(&mut hasher);
+        let hash = hasher.finish();
+        ((hash ^ (hash >> 32)) as u32).max(1)
+    }
+
+    /// Puts bytes in the place of texts. `spare` is overwritten.
+    pub(super) fn take_out(&self, json: &mut Vec<u8>, spare: &mut Vec<u8>) {
+        for (byte, text) in (1_u8..).zip(&self.0) {
+            let finder = Finder::new(text);
+            let mut from = 0;
+            spare.clear();
+            for at in finder.find_iter(json) {
+                spare.extend_from_slice(&json[from..at]);
+                spare.push(byte);
+                from = at + text.len();
+            }
+            if from > 0 {
+                spare.extend_from_slice(&json[from..]);
+                std::mem::swap(json, spare);
+            }
+        }
+    }
+
+    /// Puts texts in the place of bytes.
+    pub(super) fn put_back(&self, packed: &[u8]) -> Vec<u8> {
+        let mut json = Vec::with_capacity(packed.len() * 2);
+        for part in packed.chunk_by(|before, _| *before >= b' ') {
+            let (last, rest) = match part.split_last() {
+                Some((last, rest)) if *last < b' ' => (usize::from(*last).checked_sub(1), rest),
+                _ => (None, part),
+            };
+            json.extend_from_slice(rest);
+            json.extend(last.and_then(|last| self.0.get(last)).into_iter().flat_map(|text| text.bytes()));
+        }
+        json
+    }
+}
+
+/// A text as JSON writes it, without its quotes.
+fn escaped(text: &str) -> Option<String> {
+    let mut json = serde_json::to_string(text).ok()?;
+    json.pop();
+    (!json.is_empty()).then(|| json.split_off(1))
+}
