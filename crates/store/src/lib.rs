@@ -33,6 +33,8 @@
 //! keys: a lookup checks the candidates against their rows, so that an index entry costs eight bytes. Texts and pairs are
 //! counted by the writer and leave the dictionary with the last row that has them.
 //!
+//! Objects are packed with a dictionary of their table, without the texts that their row has as well.
+//!
 //! No clock, no I/O, no async: time arrives as an argument.
 
 mod body;
