@@ -1,5 +1,6 @@
 //! One cluster: its connection, what it serves, and its live tables.
 
+pub(crate) mod alike;
 mod choosing;
 mod chosen;
 mod figures;

@@ -41,7 +41,7 @@ impl Cluster {
         let chosen = self.choose(source, ask).or_else(|_| self.choose(source, &unasked))?;
         // The plan carries what may be seen, as that of the list does.
         let plan = chosen.plan(&unasked)?;
-        let snapshot = chosen.table.snapshot();
+        let snapshot = Arc::clone(&chosen.moment().0);
         let rows = Rows { snapshot: &snapshot, plan: &plan, now: crate::clock::now() };
         Ok(complete(chosen.table.columns(), &|wanted, like| rows.values(wanted, like)))
     }
@@ -57,7 +57,7 @@ impl Many {
             // A cluster that cannot answer keeps no other back.
             let Ok(chosen) = cluster.choose(&source, &unasked) else { continue };
             let plan = chosen.plan(&unasked)?;
-            shares.push((cluster, chosen.table.snapshot(), plan));
+            shares.push((cluster, Arc::clone(&chosen.moment().0), plan));
         }
         let fixed = source.columns();
         let columns = joined_columns(fixed.as_deref(), shares.iter().map(|(_, snapshot, _)| &**snapshot.columns()));

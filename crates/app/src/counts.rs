@@ -85,7 +85,7 @@ impl Cluster {
     ) -> Result<(Listing, Counts), AppError> {
         let chosen = self.choose_settled(source, ask, patience).await?;
         let plan = chosen.plan(ask)?;
-        let moment = chosen.table.moment();
+        let moment = chosen.moment();
         let selection = moment.0.select(&plan, clock::now());
         let listing = chosen.listing(ask, (&plan, &selection), &moment)?;
         let fields = telling(&listing.columns, source).join(",");
@@ -109,7 +109,7 @@ impl Chosen {
     /// How the rows that may be seen divide.
     pub(crate) fn counts(&self, ask: &Ask, fields: &str) -> Result<Counts, AppError> {
         let plan = self.plan(ask)?;
-        let moment = self.table.moment();
+        let moment = self.moment();
         self.counted(ask, fields, &moment.0.select(&plan, clock::now()), &moment)
     }
 

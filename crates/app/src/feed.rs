@@ -5,6 +5,7 @@ mod projector;
 mod unreadable;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use futures::future::FutureExt;
 use futures::stream::{self, SelectAll, StreamExt};
 use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Signal};
-use pilothouse_model::{Column, Completeness, Instrument, Resource, Sight};
+use pilothouse_model::{Column, Completeness, Instrument, Resource, Sight, Str};
 use pilothouse_store::{Record, Snapshot, Table};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -24,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Stamp;
 use crate::isolate::Defect;
-use crate::moment::Name;
+use crate::moment::{Beyond, Name};
 pub(crate) use places::{Place, Places};
 pub(crate) use projector::{Projector, by_name};
 pub(crate) use unreadable::Unread;
@@ -74,6 +75,8 @@ pub(crate) struct Freshness {
     pub(crate) unreadable: Arc<[Unread]>,
     /// Of a derived table: everything that its rows were made from.
     pub(crate) reads: Arc<[Name]>,
+    /// Of a derived table, by namespace: where else the rows of that namespace were made from.
+    pub(crate) beyond: Arc<BTreeMap<Str, Beyond>>,
 }
 
 impl Freshness {

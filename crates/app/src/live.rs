@@ -135,7 +135,8 @@ impl LiveWindow {
                 self.wait().await?;
             }
             self.turn()?;
-            let moment = self.chosen.table.moment();
+            let moment = self.chosen.moment();
+            self.chosen.turn_to(None);
             let (snapshot, freshness) = &*moment;
             // While nobody can say what may be seen, nothing new is.
             let delta = match self.paused {
@@ -220,7 +221,7 @@ impl LiveWindow {
     fn turn(&mut self) -> Option<()> {
         self.paused = None;
         let awaited = self.awaited.take();
-        let chosen = match self.cluster.choose(&self.source, &self.ask) {
+        let mut chosen = match self.cluster.choose(&self.source, &self.ask) {
             Ok(chosen) => chosen,
             Err(error) if error.kind == ErrorKind::Unauthorized => {
                 self.refused = Some(error);
@@ -235,6 +236,7 @@ impl LiveWindow {
             }
         };
         if chosen.is_like(&self.chosen) {
+            self.chosen.turn_to(Some(&mut chosen));
             return Some(());
         }
         let useless = self.chosen.table.is_forbidden() || self.chosen.table.is_dead() || self.chosen.table.is_still();

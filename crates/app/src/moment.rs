@@ -20,6 +20,9 @@ use crate::rights::View;
 /// Group and plural name, owned.
 pub(crate) type Name = (String, String);
 
+/// Where else than in its own namespace an answer looked: a resource, and a namespace, or none for all and for what is in none.
+pub(crate) type Beyond = BTreeSet<(Name, Option<Str>)>;
+
 /// One watched table at this moment.
 pub(crate) struct Watched {
     pub(crate) resource: Arc<Resource>,
@@ -81,11 +84,19 @@ pub(crate) struct Moment<'a> {
     tables: Vec<Watched>,
     missing: RefCell<BTreeSet<Name>>,
     looks: RefCell<Looks>,
+    beyond: RefCell<Beyond>,
 }
 
 impl<'a> Moment<'a> {
     pub(crate) fn new(catalog: &'a Catalog, tables: Vec<Watched>) -> Self {
-        Self { catalog, namespace: RefCell::default(), tables, missing: RefCell::default(), looks: RefCell::default() }
+        Self {
+            catalog,
+            namespace: RefCell::default(),
+            tables,
+            missing: RefCell::default(),
+            looks: RefCell::default(),
+            beyond: RefCell::default(),
+        }
     }
 
     /// What follows is asked about something in this namespace, or in none.
@@ -101,6 +112,20 @@ impl<'a> Moment<'a> {
     /// What was looked at since this was last asked.
     pub(crate) fn take_looks(&self) -> Looks {
         self.looks.take()
+    }
+
+    /// Where else than in the namespace that it is about was looked since this was last asked.
+    pub(crate) fn take_beyond(&self) -> Beyond {
+        self.beyond.take()
+    }
+
+    /// Remembers where was looked, if it was not in the namespace that the question is about.
+    fn look_in(&self, resource: GroupResource<'_>, namespace: Option<&str>) {
+        let own = self.namespace.borrow();
+        if namespace.is_none() || namespace != own.as_deref() {
+            let name = (resource.group.to_owned(), resource.plural.to_owned());
+            self.beyond.borrow_mut().insert((name, namespace.map(Str::from)));
+        }
     }
 
     /// Remembers that an object was looked at which did not come from here.
@@ -165,6 +190,7 @@ impl<'a> Moment<'a> {
         name: &str,
     ) -> Option<&Arc<Record>> {
         self.look(Look::named(resource, namespace, name));
+        self.look_in(resource, namespace);
         self.table(resource).ok()?.named(namespace, name)
     }
 
@@ -192,6 +218,7 @@ fn objects<'a>(records: impl IntoIterator<Item = &'a Arc<Record>>, mut completen
 impl Objects for Moment<'_> {
     fn get(&self, resource: GroupResource<'_>, namespace: Option<&str>, name: &str) -> Lookup {
         self.look(Look::named(resource, namespace, name));
+        self.look_in(resource, namespace);
         let table = match self.table(resource) {
             Ok(table) => table,
             Err(Completeness::Absent) => return Lookup::Missing,
@@ -209,6 +236,7 @@ impl Objects for Moment<'_> {
 
     fn list(&self, resource: GroupResource<'_>, namespace: Option<&str>, selector: &LabelSelector) -> Found {
         self.look(Look::selected(resource, namespace, selector));
+        self.look_in(resource, namespace);
         match self.table(resource) {
             Ok(table) => {
                 let selected = table.snapshot.selected(namespace, selector).into_iter();
@@ -220,9 +248,15 @@ impl Objects for Moment<'_> {
 
     fn dependents(&self, resource: GroupResource<'_>, uid: &str) -> Found {
         self.look(Look::owned(resource, uid));
-        // What is owned lives where its owner lives, so a table of some namespaces that knows the owner knows all of it.
+        let namespace = self.namespace.borrow();
+        if namespace.is_none() {
+            self.look_in(resource, None);
+        }
+        // What is owned lives where its owner lives, so a table of some namespaces that knows the owner knows all of it. Who
+        // writes the id of an owner elsewhere has a part in nothing.
+        let lives_there = |record: &&Arc<Record>| namespace.is_none() || record.row.namespace == *namespace;
         match self.table(resource) {
-            Ok(table) => objects(table.dependents(uid), self.known_of(table)),
+            Ok(table) => objects(table.dependents(uid).filter(lives_there), self.known_of(table)),
             Err(completeness) => Found { objects: Vec::new(), completeness },
         }
     }

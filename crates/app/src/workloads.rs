@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Row, Sight, Workload};
+use pilothouse_model::{Completeness, GroupResource, Instrument, Object, Resource, Row, Sight, Str, Workload};
 use pilothouse_store::{Body, Interner, Record, RowId, Snapshot, Table};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::time::Instant;
 
 use crate::catalog::Catalog;
@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, Cut, Inner};
 use crate::feed::{Freshness, LiveTable, Places, Scope, Shared, worst};
 use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
-use crate::moment::{Moment, Name};
+use crate::moment::{Beyond, Moment, Name};
 use crate::rights::{Holder, View};
 use input::{Input, doubts};
 
@@ -110,6 +110,9 @@ pub(crate) struct Derivation {
     discreet: bool,
     /// The names of all inputs.
     reads: Arc<[Name]>,
+    /// Where else than in its own namespace a row was made from, and the same together by namespace, until a row differs.
+    strays: FxHashMap<RowId, Beyond>,
+    beyond: Option<Arc<BTreeMap<Str, Beyond>>>,
     /// What was published last.
     told: Option<(u64, Freshness)>,
     /// When it was last brought up to the present.
@@ -132,6 +135,8 @@ impl Derivation {
             cut: None,
             discreet: false,
             reads: Arc::default(),
+            strays: FxHashMap::default(),
+            beyond: None,
             told: None,
             stepped: None,
             passed: false,
@@ -287,6 +292,7 @@ impl Derivation {
         });
         let id = RowId::of(listed);
         self.edges.replace(&id, &moment.take_looks());
+        self.stray(&id, moment.take_beyond());
         match computed {
             Ok(row) => {
                 self.defects.remove(&id);
@@ -299,6 +305,28 @@ impl Derivation {
         }
     }
 
+    /// Remembers where else than in its own namespace a row was made from.
+    fn stray(&mut self, id: &RowId, beyond: Beyond) {
+        let before = if beyond.is_empty() { self.strays.remove(id) } else { self.strays.insert(id.clone(), beyond) };
+        if before.as_ref() != self.strays.get(id) {
+            self.beyond = None;
+        }
+    }
+
+    /// Where else than in it the rows of each namespace were made from.
+    fn beyond(&mut self) -> Arc<BTreeMap<Str, Beyond>> {
+        let Self { strays, beyond, .. } = self;
+        let gather = || {
+            let mut together: BTreeMap<Str, Beyond> = BTreeMap::new();
+            for (id, beyond) in strays {
+                let Some(namespace) = &id.namespace else { continue };
+                together.entry(namespace.clone()).or_default().extend(beyond.iter().cloned());
+            }
+            Arc::new(together)
+        };
+        Arc::clone(beyond.get_or_insert_with(gather))
+    }
+
     /// A row that cannot be computed stays as it was, and is told.
     fn defect(&mut self, id: &RowId, why: &str) {
         tracing::error!(workload = %id, "{why}");
@@ -307,6 +335,7 @@ impl Derivation {
 
     fn forget(&mut self, id: &RowId) {
         self.edges.forget(id);
+        self.stray(id, Beyond::new());
         self.defects.remove(id);
         self.table.remove(id);
     }
@@ -356,6 +385,7 @@ impl Derivation {
             forbidden: self.cut.is_none() && running().any(|input| input.freshness.forbidden),
             notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects, self.discreet)).collect(),
             reads: Arc::clone(&self.reads),
+            beyond: self.beyond(),
             ..Freshness::default()
         };
         (self.table.snapshot(), freshness)

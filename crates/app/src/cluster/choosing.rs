@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use pilothouse_model::{Completeness, GroupResource, Resource, Sight, Workload};
 
+use super::alike::Alike;
 use super::chosen::Chosen;
 use super::{Cluster, Cut};
 use crate::ask::{Ask, Source, confined_to};
+use crate::catalog::Catalog;
 use crate::error::AppError;
 use crate::feed::{LiveTable, Places};
-use crate::rights::{Holder, Known, Remembered, Rights, View, commonly_asked};
+use crate::rights::{Holder, Known, Remembered, Rights};
 
 impl Cluster {
     /// The table that answers a question, and what of it may be seen.
@@ -129,24 +131,28 @@ impl Cluster {
         };
         let own = self.settings().user_credentials_only;
         let sights = remembered.sights(rights, &catalog);
-        let all = |name: &(String, String)| {
-            let name = GroupResource::new(&name.0, &name.1);
-            !catalog.serves(name) || sights.view(name) == View::ALL
-        };
-        if !own && commonly_asked(&self.inner).iter().all(all) {
-            let whole = self.derived(None, None);
-            // What a row turned out to look at beyond that counts, too.
-            if whole.freshness().reads.iter().all(all) {
-                return Chosen { foreign: true, ..Chosen::new(&Source::Workloads, whole) };
-            }
-        }
         let reach = sights.reach.clone();
         if reach.is_none() {
             return Chosen { sight: Sight::None, reach, ..self.nothing(&Source::Workloads, Completeness::Complete) };
         }
+        let alike = Alike { sights: &sights, catalog: &catalog };
+        if !own && self.kinds_that_run(&catalog).all(|name| alike.sees_alike(name)) {
+            let whole = self.derived(None, None);
+            // What is judged is what is read, whatever happens in between.
+            let moment = whole.moment();
+            if alike.is_made_of_what_is_seen(&moment.1) {
+                let sight = reach.clone();
+                return Chosen { foreign: true, sight, reach, ..Chosen::new(&Source::Workloads, whole) }.at(moment);
+            }
+        }
         let holder = if own { holder } else { Holder::Console };
         let table = self.derived(None, Some(Cut { sights, holder, own }));
         Chosen { foreign: !own, reach, ..Chosen::new(&Source::Workloads, table) }
+    }
+
+    fn kinds_that_run<'a>(&'a self, catalog: &'a Catalog) -> impl Iterator<Item = GroupResource<'a>> {
+        let runs = |name: &GroupResource<'_>| self.instrument(*name).is_some_and(|instrument| instrument.runs(*name));
+        catalog.listed().map(|resource| resource.group_resource()).filter(runs)
     }
 
     /// A table of which nothing is read.

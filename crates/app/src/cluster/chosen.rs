@@ -33,6 +33,8 @@ pub(crate) struct Chosen {
     pub(super) pending: bool,
     /// Keeps the rights renewed for as long as the answer is held.
     pub(crate) remembered: Option<Arc<Remembered>>,
+    /// What of the table was judged to be in sight, where that had to be judged.
+    pub(super) judged: Option<Arc<Reading>>,
 }
 
 impl Chosen {
@@ -41,7 +43,31 @@ impl Chosen {
             Source::Workloads => WORKLOADS.to_owned(),
             Source::Resource(resource) => resource.group_resource().to_string(),
         };
-        Self { table, sight: Sight::All, reach: Sight::All, what, foreign: false, pending: false, remembered: None }
+        Self {
+            table,
+            sight: Sight::All,
+            reach: Sight::All,
+            what,
+            foreign: false,
+            pending: false,
+            remembered: None,
+            judged: None,
+        }
+    }
+
+    /// The same, to be read at this moment of its table and no other.
+    pub(super) fn at(self, moment: Arc<Reading>) -> Self {
+        Self { judged: Some(moment), ..self }
+    }
+
+    /// What the table holds now, or held when it was chosen where that decided.
+    pub(crate) fn moment(&self) -> Arc<Reading> {
+        self.judged.clone().unwrap_or_else(|| self.table.moment())
+    }
+
+    /// The same answer, of the moment of a later choice. Keeps no moment from one reading to the next.
+    pub(crate) fn turn_to(&mut self, later: Option<&mut Self>) {
+        self.judged = later.and_then(|later| later.judged.take());
     }
 
     /// Whether it is still being asked what may be seen.
@@ -84,7 +110,7 @@ impl Chosen {
 
     pub(crate) fn answer(&self, ask: &Ask) -> Result<Listing, AppError> {
         let plan = self.plan(ask)?;
-        let moment = self.table.moment();
+        let moment = self.moment();
         self.listing(ask, (&plan, &moment.0.select(&plan, clock::now())), &moment)
     }
 

@@ -62,13 +62,14 @@ impl LiveCounts {
                 Err(error) if error.kind == ErrorKind::Unavailable && self.last.is_some() => continue,
                 Err(_) => return None,
             };
-            let basis = Basis::of(chosen);
+            let mut basis = Basis::of(chosen);
             if let Some((_, last)) = &self.last
                 && last.is_like(&basis, &self.ask)
             {
                 continue;
             }
             let counts = self.count(&basis.chosen)?;
+            basis.chosen.turn_to(None);
             let differs = self.last.as_ref().is_none_or(|(last, _)| last.fields != counts.fields);
             self.last = Some((counts.clone(), basis));
             if differs {
@@ -97,7 +98,7 @@ impl Basis {
         // Listens before it looks: nothing happens in between unheard.
         let news = chosen.table.subscribe();
         let rights = chosen.remembered.as_deref().map(Remembered::subscribe);
-        let version = chosen.table.snapshot().version();
+        let version = chosen.moment().0.version();
         Self { chosen, version, news, rights }
     }
 

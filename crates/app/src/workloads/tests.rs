@@ -1,5 +1,6 @@
 //! The derived table against one that is computed anew each time.
 
+mod alike;
 mod stories;
 
 use std::collections::BTreeMap;
