@@ -187,6 +187,12 @@ impl HashIndex {
         }
     }
 
+    /// How many slots are under this hash.
+    pub(crate) fn count(&self, hash: u32) -> usize {
+        let place = |before: &dyn Fn(u32) -> bool| self.pairs.find(|other| before((*other >> 32) as u32));
+        self.pairs.position(place(&|other| other <= hash)) - self.pairs.position(place(&|other| other < hash))
+    }
+
     /// The slots under this hash, ascending.
     pub(crate) fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
         let first = pair(hash, 0);
@@ -233,6 +239,7 @@ mod tests {
                 prop_assert!(index.pairs.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= MOST));
                 for hash in 0..5 {
                     let expected: Vec<_> = oracle.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
+                    prop_assert_eq!(index.count(hash), expected.len());
                     prop_assert_eq!(index.slots(hash).collect::<Vec<_>>(), expected);
                 }
             }

@@ -129,7 +129,7 @@ pub(crate) fn steady_until(snapshot: &Snapshot, filter: &Filter, now: Timestamp)
     filter.each_age(&mut |field, seconds| {
         let reader = Reader::new(&state.facts, field);
         for chunk in state.facts.chunks() {
-            let codes = reader.read(chunk);
+            let codes = reader.read(chunk, chunk.live);
             chunk.live.each(|index| {
                 if let Some(moment) = codes[index].as_number() {
                     until = until.min(reaches(moment, seconds, now));
@@ -147,7 +147,7 @@ fn count(state: &State, cover: &Cover, field: &Field) -> Vec<(Cell, usize)> {
     let mut others: FxHashMap<Code, (u32, u32)> = FxHashMap::default();
     let mut different = Vec::new();
     for (at, mask) in cover.chunks() {
-        let codes = reader.read(&state.facts.chunks()[at]);
+        let codes = reader.read(&state.facts.chunks()[at], mask);
         mask.each(|index| {
             let counted = match codes[index].as_word() {
                 Some(word) => &mut words[word as usize],

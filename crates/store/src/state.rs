@@ -121,10 +121,11 @@ impl State {
         self.candidates(&self.labels, hash((key, value))).filter(move |record| record.row.label(key) == Some(value))
     }
 
-    /// The slots of the same.
-    pub(crate) fn labelled_slots(&self, key: &str, value: &str) -> impl Iterator<Item = u32> {
+    /// The slots of the same, if they are no more than `most`.
+    pub(crate) fn labelled_slots(&self, key: &str, value: &str, most: usize) -> Option<impl Iterator<Item = u32>> {
+        let hash = hash((key, value));
         let own = move |slot: &u32| self.slots.get(*slot).and_then(|record| record.row.label(key));
-        self.labels.slots(hash((key, value))).filter(move |slot| own(slot) == Some(value))
+        (self.labels.count(hash) <= most).then(|| self.labels.slots(hash).filter(move |slot| own(slot) == Some(value)))
     }
 
     fn candidates<'a>(&'a self, index: &'a HashIndex, hash: u32) -> impl Iterator<Item = &'a Arc<Record>> {

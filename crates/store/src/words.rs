@@ -45,33 +45,53 @@ impl Page {
         start..(*end as usize).saturating_sub(END.len_utf8()).max(start)
     }
 
-    fn is_upper(&self, at: usize) -> bool {
-        self.upper.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0)
+    /// Where the letters in upper case are, from the start of a range.
+    fn uppers(&self, range: Range<usize>) -> impl Iterator<Item = usize> {
+        let blocks = range.start / 64..self.upper.len().min(range.end.div_ceil(64));
+        blocks.flat_map(move |block| {
+            let mut bits = self.upper[block];
+            if block == range.start / 64 {
+                bits &= u64::MAX << (range.start % 64);
+            }
+            if block == range.end / 64 {
+                bits &= !(u64::MAX << (range.end % 64));
+            }
+            let start = range.start;
+            std::iter::from_fn(move || {
+                let at = (bits != 0).then(|| block * 64 + bits.trailing_zeros() as usize - start);
+                bits &= bits.wrapping_sub(1);
+                at
+            })
+        })
     }
 
-    /// The bytes of a text as it is.
-    fn bytes(&self, index: usize) -> impl Iterator<Item = u8> {
+    /// How a text as it is orders against another one.
+    fn order(&self, index: usize, text: &[u8]) -> Ordering {
         let range = self.range(index);
-        let lower = self.lower.as_bytes().get(range.clone()).unwrap_or_default();
-        lower.iter().zip(range).map(|(byte, at)| if self.is_upper(at) { byte.to_ascii_uppercase() } else { *byte })
+        let own = self.lower.as_bytes().get(range.clone()).unwrap_or_default();
+        let mut from = 0;
+        for at in self.uppers(range) {
+            let before = own[from..at].cmp(&text[from..at.min(text.len())]);
+            let order = before.then_with(|| Some(own[at].to_ascii_uppercase()).cmp(&text.get(at).copied()));
+            if order.is_ne() {
+                return order;
+            }
+            from = at + 1;
+        }
+        own[from..].cmp(&text[from..])
     }
 
     /// A part of the page as it is.
     fn part(&self, range: Range<usize>) -> Cow<'_, str> {
         let lower = self.lower.get(range.clone()).unwrap_or_default();
-        let blocks = range.start / 64..self.upper.len().min(range.end.div_ceil(64));
-        if self.upper.get(blocks.clone()).is_none_or(|bits| bits.iter().all(|bits| *bits == 0)) {
+        let mut uppers = self.uppers(range).peekable();
+        if uppers.peek().is_none() {
             return Cow::Borrowed(lower);
         }
         let mut exact = lower.to_owned();
-        for block in blocks {
-            let mut bits = self.upper[block];
-            while bits != 0 {
-                let at = block * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                if let Some(letter) = at.checked_sub(range.start).and_then(|at| exact.get_mut(at..=at)) {
-                    letter.make_ascii_uppercase();
-                }
+        for at in uppers {
+            if let Some(letter) = exact.get_mut(at..=at) {
+                letter.make_ascii_uppercase();
             }
         }
         Cow::Owned(exact)
@@ -161,24 +181,15 @@ impl Words {
         self.pages.get(word / TEXTS).map_or(Cow::Borrowed(""), |page| page.text(word % TEXTS))
     }
 
-    fn bytes(&self, word: Word) -> impl Iterator<Item = u8> {
-        let word = word as usize;
-        self.pages.get(word / TEXTS).into_iter().flat_map(move |page| page.bytes(word % TEXTS))
-    }
-
     /// How a text orders against another one.
     pub(crate) fn order(&self, word: Word, text: &str) -> Ordering {
-        self.bytes(word).cmp(text.bytes())
-    }
-
-    /// How two texts order.
-    pub(crate) fn compare(&self, left: Word, right: Word) -> Ordering {
-        self.bytes(left).cmp(self.bytes(right))
+        let word = word as usize;
+        self.pages.get(word / TEXTS).map_or(Ordering::Less, |page| page.order(word % TEXTS, text.as_bytes()))
     }
 
     /// Whether a text is this one.
     pub(crate) fn is(&self, word: Word, text: &str) -> bool {
-        self.bytes(word).eq(text.bytes())
+        self.order(word, text).is_eq()
     }
 
     /// The pages, each with the number of its first text.

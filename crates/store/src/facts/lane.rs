@@ -131,6 +131,15 @@ impl Lane {
         self.codes.read()
     }
 
+    /// Whether it is known to hold the same.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        match (&self.codes, &other.codes) {
+            (Codes::Same(own), Codes::Same(other)) => own == other,
+            (Codes::Narrow(own), Codes::Narrow(other)) => own == other,
+            _ => false,
+        }
+    }
+
     /// The word that stands for a value which compares by more than its number.
     pub(crate) fn shown(&self, index: usize) -> Option<Word> {
         self.shown.get(index).as_word()

@@ -2,7 +2,7 @@
 
 use pilothouse_model::Field;
 
-use super::{Chunk, Code, Facts, SLOTS, lane_of};
+use super::{Chunk, Code, Facts, Mask, SLOTS, lane_of};
 use crate::words::Word;
 
 /// Reads one field, chunk by chunk.
@@ -27,16 +27,23 @@ impl Reader {
         }
     }
 
-    /// The values of the slots of a chunk; those of slots without a row mean nothing.
-    pub(crate) fn read(&self, chunk: &Chunk) -> [Code; SLOTS] {
-        let or_missing = |word: Option<Word>| word.map_or(Code::MISSING, Code::word);
+    /// The values of these slots of a chunk; those of others mean nothing.
+    pub(crate) fn read(&self, chunk: &Chunk, mask: Mask) -> [Code; SLOTS] {
+        let mut codes = [Code::MISSING; SLOTS];
         match self {
-            Self::Lane(lane) => chunk.lane(*lane).map_or([Code::UNKNOWN; SLOTS], |lane| lane.read()),
-            Self::Image => std::array::from_fn(|index| or_missing(chunk.images.get(index).first().copied())),
-            Self::Label(values) => std::array::from_fn(|index| {
+            Self::Lane(lane) => codes = chunk.lane(*lane).map_or([Code::UNKNOWN; SLOTS], |lane| lane.read()),
+            Self::Image => mask.each(|index| {
+                if let Some(image) = chunk.images.get(index).first() {
+                    codes[index] = Code::word(*image);
+                }
+            }),
+            Self::Label(values) => mask.each(|index| {
                 let value = |pair: &u32| values.get(*pair as usize).copied().flatten();
-                or_missing(chunk.labels.get(index).iter().find_map(value))
+                if let Some(value) = chunk.labels.get(index).iter().find_map(value) {
+                    codes[index] = Code::word(value);
+                }
             }),
         }
+        codes
     }
 }

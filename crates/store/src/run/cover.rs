@@ -39,11 +39,9 @@ impl Cover {
             }
         };
         if let Some((key, value)) = label_equality(&plan.filter) {
-            let most = cover.count / 8;
-            let rare: Vec<u32> = state.labelled_slots(key, value).take(most + 1).collect();
-            if rare.len() <= most {
+            if let Some(rare) = state.labelled_slots(key, value, cover.count / 8) {
                 let mut kept = Self::none(state);
-                rare.into_iter().filter(|slot| cover.has(*slot)).for_each(|slot| kept.add(slot));
+                rare.filter(|slot| cover.has(*slot)).for_each(|slot| kept.add(slot));
                 cover = kept;
             }
         }

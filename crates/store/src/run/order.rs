@@ -1,5 +1,6 @@
 //! Puts rows in the order of a plan: by numbers that order as their values do.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use pilothouse_model::Sort;
@@ -105,7 +106,7 @@ impl Keys {
         let mut seen = vec![false; facts.words.len()];
         let mut different: Vec<Word> = Vec::new();
         for (at, mask) in cover.chunks() {
-            let read = reader.read(&facts.chunks()[at]);
+            let read = reader.read(&facts.chunks()[at], mask);
             let codes = &mut codes[at * SLOTS..][..SLOTS];
             mask.each(|index| {
                 codes[index] = read[index];
@@ -141,12 +142,13 @@ impl Keys {
 }
 
 /// By word, the ranks of these words among each other, or among all.
-pub(super) fn ranks(words: &Words, mut different: Vec<Word>) -> Vec<u32> {
+pub(super) fn ranks(words: &Words, different: Vec<Word>) -> Vec<u32> {
     let mut ranks = vec![0; words.len()];
     let mut place = |rank: usize, word: Word| ranks[word as usize] = rank as u32;
     if different.len() <= FEW {
-        different.sort_unstable_by(|left, right| words.compare(*left, *right));
-        different.into_iter().enumerate().for_each(|(rank, word)| place(rank, word));
+        let mut texts: Vec<(Cow<'_, str>, Word)> = different.into_iter().map(|word| (words.text(word), word)).collect();
+        texts.sort_unstable();
+        texts.into_iter().enumerate().for_each(|(rank, (_, word))| place(rank, word));
     } else {
         words.in_order().enumerate().for_each(|(rank, word)| place(rank, word));
     }

@@ -3,7 +3,7 @@
 use pilothouse_model::{Comparison, Field, Filter, LabelSelector, Operand, Requirement, Timestamp};
 
 use super::verdicts::{Hits, Judge, Verdicts};
-use crate::facts::{Chunk, Kind, Mask, SLOTS, is_read_by_free_text, lane_of};
+use crate::facts::{Chunk, Kind, Lane, Mask, SLOTS, is_read_by_free_text, lane_of};
 use crate::state::State;
 use crate::words::Word;
 
@@ -233,8 +233,13 @@ fn mentioning(chunk: &Chunk, hits: &Hits, mask: Mask) -> Mask {
     if !hits.words.any {
         return found;
     }
-    for (_, lane) in chunk.lanes().filter(|(lane, _)| is_read_by_free_text(*lane)) {
-        found = found.or(lane.filter_bits(mask.without(found), &hits.words));
+    let lanes: Vec<&Lane> =
+        chunk.lanes().filter(|(lane, _)| is_read_by_free_text(*lane)).map(|(_, lane)| lane).collect();
+    for (at, lane) in lanes.iter().enumerate() {
+        // Columns often show what a row says anyway.
+        if !lanes[..at].iter().any(|before| before.reads_as(lane)) {
+            found = found.or(lane.filter_bits(mask.without(found), &hits.words));
+        }
     }
     let rest = mask.without(found);
     found = found.or(rest.filter(|index| chunk.images.get(index).iter().any(|word| hits.words.has(*word))));
