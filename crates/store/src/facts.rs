@@ -52,6 +52,8 @@ pub(crate) struct Chunk {
 pub(crate) struct Mask(pub(crate) [u64; SLOTS / 64]);
 
 impl Mask {
+    pub(crate) const ALL: Self = Self([u64::MAX; SLOTS / 64]);
+
     pub(crate) fn is_empty(self) -> bool {
         self.0 == [0; SLOTS / 64]
     }
@@ -103,6 +105,9 @@ impl Mask {
     }
 }
 
+/// Where a text is an image, it is told as of this lane: that of kinds, which no free text reads.
+pub(crate) const IMAGES: usize = 2;
+
 /// The lane of a field that has one.
 pub(crate) fn lane_of(field: &Field) -> Option<usize> {
     Some(match field {
@@ -153,14 +158,18 @@ impl Chunk {
             if lane >= self.lanes.len() {
                 self.lanes.push(Lane::default());
             }
-            let lane = &mut self.lanes[lane];
+            let (number, lane) = (lane, &mut self.lanes[lane]);
             if before.is_some() {
                 used.extend(lane.words(index));
             }
             let written = lane::Written {
                 code: match value.key {
                     SortKey::Number(number) => Code::number(number),
-                    SortKey::Text(text) => Code::word(clerk.word(words, text)),
+                    SortKey::Text(text) => {
+                        let word = clerk.word(words, text);
+                        words.add_lane(word, number);
+                        Code::word(word)
+                    }
                     SortKey::Unknown => Code::UNKNOWN,
                     SortKey::Missing => Code::MISSING,
                 },
@@ -200,6 +209,7 @@ impl Facts {
         }
         if before.map(|before| &before.images) != Some(&row.images) {
             let images: Vec<u32> = row.images.iter().map(|image| clerk.word(words, image)).collect();
+            images.iter().for_each(|word| words.add_lane(*word, IMAGES));
             used.words.extend(chunk.images.get(index));
             chunk.images = Lists::with(&chunk.images, index, &images);
         }

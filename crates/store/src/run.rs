@@ -18,7 +18,7 @@ use crate::record::Record;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use cover::Cover;
-use order::Ordered;
+use order::{Ordered, Ranks};
 use test::Matcher;
 
 /// When so small a part of the rows is left, the rows themselves are asked: what a question has to prepare for reading
@@ -33,6 +33,9 @@ pub struct Answer {
     /// The rows of the page.
     pub rows: Vec<Arc<Record>>,
 }
+
+/// So few rows are put in order by themselves.
+const FEW: usize = 256;
 
 fn is_small(count: usize, state: &State) -> bool {
     count <= state.len() / SMALL_PART
@@ -91,14 +94,16 @@ impl<'a> Selection<'a> {
         if plan.order.is_empty() && cover.count == state.len() {
             return records(state, state.slots_from(offset).take(limit));
         }
-        if is_small(cover.count, state) {
+        if cover.count <= FEW {
             return few(state, cover, plan).into_iter().skip(offset).take(limit).collect();
         }
         if plan.order.is_empty() {
             let slots = state.slots_in_order().filter(|slot| cover.has(*slot));
             return records(state, slots.skip(offset).take(limit));
         }
-        records(state, Ordered::new(state, cover, &plan.order, None).page(offset, limit))
+        let mut cover = cover.clone();
+        let offset = order::narrow(state, &mut cover, &plan.order, offset, limit);
+        records(state, Ordered::new(state, &cover, &plan.order, None).page(offset, limit))
     }
 
     /// The page that follows a row: exact also when that row, or any other, has changed or gone since its key was taken.
@@ -164,9 +169,9 @@ fn count(state: &State, cover: &Cover, field: &Field) -> Vec<(Cell, usize)> {
         Some(word) => words[word as usize],
         None => others.get(&code).copied().unwrap_or_default(),
     };
-    let ranks = order::ranks(&state.facts.words, different.iter().filter_map(|code| code.as_word()).collect());
+    let ranks = Ranks::new(&state.facts.words, different.iter().filter_map(|code| code.as_word()).collect());
     let ranked = |code: Code| match code.as_word() {
-        Some(word) => Code::word(ranks.get(word as usize).copied().unwrap_or_default()),
+        Some(word) => Code::word(ranks.of(word)),
         None => code,
     };
     let mut counts: Vec<(Reverse<u32>, Code, u32)> = different

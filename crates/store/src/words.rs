@@ -36,6 +36,28 @@ pub(crate) struct Page {
     upper: Vec<u64>,
     /// Where each text ends, behind its [`END`].
     ends: Vec<u32>,
+    /// By text, the lanes that have it, or once had.
+    lanes: Vec<LaneSet>,
+    /// Whether there is, or once was, anything but ASCII.
+    beyond_ascii: bool,
+}
+
+/// Some lanes of a row. Far ones may be told as others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LaneSet(u16);
+
+impl LaneSet {
+    pub(crate) fn one(lane: usize) -> Self {
+        Self(1 << (lane % 16))
+    }
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn may_have(self, lane: usize) -> bool {
+        self.or(Self::one(lane)) == self
+    }
 }
 
 impl Page {
@@ -111,6 +133,11 @@ impl Page {
         &self.lower
     }
 
+    /// Whether all texts are ASCII, as far as is known.
+    pub(crate) fn is_ascii(&self) -> bool {
+        !self.beyond_ascii
+    }
+
     /// Where each text ends; the next one starts there.
     pub(crate) fn ends(&self) -> &[u32] {
         &self.ends
@@ -130,6 +157,7 @@ impl Page {
             for end in &mut self.ends[index..] {
                 *end = u32::try_from(i64::from(*end) + grown).unwrap_or(u32::MAX);
             }
+            self.lanes[index] = LaneSet::default();
         }
         if self.ends.len() == TEXTS {
             self.lower.shrink_to_fit();
@@ -141,12 +169,14 @@ impl Page {
         self.write(text);
         self.lower.push(END);
         self.ends.push(u32::try_from(self.lower.len()).unwrap_or(u32::MAX));
+        self.lanes.push(LaneSet::default());
     }
 
     /// Writes at the end.
     fn write(&mut self, text: &str) {
         let start = self.lower.len();
         self.lower.push_str(text);
+        self.beyond_ascii |= !text.is_ascii();
         let uppers = text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
         for at in uppers.map(|(at, _)| start + at) {
             if at / 64 >= self.upper.len() {
@@ -207,6 +237,26 @@ impl Words {
         let place = self.in_order.find(|word| self.order(*word, text).is_lt());
         let found = self.in_order.get(place).copied().filter(|word| self.is(*word, text));
         (self.in_order.position(place), found)
+    }
+
+    /// Tells that a lane has this text.
+    pub(crate) fn add_lane(&mut self, word: Word, lane: usize) {
+        let (page, index) = (word as usize / TEXTS, word as usize % TEXTS);
+        let known = self.pages.get(page).and_then(|page| page.lanes.get(index));
+        if known.is_some_and(|known| !known.may_have(lane)) {
+            let page = &mut Arc::make_mut(&mut self.pages)[page];
+            let lanes = &mut Arc::make_mut(page).lanes[index];
+            *lanes = lanes.or(LaneSet::one(lane));
+        }
+    }
+
+    /// The lanes that have any of these texts, or others.
+    pub(crate) fn lanes(&self, words: &Bits) -> LaneSet {
+        let pages = words.bits.chunks(TEXTS / 64).zip(self.pages.iter());
+        pages.filter(|(bits, _)| bits.iter().any(|bits| *bits != 0)).fold(LaneSet::default(), |lanes, (bits, page)| {
+            let of_page = page.lanes.iter().enumerate().filter(|(at, _)| bits[at / 64] >> (at % 64) & 1 != 0);
+            of_page.fold(lanes, |lanes, (_, lane)| lanes.or(*lane))
+        })
     }
 
     fn set(&mut self, word: Word, text: &str) {

@@ -84,12 +84,14 @@ impl Codes {
         }
     }
 
-    fn read(&self) -> [Code; SLOTS] {
+    fn read(&self, mask: Mask) -> [Code; SLOTS] {
+        let mut read = [Code::MISSING; SLOTS];
         match self {
-            Self::Same(code) => [*code; SLOTS],
-            Self::Narrow(codes) => std::array::from_fn(|at| Code::widen(codes[at])),
-            Self::Wide(codes) => std::array::from_fn(|at| Code(codes[at])),
+            Self::Same(code) => read = [*code; SLOTS],
+            Self::Narrow(codes) => mask.each(|at| read[at] = Code::widen(codes[at])),
+            Self::Wide(codes) => mask.each(|at| read[at] = Code(codes[at])),
         }
+        read
     }
 
     fn set(&mut self, index: usize, code: Code, alone: bool) {
@@ -109,7 +111,7 @@ impl Codes {
                 *self = Self::Narrow(Arc::new(codes));
             }
             (Self::Same(_) | Self::Narrow(_), _) => {
-                let mut codes = self.read().map(|code| code.0);
+                let mut codes = self.read(Mask::ALL).map(|code| code.0);
                 codes[index] = code.0;
                 *self = Self::Wide(Arc::new(codes));
             }
@@ -126,9 +128,9 @@ fn may_hold(codes: &[u32; SLOTS], words: &Bits) -> bool {
 }
 
 impl Lane {
-    /// Every value.
-    pub(crate) fn read(&self) -> [Code; SLOTS] {
-        self.codes.read()
+    /// The values of these slots; those of others mean nothing.
+    pub(crate) fn read(&self, mask: Mask) -> [Code; SLOTS] {
+        self.codes.read(mask)
     }
 
     /// Whether it is known to hold the same.

@@ -31,7 +31,7 @@ impl Reader {
     pub(crate) fn read(&self, chunk: &Chunk, mask: Mask) -> [Code; SLOTS] {
         let mut codes = [Code::MISSING; SLOTS];
         match self {
-            Self::Lane(lane) => codes = chunk.lane(*lane).map_or([Code::UNKNOWN; SLOTS], |lane| lane.read()),
+            Self::Lane(lane) => codes = chunk.lane(*lane).map_or([Code::UNKNOWN; SLOTS], |lane| lane.read(mask)),
             Self::Image => mask.each(|index| {
                 if let Some(image) = chunk.images.get(index).first() {
                     codes[index] = Code::word(*image);

@@ -6,6 +6,7 @@ use crate::facts::{Mask, SLOTS};
 use crate::state::State;
 
 /// A set of slots.
+#[derive(Clone)]
 pub(crate) struct Cover {
     masks: Vec<Mask>,
     pub(crate) count: usize,
@@ -38,12 +39,12 @@ impl Cover {
                 cover
             }
         };
-        if let Some((key, value)) = label_equality(&plan.filter) {
-            if let Some(rare) = state.labelled_slots(key, value, cover.count / 8) {
-                let mut kept = Self::none(state);
-                rare.filter(|slot| cover.has(*slot)).for_each(|slot| kept.add(slot));
-                cover = kept;
-            }
+        if let Some((key, value)) = label_equality(&plan.filter)
+            && let Some(rare) = state.labelled_slots(key, value, cover.count / 8)
+        {
+            let mut kept = Self::none(state);
+            rare.filter(|slot| cover.has(*slot)).for_each(|slot| kept.add(slot));
+            cover = kept;
         }
         cover
     }

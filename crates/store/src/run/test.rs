@@ -3,7 +3,7 @@
 use pilothouse_model::{Comparison, Field, Filter, LabelSelector, Operand, Requirement, Timestamp};
 
 use super::verdicts::{Hits, Judge, Verdicts};
-use crate::facts::{Chunk, Kind, Lane, Mask, SLOTS, is_read_by_free_text, lane_of};
+use crate::facts::{Chunk, IMAGES, Kind, Lane, Mask, SLOTS, is_read_by_free_text, lane_of};
 use crate::state::State;
 use crate::words::Word;
 
@@ -194,7 +194,7 @@ impl<'a> Test<'a> {
                     return lane.filter_words(mask, |word| verdicts.of(&facts.words, word));
                 }
                 let now = place.now.as_duration().as_secs_f64();
-                let codes = lane.read();
+                let codes = lane.read(mask);
                 mask.filter(|index| match (codes[index].as_word(), codes[index].as_number()) {
                     (Some(word), _) => verdicts.of(&facts.words, word),
                     (None, Some(number)) => {
@@ -233,16 +233,18 @@ fn mentioning(chunk: &Chunk, hits: &Hits, mask: Mask) -> Mask {
     if !hits.words.any {
         return found;
     }
-    let lanes: Vec<&Lane> =
-        chunk.lanes().filter(|(lane, _)| is_read_by_free_text(*lane)).map(|(_, lane)| lane).collect();
+    let reads = |lane: usize| is_read_by_free_text(lane) && hits.lanes.may_have(lane);
+    let lanes: Vec<&Lane> = chunk.lanes().filter(|(lane, _)| reads(*lane)).map(|(_, lane)| lane).collect();
     for (at, lane) in lanes.iter().enumerate() {
         // Columns often show what a row says anyway.
         if !lanes[..at].iter().any(|before| before.reads_as(lane)) {
             found = found.or(lane.filter_bits(mask.without(found), &hits.words));
         }
     }
-    let rest = mask.without(found);
-    found = found.or(rest.filter(|index| chunk.images.get(index).iter().any(|word| hits.words.has(*word))));
+    if hits.lanes.may_have(IMAGES) {
+        let rest = mask.without(found);
+        found = found.or(rest.filter(|index| chunk.images.get(index).iter().any(|word| hits.words.has(*word))));
+    }
     if hits.pairs.any {
         let rest = mask.without(found);
         found = found.or(rest.filter(|index| chunk.labels.get(index).iter().any(|pair| hits.pairs.has(*pair))));

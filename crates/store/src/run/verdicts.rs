@@ -5,7 +5,7 @@ use pilothouse_model::filter::{Pattern, compare, compare_text, text};
 use pilothouse_model::{Comparison, Level, Operand, Timestamp};
 
 use crate::facts::{Facts, cell_shown};
-use crate::words::{Bits, Word, Words};
+use crate::words::{Bits, LaneSet, Word, Words};
 
 /// What is asked of a text.
 #[derive(Clone, Copy)]
@@ -36,6 +36,8 @@ pub(crate) struct Verdicts<'a> {
     judge: Judge<'a>,
     given: Vec<Verdict>,
     count: usize,
+    /// The words of which it may hold, once that is worth knowing.
+    possible: Option<Bits>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,10 +52,13 @@ const MANY: usize = 2048;
 
 impl<'a> Verdicts<'a> {
     pub(crate) fn new(judge: Judge<'a>) -> Self {
-        Self { judge, given: Vec::new(), count: 0 }
+        Self { judge, given: Vec::new(), count: 0, possible: None }
     }
 
     pub(crate) fn of(&mut self, words: &Words, word: Word) -> bool {
+        if self.possible.as_ref().is_some_and(|possible| !possible.has(word)) {
+            return false;
+        }
         if self.given.is_empty() {
             self.given = vec![Verdict::Open; words.len()];
         }
@@ -71,12 +76,7 @@ impl<'a> Verdicts<'a> {
             && let Judge::Compare(Comparison::Equal, operand) = self.judge
             && let Some(parts) = required(operand)
         {
-            let candidates = candidates(words, &parts);
-            for (index, given) in self.given.iter_mut().enumerate() {
-                if !candidates.has(index as Word) && *given == Verdict::Open {
-                    *given = Verdict::No;
-                }
-            }
+            self.possible = Some(candidates(words, &parts));
             return self.of(words, word);
         }
         let holds = self.judge.holds(&words.text(word));
@@ -88,6 +88,8 @@ impl<'a> Verdicts<'a> {
 /// The texts that a free text or pattern occurs in, and the labels with such a text.
 pub(crate) struct Hits {
     pub(crate) words: Bits,
+    /// The lanes that may have such a text.
+    pub(crate) lanes: LaneSet,
     pub(crate) pairs: Bits,
 }
 
@@ -136,7 +138,7 @@ impl Hits {
                 }
             }
         }
-        Self { words, pairs }
+        Self { lanes: facts.words.lanes(&words), words, pairs }
     }
 }
 
@@ -153,7 +155,7 @@ fn candidates(words: &Words, parts: &[String]) -> Bits {
     for part in parts {
         look_through(words, part, &mut found);
     }
-    for (first, page) in words.pages().filter(|(_, page)| !page.lower().is_ascii()) {
+    for (first, page) in words.pages().filter(|(_, page)| !page.is_ascii()) {
         for word in (first..).take(page.ends().len()) {
             if !words.text(word).is_ascii() {
                 found.add(word);
