@@ -75,6 +75,8 @@ pub(crate) struct Freshness {
     pub(crate) unreadable: Arc<[Unread]>,
     /// Of a derived table: everything that its rows were made from.
     pub(crate) reads: Arc<[Name]>,
+    /// Of a derived table: whether the notes tell of single rows.
+    pub(crate) particular: bool,
     /// Of a derived table, by namespace: where else the rows of that namespace were made from.
     pub(crate) beyond: Arc<BTreeMap<Str, Beyond>>,
 }

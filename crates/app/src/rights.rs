@@ -19,6 +19,7 @@ use pilothouse_model::{GroupResource, Instrument, Resource, Seen, Sight, Str};
 use rustc_hash::FxHasher;
 
 use crate::catalog::Catalog;
+use crate::cluster::alike::Alike;
 use crate::moment::Name;
 
 pub(crate) use grants::Grants;
@@ -217,13 +218,20 @@ pub(crate) struct Sights {
     hash: u64,
     /// Where any kind of workload is seen.
     pub(crate) reach: Sight,
+    /// With whom what is derived can be shared, if not with those alone who see exactly as much.
+    pub(crate) alike: Option<Arc<Alike>>,
 }
 
 impl Sights {
     pub(crate) fn new(views: BTreeMap<Name, View>) -> Self {
         let mut hasher = FxHasher::default();
         views.hash(&mut hasher);
-        Self { hash: hasher.finish(), views, reach: Sight::None }
+        Self { hash: hasher.finish(), views, reach: Sight::None, alike: None }
+    }
+
+    /// The same, with workloads seen there.
+    pub(crate) fn reaching(self, reach: Sight) -> Self {
+        Self { reach, ..self }
     }
 
     /// What rights let someone see of all that a cluster serves.
@@ -241,7 +249,9 @@ impl Sights {
             }
             views.insert((resource.group.to_string(), resource.plural.to_string()), view);
         }
-        Self { reach, ..Self::new(views) }
+        let mut sights = Self::new(views).reaching(reach);
+        sights.alike = Alike::of(&sights, catalog).map(Arc::new);
+        sights
     }
 
     /// What may be seen of one resource.

@@ -385,6 +385,8 @@ impl Derivation {
             forbidden: self.cut.is_none() && running().any(|input| input.freshness.forbidden),
             notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects, self.discreet)).collect(),
             reads: Arc::clone(&self.reads),
+            particular: !self.defects.is_empty()
+                || self.inputs.values().any(|input| !input.freshness.notes(&input.view.listed).is_empty()),
             beyond: self.beyond(),
             ..Freshness::default()
         };

@@ -1,55 +1,64 @@
-//! Who can be shown the workloads that are derived for all.
+//! Who can be shown workloads that were derived for many.
+//!
+//! Most people see everything in some namespaces, the same kinds in each, and little or nothing of what is in no namespace.
+//! What is derived for somebody who sees those kinds in all namespaces is, in theirs, what would be derived for them alone:
+//! as long as no row there was made from another namespace that is out of sight.
 
-use pilothouse_model::{GroupResource, Seen, Sight, Str};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pilothouse_model::{GroupResource, Sight, Str};
 
 use crate::catalog::Catalog;
 use crate::feed::Freshness;
 use crate::moment::Name;
 use crate::rights::{Sights, View};
 
-/// Whether the workloads of all, cut to what someone may see, are what would be made for that one alone.
-///
-/// They are for whoever sees everything. They also are for whoever sees everything in some namespaces and nothing of other
-/// workloads, as long as no row of those namespaces was made from anything elsewhere that is out of sight.
-pub(crate) struct Alike<'a> {
-    pub(crate) sights: &'a Sights,
-    pub(crate) catalog: &'a Catalog,
+/// What somebody sees who sees in all namespaces what another sees in some.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Alike {
+    pub(crate) sights: Arc<Sights>,
+    /// What the other sees in some of the own namespaces, or only in part.
+    odd: BTreeSet<Name>,
 }
 
-impl Alike<'_> {
-    /// The namespaces of which everything has to be seen; `None` for all of the cluster. Single objects by name make no
-    /// namespace.
-    fn places(&self) -> Option<&Seen> {
-        match &self.sights.reach {
-            Sight::Some(seen) => Some(seen),
-            Sight::All | Sight::None => None,
+impl Alike {
+    /// `None` for who sees single objects, or everything.
+    pub(crate) fn of(sights: &Sights, catalog: &Catalog) -> Option<Self> {
+        let Sight::Some(reach) = &sights.reach else { return None };
+        if !reach.names.is_empty() {
+            return None;
         }
+        let (mut views, mut odd) = (BTreeMap::new(), BTreeSet::new());
+        for resource in catalog.listed() {
+            let view = sights.view(resource.group_resource());
+            let name = (resource.group.to_string(), resource.plural.to_string());
+            if !resource.namespaced {
+                views.insert(name, view);
+            } else if reach.namespaces.iter().all(|namespace| sees_all_in(&view, Some(namespace))) {
+                views.insert(name, View::ALL);
+            } else if reach.namespaces.iter().any(|namespace| sees_any_in(&view, namespace)) {
+                odd.insert(name);
+            }
+        }
+        views.retain(|_, view| *view != View::default());
+        Some(Self { sights: Arc::new(Sights::new(views).reaching(Sight::All)), odd })
     }
 
-    /// Whether all of a resource is seen, or as much as is seen of others.
-    pub(crate) fn sees_alike(&self, name: GroupResource<'_>) -> bool {
-        let Some(resource) = self.catalog.served(name) else { return true };
-        let view = self.sights.view(name);
-        match self.places() {
-            None => view == View::ALL,
-            Some(seen) if !seen.names.is_empty() => false,
-            // Where rows looked at what is in no namespace is judged by itself.
-            Some(_) if !resource.namespaced => true,
-            Some(seen) => seen.namespaces.iter().all(|namespace| sees_all_in(&view, Some(namespace))),
-        }
-    }
-
-    /// Whether nothing that may be seen in a derived table was made from anything out of sight.
-    pub(crate) fn is_made_of_what_is_seen(&self, freshness: &Freshness) -> bool {
-        let alike = freshness.reads.iter().all(|(group, plural)| self.sees_alike(GroupResource::new(group, plural)));
-        let Some(seen) = self.places() else { return alike };
-        let strays = seen.namespaces.iter().filter_map(|namespace| freshness.beyond.get(namespace)).flatten();
+    /// Whether in the namespaces of the other, who sees this much, a table derived for the many holds what would be derived for
+    /// that one alone.
+    pub(crate) fn holds_for(&self, other: &Sights, freshness: &Freshness) -> bool {
+        let Sight::Some(reach) = &other.reach else { return false };
+        let strays = reach.namespaces.iter().filter_map(|namespace| freshness.beyond.get(namespace)).flatten();
         let strayed_in_sight = |((group, plural), namespace): &(Name, Option<Str>)| {
-            let name = GroupResource::new(group, plural);
-            !self.catalog.serves(name) || sees_all_in(&self.sights.view(name), namespace.as_deref())
+            let (many, one) =
+                (self.sights.view(GroupResource::new(group, plural)), other.view(GroupResource::new(group, plural)));
+            many == one || sees_all_in(&one, namespace.as_deref())
         };
-        // Notes tell of rows by name: they are not cut.
-        alike && freshness.notes.is_empty() && strays.into_iter().all(strayed_in_sight)
+        // Notes on rows are not cut.
+        !freshness.particular
+            && !freshness.reads.iter().any(|name| self.odd.contains(name))
+            && strays.into_iter().all(strayed_in_sight)
     }
 }
 
@@ -57,4 +66,17 @@ impl Alike<'_> {
 fn sees_all_in(view: &View, namespace: Option<&str>) -> bool {
     let all = |sight: &Sight| namespace.map_or(sight.is_all(), |namespace| sight.sees_namespace(namespace));
     all(&view.listed) && all(&view.named)
+}
+
+/// Whether a view is of anything in a namespace.
+fn sees_any_in(view: &View, namespace: &str) -> bool {
+    let any = |sight: &Sight| match sight {
+        Sight::All => true,
+        Sight::None => false,
+        Sight::Some(seen) => {
+            let in_it = |own: &Option<Str>| own.as_deref().is_none_or(|own| own == namespace);
+            seen.namespaces.contains(namespace) || seen.names.iter().any(|(own, _)| in_it(own))
+        }
+    };
+    any(&view.listed) || any(&view.named)
 }

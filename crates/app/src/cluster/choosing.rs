@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use pilothouse_model::{Completeness, GroupResource, Resource, Sight, Workload};
 
-use super::alike::Alike;
 use super::chosen::Chosen;
 use super::{Cluster, Cut};
 use crate::ask::{Ask, Source, confined_to};
 use crate::catalog::Catalog;
 use crate::error::AppError;
 use crate::feed::{LiveTable, Places};
-use crate::rights::{Holder, Known, Remembered, Rights};
+use crate::rights::{Holder, Known, Remembered, Rights, View};
 
 impl Cluster {
     /// The table that answers a question, and what of it may be seen.
@@ -135,14 +134,23 @@ impl Cluster {
         if reach.is_none() {
             return Chosen { sight: Sight::None, reach, ..self.nothing(&Source::Workloads, Completeness::Complete) };
         }
-        let alike = Alike { sights: &sights, catalog: &catalog };
-        if !own && self.kinds_that_run(&catalog).all(|name| alike.sees_alike(name)) {
+        // What is judged is what is read, whatever happens in between.
+        let all = |name: GroupResource<'_>| !catalog.serves(name) || sights.view(name) == View::ALL;
+        if !own && self.kinds_that_run(&catalog).all(all) {
             let whole = self.derived(None, None);
-            // What is judged is what is read, whatever happens in between.
             let moment = whole.moment();
-            if alike.is_made_of_what_is_seen(&moment.1) {
+            // What a row turned out to look at beyond its kind counts, too.
+            if moment.1.reads.iter().all(|(group, plural)| all(GroupResource::new(group, plural))) {
+                return Chosen { foreign: true, ..Chosen::new(&Source::Workloads, whole) }.at(moment);
+            }
+        }
+        if let (Some(alike), false) = (&sights.alike, own) {
+            let cut = Cut { sights: Arc::clone(&alike.sights), holder: Holder::Console, own };
+            let common = self.derived(None, Some(cut));
+            let moment = common.moment();
+            if alike.holds_for(&sights, &moment.1) {
                 let sight = reach.clone();
-                return Chosen { foreign: true, sight, reach, ..Chosen::new(&Source::Workloads, whole) }.at(moment);
+                return Chosen { foreign: true, sight, reach, ..Chosen::new(&Source::Workloads, common) }.at(moment);
             }
         }
         let holder = if own { holder } else { Holder::Console };
