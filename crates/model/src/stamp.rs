@@ -46,6 +46,16 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
+fn written(bytes: [u8; 16]) -> [u8; 36] {
+    let mut text = [b'-'; 36];
+    let places = (0..36).filter(|at| !HYPHENS.contains(at));
+    let digits = bytes.into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    for (at, digit) in places.zip(digits) {
+        text[at] = b"0123456789abcdef"[usize::from(digit)];
+    }
+    text
+}
+
 impl From<&str> for Uid {
     fn from(text: &str) -> Self {
         match uuid(text.as_bytes()) {
@@ -62,10 +72,7 @@ impl fmt::Display for Uid {
         match self {
             Self::None => Ok(()),
             Self::Text(text) => f.write_str(text),
-            Self::Uuid(bytes) => bytes.iter().enumerate().try_for_each(|(at, byte)| {
-                let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-                write!(f, "{hyphen}{byte:02x}")
-            }),
+            Self::Uuid(bytes) => f.write_str(std::str::from_utf8(&written(*bytes)).unwrap_or_default()),
         }
     }
 }

@@ -51,8 +51,33 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Sorted<T> {
     /// None is empty.
-    chunks: Vec<Arc<Vec<T>>>,
+    chunks: Vec<Chunk<T>>,
     length: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Chunk<T> {
+    items: Arc<Vec<T>>,
+    /// The last of them once more: who looks for a chunk reads no other.
+    last: T,
+}
+
+impl<T: Copy> Chunk<T> {
+    /// `None` without items.
+    fn new(items: Vec<T>) -> Option<Self> {
+        let last = *items.last()?;
+        Some(Self { items: Arc::new(items), last })
+    }
+
+    /// Lets a closure change the items; false when none is left.
+    fn change(&mut self, change: impl FnOnce(&mut Vec<T>)) -> bool {
+        let items = Arc::make_mut(&mut self.items);
+        change(items);
+        items.last().is_some_and(|last| {
+            self.last = *last;
+            true
+        })
+    }
 }
 
 impl<T> Default for Sorted<T> {
@@ -68,19 +93,19 @@ impl<T: Copy> Sorted<T> {
 
     /// The first place whose item is not `before`.
     pub(crate) fn find(&self, before: impl Fn(&T) -> bool) -> Place {
-        let chunk = self.chunks.partition_point(|chunk| chunk.last().is_some_and(&before));
-        let index = self.chunks.get(chunk).map_or(0, |chunk| chunk.partition_point(&before));
+        let chunk = self.chunks.partition_point(|chunk| before(&chunk.last));
+        let index = self.chunks.get(chunk).map_or(0, |chunk| chunk.items.partition_point(&before));
         Place { chunk, index }
     }
 
     /// How many items come before a place.
     pub(crate) fn position(&self, place: Place) -> usize {
-        self.chunks.iter().take(place.chunk).map(|chunk| chunk.len()).sum::<usize>() + place.index
+        self.chunks.iter().take(place.chunk).map(|chunk| chunk.items.len()).sum::<usize>() + place.index
     }
 
     /// The place that so many items come before.
     pub(crate) fn at(&self, mut position: usize) -> Place {
-        for (chunk, items) in self.chunks.iter().enumerate() {
+        for (chunk, Chunk { items, .. }) in self.chunks.iter().enumerate() {
             if position < items.len() {
                 return Place { chunk, index: position };
             }
@@ -90,16 +115,16 @@ impl<T: Copy> Sorted<T> {
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<&T> {
-        self.chunks.get(place.chunk)?.get(place.index)
+        self.chunks.get(place.chunk)?.items.get(place.index)
     }
 
     /// The items from `place` on.
     pub(crate) fn from(&self, place: Place) -> impl Iterator<Item = &T> {
         let (first, rest) = match self.chunks.get(place.chunk..) {
-            Some([first, rest @ ..]) => (first.get(place.index..).unwrap_or_default(), rest),
+            Some([first, rest @ ..]) => (first.items.get(place.index..).unwrap_or_default(), rest),
             _ => (&[][..], &[][..]),
         };
-        first.iter().chain(rest.iter().flat_map(|chunk| chunk.iter()))
+        first.iter().chain(rest.iter().flat_map(|chunk| chunk.items.iter()))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -110,21 +135,28 @@ impl<T: Copy> Sorted<T> {
     pub(crate) fn insert(&mut self, place: Place, item: T) {
         // Behind the last chunk means at the end of the last chunk.
         let past_the_end = place.chunk >= self.chunks.len();
-        if past_the_end && self.chunks.last().is_none_or(|last| last.len() >= MOST) {
-            self.chunks.push(Arc::default());
+        self.length += 1;
+        if past_the_end && self.chunks.last().is_none_or(|last| last.items.len() >= MOST) {
+            let mut items = Vec::with_capacity(SPARE);
+            items.push(item);
+            self.chunks.extend(Chunk::new(items));
+            return;
         }
         let at = place.chunk.min(self.chunks.len().saturating_sub(1));
-        let Some(shared) = self.chunks.get_mut(at) else { return };
-        let chunk = Arc::make_mut(shared);
-        if chunk.len() == chunk.capacity() {
-            chunk.reserve_exact(SPARE);
-        }
-        chunk.insert(if past_the_end { chunk.len() } else { place.index.min(chunk.len()) }, item);
-        self.length += 1;
-        if chunk.len() > MOST {
-            let half = chunk.split_off(MOST / 2);
-            chunk.shrink_to(MOST / 2 + SPARE);
-            self.chunks.insert(at + 1, Arc::new(half));
+        let Some(chunk) = self.chunks.get_mut(at) else { return };
+        let mut half = Vec::new();
+        chunk.change(|items| {
+            if items.len() == items.capacity() {
+                items.reserve_exact(SPARE);
+            }
+            items.insert(if past_the_end { items.len() } else { place.index.min(items.len()) }, item);
+            if items.len() > MOST {
+                half = items.split_off(MOST / 2);
+                items.shrink_to(MOST / 2 + SPARE);
+            }
+        });
+        if let Some(half) = Chunk::new(half) {
+            self.chunks.insert(at + 1, half);
         }
     }
 
@@ -133,11 +165,11 @@ impl<T: Copy> Sorted<T> {
         if self.get(place).is_none() {
             return;
         }
-        let Some(shared) = self.chunks.get_mut(place.chunk) else { return };
-        let chunk = Arc::make_mut(shared);
-        chunk.remove(place.index);
+        let Some(chunk) = self.chunks.get_mut(place.chunk) else { return };
         self.length -= 1;
-        if chunk.is_empty() {
+        if !chunk.change(|items| {
+            items.remove(place.index);
+        }) {
             self.chunks.remove(place.chunk);
             return;
         }
@@ -150,10 +182,10 @@ impl<T: Copy> Sorted<T> {
     /// Joins a chunk with the next one when both together are small.
     fn merge(&mut self, at: usize) {
         let Some([one, next]) = self.chunks.get(at..at + 2) else { return };
-        if one.len() + next.len() <= MOST / 2 {
+        if one.items.len() + next.items.len() <= MOST / 2 {
             let next = self.chunks.remove(at + 1);
             if let Some(one) = self.chunks.get_mut(at) {
-                Arc::make_mut(one).extend_from_slice(&next);
+                one.change(|items| items.extend_from_slice(&next.items));
             }
         }
     }
@@ -236,7 +268,8 @@ mod tests {
             // A clone taken on the way is untouched by later writes.
             for (index, oracle) in kept.into_iter().chain([(index, oracle)]) {
                 prop_assert_eq!(index.pairs.len(), oracle.len());
-                prop_assert!(index.pairs.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= MOST));
+                let holds = |chunk: &Chunk<u64>| chunk.items.last() == Some(&chunk.last) && chunk.items.len() <= MOST;
+                prop_assert!(index.pairs.chunks.iter().all(holds));
                 for hash in 0..5 {
                     let expected: Vec<_> = oracle.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
                     prop_assert_eq!(index.count(hash), expected.len());

@@ -1,24 +1,22 @@
 //! Every distinct text of a table once, as a number: what is compared, sorted and searched is the number or, once a
 //! question, the text behind it.
 
+mod page;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
-use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
 use crate::chunks::Sorted;
+use page::TEXTS;
+pub(crate) use page::{LaneSet, Page};
 
 /// The number of a text.
 pub(crate) type Word = u32;
-
-/// Texts of a [`Page`].
-const TEXTS: usize = 256;
-/// Stands behind each text, so that what is found within a page rarely reaches over the end of a text.
-const END: char = '\n';
 
 /// The texts by number, and in order. Clones share all pages.
 #[derive(Clone, Debug, Default)]
@@ -27,182 +25,10 @@ pub(crate) struct Words {
     in_order: Arc<Sorted<Word>>,
 }
 
-/// Neighbouring texts, one behind the other: searched in one go.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Page {
-    /// With ASCII letters in lower case.
-    lower: String,
-    /// Which bytes are letters in upper case: a bit each, up to the last of them. Most texts have none or one.
-    upper: Vec<u64>,
-    /// Where each text ends, behind its [`END`].
-    ends: Vec<u32>,
-    /// By text, the lanes that have it, or once had.
-    lanes: Vec<LaneSet>,
-    /// Whether there is, or once was, anything but ASCII.
-    beyond_ascii: bool,
-}
-
-/// Some lanes of a row. Far ones may be told as others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LaneSet(u16);
-
-impl LaneSet {
-    pub(crate) fn one(lane: usize) -> Self {
-        Self(1 << (lane % 16))
-    }
-
-    pub(crate) fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(crate) fn may_have(self, lane: usize) -> bool {
-        self.or(Self::one(lane)) == self
-    }
-}
-
-impl Page {
-    fn range(&self, index: usize) -> Range<usize> {
-        let Some(end) = self.ends.get(index) else { return 0..0 };
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        start..(*end as usize).saturating_sub(END.len_utf8()).max(start)
-    }
-
-    /// Where the letters in upper case are, from the start of a range.
-    fn uppers(&self, range: Range<usize>) -> impl Iterator<Item = usize> {
-        let blocks = range.start / 64..self.upper.len().min(range.end.div_ceil(64));
-        blocks.flat_map(move |block| {
-            let mut bits = self.upper[block];
-            if block == range.start / 64 {
-                bits &= u64::MAX << (range.start % 64);
-            }
-            if block == range.end / 64 {
-                bits &= !(u64::MAX << (range.end % 64));
-            }
-            let start = range.start;
-            std::iter::from_fn(move || {
-                let at = (bits != 0).then(|| block * 64 + bits.trailing_zeros() as usize - start);
-                bits &= bits.wrapping_sub(1);
-                at
-            })
-        })
-    }
-
-    /// How a text as it is orders against another one.
-    fn order(&self, index: usize, text: &[u8]) -> Ordering {
-        let range = self.range(index);
-        let own = self.lower.as_bytes().get(range.clone()).unwrap_or_default();
-        let mut from = 0;
-        for at in self.uppers(range) {
-            let before = own[from..at].cmp(&text[from..at.min(text.len())]);
-            let order = before.then_with(|| Some(own[at].to_ascii_uppercase()).cmp(&text.get(at).copied()));
-            if order.is_ne() {
-                return order;
-            }
-            from = at + 1;
-        }
-        own[from..].cmp(&text[from..])
-    }
-
-    /// A part of the page as it is.
-    fn part(&self, range: Range<usize>) -> Cow<'_, str> {
-        let lower = self.lower.get(range.clone()).unwrap_or_default();
-        let mut uppers = self.uppers(range).peekable();
-        if uppers.peek().is_none() {
-            return Cow::Borrowed(lower);
-        }
-        let mut exact = lower.to_owned();
-        for at in uppers {
-            if let Some(letter) = exact.get_mut(at..=at) {
-                letter.make_ascii_uppercase();
-            }
-        }
-        Cow::Owned(exact)
-    }
-
-    fn text(&self, index: usize) -> Cow<'_, str> {
-        self.part(self.range(index))
-    }
-
-    /// All texts as they are.
-    pub(crate) fn exact(&self) -> Cow<'_, str> {
-        self.part(0..self.lower.len())
-    }
-
-    /// All texts with ASCII letters in lower case.
-    pub(crate) fn lower(&self) -> &str {
-        &self.lower
-    }
-
-    /// Whether all texts are ASCII, as far as is known.
-    pub(crate) fn is_ascii(&self) -> bool {
-        !self.beyond_ascii
-    }
-
-    /// Where each text ends; the next one starts there.
-    pub(crate) fn ends(&self) -> &[u32] {
-        &self.ends
-    }
-
-    /// Writes one text over another, or behind the last.
-    fn set(&mut self, index: usize, text: &str) {
-        if index >= self.ends.len() {
-            self.push(text);
-        } else {
-            let range = self.range(index);
-            let behind = self.part(range.end..self.lower.len()).into_owned();
-            let grown = i64::try_from(text.len()).unwrap_or(0) - i64::try_from(range.len()).unwrap_or(0);
-            self.cut(range.start);
-            self.write(text);
-            self.write(&behind);
-            for end in &mut self.ends[index..] {
-                *end = u32::try_from(i64::from(*end) + grown).unwrap_or(u32::MAX);
-            }
-            self.lanes[index] = LaneSet::default();
-        }
-        if self.ends.len() == TEXTS {
-            self.lower.shrink_to_fit();
-            self.upper.shrink_to_fit();
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        self.write(text);
-        self.lower.push(END);
-        self.ends.push(u32::try_from(self.lower.len()).unwrap_or(u32::MAX));
-        self.lanes.push(LaneSet::default());
-    }
-
-    /// Writes at the end.
-    fn write(&mut self, text: &str) {
-        let start = self.lower.len();
-        self.lower.push_str(text);
-        self.beyond_ascii |= !text.is_ascii();
-        let uppers = text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
-        for at in uppers.map(|(at, _)| start + at) {
-            if at / 64 >= self.upper.len() {
-                self.upper.resize(at / 64 + 1, 0);
-            }
-            self.upper[at / 64] |= 1 << (at % 64);
-        }
-        if let Some(written) = self.lower.get_mut(start..) {
-            written.make_ascii_lowercase();
-        }
-    }
-
-    /// Takes away everything from here on.
-    fn cut(&mut self, start: usize) {
-        self.lower.truncate(start);
-        self.upper.truncate(start.div_ceil(64));
-        if let Some(last) = self.upper.get_mut(start / 64) {
-            *last &= (1 << (start % 64)) - 1;
-        }
-    }
-}
-
 impl Words {
     /// One more than the greatest number.
     pub(crate) fn len(&self) -> usize {
-        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * TEXTS + last.ends.len())
+        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * TEXTS + last.count)
     }
 
     /// The text itself. Where it is only compared, [`Words::order`] and [`Words::is`] need no memory.
@@ -254,7 +80,8 @@ impl Words {
     pub(crate) fn lanes(&self, words: &Bits) -> LaneSet {
         let pages = words.bits.chunks(TEXTS / 64).zip(self.pages.iter());
         pages.filter(|(bits, _)| bits.iter().any(|bits| *bits != 0)).fold(LaneSet::default(), |lanes, (bits, page)| {
-            let of_page = page.lanes.iter().enumerate().filter(|(at, _)| bits[at / 64] >> (at % 64) & 1 != 0);
+            let has = |at: usize| bits.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0);
+            let of_page = page.lanes.iter().enumerate().filter(|(at, _)| has(*at));
             of_page.fold(lanes, |lanes, (_, lane)| lanes.or(*lane))
         })
     }

@@ -2,10 +2,11 @@
 //!
 //! Names, unique ids and messages are most of what cannot be compressed in an object, because they are like nothing else.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
 use memchr::memmem::Finder;
-use pilothouse_model::{Row, Str};
+use pilothouse_model::{Row, Str, Uid};
 use rustc_hash::FxHasher;
 
 /// Shorter ones are not worth it.
@@ -14,19 +15,22 @@ const SHORTEST: usize = 8;
 const MOST: usize = 31;
 
 /// The texts of a row, as JSON writes them, the longest first: one may be a part of another.
-pub(super) struct Known(Vec<String>);
+pub(super) struct Known<'a>(Vec<Cow<'a, str>>);
 
-impl Known {
-    pub(super) fn of(row: &Row) -> Self {
-        let uid = row.uid.to_string();
+impl<'a> Known<'a> {
+    pub(super) fn of(row: &'a Row) -> Self {
         // What a pod is called after, and what an event is about.
         let stems = ['-', '.'].into_iter().filter_map(|mark| Some(row.name.rsplit_once(mark)?.0));
         let lists = [&*row.owners, &*row.images].into_iter().flatten().map(Str::as_str);
         let labels = row.labels.iter().map(|(_, value)| value.as_str());
-        let texts = [uid.as_str(), &row.name, &row.status.message].into_iter().chain(row.namespace.as_deref());
+        let uid = if let Uid::Text(text) = &row.uid { Some(text.as_str()) } else { None };
+        let texts = [&*row.name, &*row.status.message].into_iter().chain(row.namespace.as_deref()).chain(uid);
         let long = texts.chain(stems).chain(lists).chain(labels).filter(|text| text.len() >= SHORTEST);
-        let mut texts: Vec<String> = long.filter_map(escaped).collect();
-        texts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        let mut texts: Vec<Cow<'a, str>> = long.filter_map(escaped).collect();
+        if let Uid::Uuid(_) = row.uid {
+            texts.push(Cow::Owned(row.uid.to_string()));
+        }
+        texts.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         texts.dedup();
         texts.truncate(MOST);
         Self(texts)
@@ -43,7 +47,7 @@ impl Known {
     /// Puts bytes in the place of texts. `spare` is overwritten.
     pub(super) fn take_out(&self, json: &mut Vec<u8>, spare: &mut Vec<u8>) {
         for (byte, text) in (1_u8..).zip(&self.0) {
-            let finder = Finder::new(text);
+            let finder = Finder::new(text.as_bytes());
             let mut from = 0;
             spare.clear();
             for at in finder.find_iter(json) {
@@ -74,8 +78,11 @@ impl Known {
 }
 
 /// A text as JSON writes it, without its quotes.
-fn escaped(text: &str) -> Option<String> {
+fn escaped(text: &str) -> Option<Cow<'_, str>> {
+    if !text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+        return Some(Cow::Borrowed(text));
+    }
     let mut json = serde_json::to_string(text).ok()?;
     json.pop();
-    (!json.is_empty()).then(|| json.split_off(1))
+    (!json.is_empty()).then(|| Cow::Owned(json.split_off(1)))
 }
