@@ -16,7 +16,7 @@ use known::Known;
 pub const MAX_OBJECT_BYTES: usize = 64 << 20;
 
 /// Fast, and with a dictionary already within a few percent of the slow levels on objects of a few kilobytes.
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 1;
 /// A dictionary is trained from this many objects of one table...
 const SAMPLES: usize = 256;
 /// ...or from fewer when they are large...
