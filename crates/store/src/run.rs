@@ -94,7 +94,7 @@ impl<'a> Selection<'a> {
         if plan.order.is_empty() && cover.count == state.len() {
             return records(state, state.slots_from(offset).take(limit));
         }
-        if cover.count <= FEW {
+        if is_small(cover.count, state) && cover.count <= FEW {
             return few(state, cover, plan).into_iter().skip(offset).take(limit).collect();
         }
         if plan.order.is_empty() {

@@ -291,3 +291,33 @@ fn rows_found_by_a_rare_label_come_in_order() {
     assert_eq!(answer.total, 4);
     assert_eq!(answer.rows.iter().map(|record| &*record.row.name).collect::<Vec<_>>(), ["n40", "n60"]);
 }
+
+#[test]
+fn free_text_reads_every_place_that_a_text_has_come_to() {
+    let places: [fn(&mut Row); 8] = [
+        |row| row.namespace = Some("a-needle-b".into()),
+        |row| row.name = format!("{}-needle", row.name).into(),
+        |row| row.status.word = "Needle".into(),
+        |row| row.status.reason = "needle".into(),
+        |row| row.status.message = "no needle here".into(),
+        |row| row.cells[3] = Cell::text("needle"),
+        |row| row.images = ["registry/needle:1".into()].into(),
+        |row| row.labels = [("app".into(), "needle".into())].into_iter().collect(),
+    ];
+    let plan = Plan { filter: Filter::Text("needle".into()), ..Plan::everything() };
+    for first in 0..places.len() {
+        let (mut table, mut count) = (table(), 0);
+        for number in 0..80 {
+            table.upsert(example(&format!("n{number}"), "1"));
+        }
+        // In each of the other places the text is known already when it comes there.
+        for at in (first..places.len()).chain(0..first) {
+            let mut record = example(&format!("n{at}"), "2");
+            places[at](&mut record.row);
+            table.upsert(record);
+            table.commit();
+            count += 1;
+            assert_eq!(table.snapshot().run(&plan, 0, 100, moment(0)).total, count, "{at} after {first}");
+        }
+    }
+}
