@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use pilothouse_fuzz::{Dice, World, bend, seeds};
 use pilothouse_model::{Object, Row};
-use pilothouse_store::{Compressor, Interner};
+use pilothouse_store::{Compressor, Interner, Record};
 use serde_json::Value;
 
 static SEEDS: LazyLock<Vec<Value>> = LazyLock::new(seeds);
@@ -41,8 +41,9 @@ fuzz_target!(|bytes: &[u8]| {
         let mut interner = Interner::new();
         let row = Row::assemble(Arc::clone(&resource), object, projection, &mut |text| interner.intern(text));
         assert_eq!(*row.name, *object.name());
-        let body = COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(object));
-        assert_eq!(body.object().expect("what was compressed can be read").value(), object.value());
+        let body = COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(object, &row));
+        let record = Record { row, body };
+        assert_eq!(record.object().expect("what was compressed can be read").value(), object.value());
         for instrument in pilothouse_instruments::all() {
             if let Some(columns) = instrument.columns(&resource) {
                 assert_eq!(instrument.project(&resource, object).cells.len(), columns.len());

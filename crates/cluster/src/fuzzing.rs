@@ -14,8 +14,11 @@ pub fn everything(bytes: &[u8]) {
     let secrets = Resource { namespaced: true, ..Resource::new("", "v1", "secrets", "Secret") };
     for resource in [&pods, &secrets] {
         if let Ok(page) = serde_json::from_slice::<RawPage<'_>>(bytes) {
-            let decoded = decode::items(&page.items, resource);
-            assert_eq!(decoded.objects.len() + decoded.malformed.len(), page.items.len());
+            // All of it, and what comes after a part that was read before.
+            for begin in [0, page.items.len() / 2] {
+                let decoded = decode::items(&page.items, begin, resource);
+                assert_eq!(decoded.objects.len() + decoded.malformed.len(), page.items.len() - begin);
+            }
         }
         if let Ok(object) = decode::object(bytes, resource) {
             assert!(!object.name().is_empty());
