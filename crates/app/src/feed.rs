@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Stamp;
 use crate::isolate::Defect;
-use crate::moment::{Beyond, Name};
+use crate::moment::{Looked, Name};
 pub(crate) use places::{Place, Places};
 pub(crate) use projector::{Projector, by_name};
 pub(crate) use unreadable::Unread;
@@ -77,8 +77,10 @@ pub(crate) struct Freshness {
     pub(crate) reads: Arc<[Name]>,
     /// Of a derived table: whether the notes tell of single rows.
     pub(crate) particular: bool,
-    /// Of a derived table, by namespace: where else the rows of that namespace were made from.
-    pub(crate) beyond: Arc<BTreeMap<Str, Beyond>>,
+    /// Of a derived table: what its rows look at, and may be told to be not known, or not yet; kinds that run aside.
+    pub(crate) unsettled: Arc<[Name]>,
+    /// Of a derived table, by namespace: where the rows of that namespace look.
+    pub(crate) looked: Arc<BTreeMap<Str, Looked>>,
 }
 
 impl Freshness {

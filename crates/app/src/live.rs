@@ -53,6 +53,10 @@ pub struct LiveWindow {
     told: Option<(Completeness, usize, Vec<String>)>,
     /// The table to turn to, and when at the latest.
     awaited: Option<(Arc<LiveTable>, Instant)>,
+    /// Whether what the table holds now is not known to be in sight: what was told stays, until there is another table.
+    held_back: bool,
+    /// When the data that was told was last known to be current.
+    as_of: Option<Timestamp>,
     /// Whether something has happened that was not looked at yet.
     due: bool,
     last: Instant,
@@ -97,6 +101,8 @@ impl Cluster {
             refused: None,
             told: None,
             awaited: None,
+            held_back: false,
+            as_of: None,
             due: false,
             last: Instant::now(),
         })
@@ -139,11 +145,12 @@ impl LiveWindow {
             self.chosen.turn_to(None);
             let (snapshot, freshness) = &*moment;
             // While nobody can say what may be seen, nothing new is.
-            let delta = match self.paused {
-                Some(_) => None,
-                None => self.window.update(snapshot, clock::now()),
-            };
+            let rests = self.paused.is_some() || (self.held_back && self.told.is_some());
+            let delta = if rests { None } else { self.window.update(snapshot, clock::now()) };
             let now = self.standing(snapshot, freshness);
+            if !self.held_back {
+                self.as_of = freshness.as_of();
+            }
             let alive = self.last.elapsed() >= HEARTBEAT;
             if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
                 continue;
@@ -155,7 +162,7 @@ impl LiveWindow {
                 total: self.window.total().unwrap_or_default(),
                 delta,
                 unfiltered,
-                as_of: freshness.as_of(),
+                as_of: self.as_of,
                 completeness,
                 notes,
                 columns: Arc::clone(self.chosen.table.columns()),
@@ -177,6 +184,9 @@ impl LiveWindow {
     fn standing(&mut self, snapshot: &Snapshot, freshness: &Freshness) -> (Completeness, usize, Vec<String>) {
         if let (Some(error), Some((_, unfiltered, notes))) = (&self.paused, &self.told) {
             return (Completeness::Stale(error.message.clone()), *unfiltered, notes.clone());
+        }
+        if let (true, Some(told)) = (self.held_back, &self.told) {
+            return told.clone();
         }
         let unfiltered = self.tally.count(snapshot, &self.chosen.sight);
         (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(freshness, &self.ask))
@@ -220,6 +230,7 @@ impl LiveWindow {
     /// asked for when the whole cluster may not be listed, or a new one of a resource that has changed.
     fn turn(&mut self) -> Option<()> {
         self.paused = None;
+        self.held_back = false;
         let awaited = self.awaited.take();
         let mut chosen = match self.cluster.choose(&self.source, &self.ask) {
             Ok(chosen) => chosen,
@@ -228,7 +239,10 @@ impl LiveWindow {
                 return None;
             }
             // Where columns went away, the question may mean nothing any more; then the old table stays, and tells its state.
-            Err(error) if error.kind == ErrorKind::BadInput => return Some(()),
+            Err(error) if error.kind == ErrorKind::BadInput => {
+                self.held_back = self.chosen.is_judged_each_time();
+                return Some(());
+            }
             // Whatever else it is that keeps from telling what may be seen.
             Err(error) => {
                 self.paused = Some(error);
@@ -243,12 +257,14 @@ impl LiveWindow {
         if !useless && chosen.table.is_loading() && !chosen.is_pending() {
             if chosen.sees_all_of(&self.chosen) {
                 // What is on the screen may stay until there is more; nothing but the new table tells when that is.
+                self.held_back = self.chosen.is_judged_each_time();
                 self.awaited = Some((chosen.table, Instant::now() + GRACE));
                 return Some(());
             }
             // What may not be seen any more goes; a moment's wait spares a page that is empty for so long.
             let until = awaited.map_or_else(|| Instant::now() + GRACE, |(_, until)| until);
             if Instant::now() < until && !chosen.reach.is_none() {
+                self.held_back = true;
                 self.awaited = Some((chosen.table, until));
                 return Some(());
             }
@@ -265,7 +281,7 @@ impl LiveWindow {
             Err(error) if chosen.sight != self.chosen.sight || chosen.reach != self.chosen.reach => {
                 self.paused = Some(error);
             }
-            Err(_) => {}
+            Err(_) => self.held_back = self.chosen.is_judged_each_time(),
         }
         Some(())
     }

@@ -20,8 +20,21 @@ use crate::rights::View;
 /// Group and plural name, owned.
 pub(crate) type Name = (String, String);
 
-/// Where else than in its own namespace an answer looked: a resource, and a namespace, or none for all and for what is in none.
-pub(crate) type Beyond = BTreeSet<(Name, Option<Str>)>;
+/// Where an answer looked, whether or not there was anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Looked {
+    /// In the namespace that it is about: these resources.
+    pub(crate) own: BTreeSet<Name>,
+    /// Elsewhere: a resource, and a namespace, or none for all and for what is in none.
+    pub(crate) beyond: BTreeSet<(Name, Option<Str>)>,
+}
+
+impl Looked {
+    /// Whether it looked at a resource.
+    pub(crate) fn at(&self, name: &Name) -> bool {
+        self.own.contains(name) || self.beyond.iter().any(|(own, _)| own == name)
+    }
+}
 
 /// One watched table at this moment.
 pub(crate) struct Watched {
@@ -84,7 +97,7 @@ pub(crate) struct Moment<'a> {
     tables: Vec<Watched>,
     missing: RefCell<BTreeSet<Name>>,
     looks: RefCell<Looks>,
-    beyond: RefCell<Beyond>,
+    looked: RefCell<Looked>,
 }
 
 impl<'a> Moment<'a> {
@@ -95,7 +108,7 @@ impl<'a> Moment<'a> {
             tables,
             missing: RefCell::default(),
             looks: RefCell::default(),
-            beyond: RefCell::default(),
+            looked: RefCell::default(),
         }
     }
 
@@ -114,17 +127,18 @@ impl<'a> Moment<'a> {
         self.looks.take()
     }
 
-    /// Where else than in the namespace that it is about was looked since this was last asked.
-    pub(crate) fn take_beyond(&self) -> Beyond {
-        self.beyond.take()
+    /// Where was looked since this was last asked.
+    pub(crate) fn take_looked(&self) -> Looked {
+        self.looked.take()
     }
 
-    /// Remembers where was looked, if it was not in the namespace that the question is about.
     fn look_in(&self, resource: GroupResource<'_>, namespace: Option<&str>) {
-        let own = self.namespace.borrow();
-        if namespace.is_none() || namespace != own.as_deref() {
-            let name = (resource.group.to_owned(), resource.plural.to_owned());
-            self.beyond.borrow_mut().insert((name, namespace.map(Str::from)));
+        let name = (resource.group.to_owned(), resource.plural.to_owned());
+        let mut looked = self.looked.borrow_mut();
+        if namespace.is_some() && namespace == self.namespace.borrow().as_deref() {
+            looked.own.insert(name);
+        } else {
+            looked.beyond.insert((name, namespace.map(Str::from)));
         }
     }
 
@@ -249,9 +263,7 @@ impl Objects for Moment<'_> {
     fn dependents(&self, resource: GroupResource<'_>, uid: &str) -> Found {
         self.look(Look::owned(resource, uid));
         let namespace = self.namespace.borrow();
-        if namespace.is_none() {
-            self.look_in(resource, None);
-        }
+        self.look_in(resource, namespace.as_deref());
         // What is owned lives where its owner lives, so a table of some namespaces that knows the owner knows all of it. Who
         // writes the id of an owner elsewhere has a part in nothing.
         let lives_there = |record: &&Arc<Record>| namespace.is_none() || record.row.namespace == *namespace;

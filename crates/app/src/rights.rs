@@ -250,7 +250,11 @@ impl Sights {
             views.insert((resource.group.to_string(), resource.plural.to_string()), view);
         }
         let mut sights = Self::new(views).reaching(reach);
-        sights.alike = Alike::of(&sights, catalog).map(Arc::new);
+        let runs = |name: GroupResource<'_>| {
+            let mut understanding = instruments.iter().filter(|one| one.manifest().resources.contains(&name));
+            understanding.next().is_some_and(|instrument| instrument.runs(name))
+        };
+        sights.alike = Alike::of(&sights, catalog, runs).map(Arc::new);
         sights
     }
 

@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, Cut, Inner};
 use crate::feed::{Freshness, LiveTable, Places, Scope, Shared, worst};
 use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
-use crate::moment::{Beyond, Moment, Name};
+use crate::moment::{Looked, Moment, Name};
 use crate::rights::{Holder, View};
 use input::{Input, doubts};
 
@@ -93,6 +93,26 @@ async fn run(
     }
 }
 
+/// The few ways in which rows look, each once: rows of one kind mostly look alike.
+#[derive(Default)]
+struct Ways(BTreeSet<Arc<Looked>>);
+
+impl Ways {
+    fn share(&mut self, looked: Looked) -> Arc<Looked> {
+        let looked = Arc::new(looked);
+        let known = self.0.get(&looked).cloned();
+        known.unwrap_or_else(|| {
+            self.0.insert(Arc::clone(&looked));
+            looked
+        })
+    }
+
+    /// Forgets those in which no row looks any more.
+    fn forget(&mut self) {
+        self.0.retain(|looked| Arc::strong_count(looked) > 1);
+    }
+}
+
 /// The table of workloads, what it is made from, and how.
 pub(crate) struct Derivation {
     scope: Scope,
@@ -110,9 +130,10 @@ pub(crate) struct Derivation {
     discreet: bool,
     /// The names of all inputs.
     reads: Arc<[Name]>,
-    /// Where else than in its own namespace a row was made from, and the same together by namespace, until a row differs.
-    strays: FxHashMap<RowId, Beyond>,
-    beyond: Option<Arc<BTreeMap<Str, Beyond>>>,
+    /// Where the computation of each row looked, and the same together by namespace, until one differs.
+    looked: FxHashMap<RowId, Arc<Looked>>,
+    ways: Ways,
+    together: Option<Arc<BTreeMap<Str, Looked>>>,
     /// What was published last.
     told: Option<(u64, Freshness)>,
     /// When it was last brought up to the present.
@@ -135,8 +156,9 @@ impl Derivation {
             cut: None,
             discreet: false,
             reads: Arc::default(),
-            strays: FxHashMap::default(),
-            beyond: None,
+            looked: FxHashMap::default(),
+            ways: Ways::default(),
+            together: None,
             told: None,
             stepped: None,
             passed: false,
@@ -292,7 +314,7 @@ impl Derivation {
         });
         let id = RowId::of(listed);
         self.edges.replace(&id, &moment.take_looks());
-        self.stray(&id, moment.take_beyond());
+        self.look(&id, Some(moment.take_looked()));
         match computed {
             Ok(row) => {
                 self.defects.remove(&id);
@@ -305,26 +327,39 @@ impl Derivation {
         }
     }
 
-    /// Remembers where else than in its own namespace a row was made from.
-    fn stray(&mut self, id: &RowId, beyond: Beyond) {
-        let before = if beyond.is_empty() { self.strays.remove(id) } else { self.strays.insert(id.clone(), beyond) };
-        if before.as_ref() != self.strays.get(id) {
-            self.beyond = None;
+    /// Remembers where the computation of a row looked.
+    fn look(&mut self, id: &RowId, looked: Option<Looked>) {
+        if self.looked.get(id).map(|known| &**known) == looked.as_ref() {
+            return;
         }
+        self.together = None;
+        match looked {
+            Some(looked) => self.looked.insert(id.clone(), self.ways.share(looked)),
+            None => self.looked.remove(id),
+        };
     }
 
-    /// Where else than in it the rows of each namespace were made from.
-    fn beyond(&mut self) -> Arc<BTreeMap<Str, Beyond>> {
-        let Self { strays, beyond, .. } = self;
+    /// Where the rows of each namespace look.
+    fn looked(&mut self) -> Arc<BTreeMap<Str, Looked>> {
+        let Self { looked, together, ways, .. } = self;
         let gather = || {
-            let mut together: BTreeMap<Str, Beyond> = BTreeMap::new();
-            for (id, beyond) in strays {
+            let mut all: BTreeMap<Str, BTreeSet<&Arc<Looked>>> = BTreeMap::new();
+            for (id, looked) in looked {
                 let Some(namespace) = &id.namespace else { continue };
-                together.entry(namespace.clone()).or_default().extend(beyond.iter().cloned());
+                all.entry(namespace.clone()).or_default().insert(looked);
             }
-            Arc::new(together)
+            let join = |ways: BTreeSet<&Arc<Looked>>| {
+                ways.into_iter().fold(Looked::default(), |mut sum, way| {
+                    sum.own.extend(way.own.iter().cloned());
+                    sum.beyond.extend(way.beyond.iter().cloned());
+                    sum
+                })
+            };
+            Arc::new(all.into_iter().map(|(namespace, ways)| (namespace, join(ways))).collect())
         };
-        Arc::clone(beyond.get_or_insert_with(gather))
+        let together = Arc::clone(together.get_or_insert_with(gather));
+        ways.forget();
+        together
     }
 
     /// A row that cannot be computed stays as it was, and is told.
@@ -335,7 +370,7 @@ impl Derivation {
 
     fn forget(&mut self, id: &RowId) {
         self.edges.forget(id);
-        self.stray(id, Beyond::new());
+        self.look(id, None);
         self.defects.remove(id);
         self.table.remove(id);
     }
@@ -347,6 +382,14 @@ impl Derivation {
             .iter()
             .flat_map(|instrument| instrument.manifest().resources.iter().filter(|name| instrument.runs(**name)));
         kinds.filter_map(|name| catalog.unknown(*name)).map(|problem| problem.why.clone()).collect()
+    }
+
+    /// What rows look at, kinds that run aside, and is not known, or not yet.
+    fn unsettled(&self) -> Arc<[Name]> {
+        let known =
+            |input: &Input| matches!(input.snapshot.completeness(), Completeness::Complete | Completeness::Absent);
+        let looked_at = self.inputs.iter().filter(|(_, input)| input.runs.is_none());
+        looked_at.filter(|(_, input)| !known(input)).map(|(name, _)| name.clone()).collect()
     }
 
     fn moment(&mut self, catalog: &Catalog) -> (Snapshot, Freshness) {
@@ -387,7 +430,8 @@ impl Derivation {
             reads: Arc::clone(&self.reads),
             particular: !self.defects.is_empty()
                 || self.inputs.values().any(|input| !input.freshness.notes(&input.view.listed).is_empty()),
-            beyond: self.beyond(),
+            unsettled: self.unsettled(),
+            looked: self.looked(),
             ..Freshness::default()
         };
         (self.table.snapshot(), freshness)

@@ -18,13 +18,13 @@ use crate::rights::{Sights, View};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Alike {
     pub(crate) sights: Arc<Sights>,
-    /// What the other sees in some of the own namespaces, or only in part.
+    /// What the other sees in some of the own namespaces, in part, or elsewhere.
     odd: BTreeSet<Name>,
 }
 
 impl Alike {
-    /// `None` for who sees single objects, or everything.
-    pub(crate) fn of(sights: &Sights, catalog: &Catalog) -> Option<Self> {
+    /// `None` for who sees single objects, or everything, or of what `runs` more in one namespace than in another.
+    pub(crate) fn of(sights: &Sights, catalog: &Catalog, runs: impl Fn(GroupResource<'_>) -> bool) -> Option<Self> {
         let Sight::Some(reach) = &sights.reach else { return None };
         if !reach.names.is_empty() {
             return None;
@@ -37,7 +37,11 @@ impl Alike {
                 views.insert(name, view);
             } else if reach.namespaces.iter().all(|namespace| sees_all_in(&view, Some(namespace))) {
                 views.insert(name, View::ALL);
-            } else if reach.namespaces.iter().any(|namespace| sees_any_in(&view, namespace)) {
+            } else if view != View::default() {
+                // Rows are made of it in any case.
+                if runs(resource.group_resource()) {
+                    return None;
+                }
                 odd.insert(name);
             }
         }
@@ -49,14 +53,18 @@ impl Alike {
     /// that one alone.
     pub(crate) fn holds_for(&self, other: &Sights, freshness: &Freshness) -> bool {
         let Sight::Some(reach) = &other.reach else { return false };
-        let strays = reach.namespaces.iter().filter_map(|namespace| freshness.beyond.get(namespace)).flatten();
+        let own = || reach.namespaces.iter().filter_map(|namespace| freshness.looked.get(namespace));
+        let strays = own().flat_map(|looked| &looked.beyond);
         let strayed_in_sight = |((group, plural), namespace): &(Name, Option<Str>)| {
             let (many, one) =
                 (self.sights.view(GroupResource::new(group, plural)), other.view(GroupResource::new(group, plural)));
-            many == one || sees_all_in(&one, namespace.as_deref())
+            many == one || (many == View::ALL && sees_all_in(&one, namespace.as_deref()))
         };
+        // That something is not known, or not yet, tells that a row looks at it: one of the own.
+        let looked_at = |name: &Name| own().any(|looked| looked.at(name));
         // Notes on rows are not cut.
         !freshness.particular
+            && freshness.unsettled.iter().all(looked_at)
             && !freshness.reads.iter().any(|name| self.odd.contains(name))
             && strays.into_iter().all(strayed_in_sight)
     }
@@ -66,17 +74,4 @@ impl Alike {
 fn sees_all_in(view: &View, namespace: Option<&str>) -> bool {
     let all = |sight: &Sight| namespace.map_or(sight.is_all(), |namespace| sight.sees_namespace(namespace));
     all(&view.listed) && all(&view.named)
-}
-
-/// Whether a view is of anything in a namespace.
-fn sees_any_in(view: &View, namespace: &str) -> bool {
-    let any = |sight: &Sight| match sight {
-        Sight::All => true,
-        Sight::None => false,
-        Sight::Some(seen) => {
-            let in_it = |own: &Option<Str>| own.as_deref().is_none_or(|own| own == namespace);
-            seen.namespaces.contains(namespace) || seen.names.iter().any(|(own, _)| in_it(own))
-        }
-    };
-    any(&view.listed) || any(&view.named)
 }

@@ -33,7 +33,9 @@ pub(crate) struct Chosen {
     pub(super) pending: bool,
     /// Keeps the rights renewed for as long as the answer is held.
     pub(crate) remembered: Option<Arc<Remembered>>,
-    /// What of the table was judged to be in sight, where that had to be judged.
+    /// Whether each moment of the table has to be judged before it is read: what is in sight depends on what it holds.
+    pub(super) judging: bool,
+    /// The moment that was judged, until it is read.
     pub(super) judged: Option<Arc<Reading>>,
 }
 
@@ -51,13 +53,14 @@ impl Chosen {
             foreign: false,
             pending: false,
             remembered: None,
+            judging: false,
             judged: None,
         }
     }
 
     /// The same, to be read at this moment of its table and no other.
     pub(super) fn at(self, moment: Arc<Reading>) -> Self {
-        Self { judged: Some(moment), ..self }
+        Self { judging: true, judged: Some(moment), ..self }
     }
 
     /// What the table holds now, or held when it was chosen where that decided.
@@ -73,6 +76,11 @@ impl Chosen {
     /// Whether it is still being asked what may be seen.
     pub(crate) fn is_pending(&self) -> bool {
         self.pending
+    }
+
+    /// Whether what its table holds now may be read only after it was chosen again.
+    pub(crate) fn is_judged_each_time(&self) -> bool {
+        self.judging
     }
 
     /// Whether both answer the same question from the same rows.

@@ -34,7 +34,7 @@ fn nearly_all(places: usize, plans: bool, odd: Option<(usize, usize)>) -> Sights
 
 /// The derivation for somebody, as for many, and how much those see; `None` where there is nothing to share.
 fn for_many(world: &World, sights: &Sights, derivation: Derivation) -> Option<(Alike, Derivation)> {
-    let alike = Alike::of(sights, &world.catalog())?;
+    let alike = Alike::of(sights, &world.catalog(), |name| Nosy.runs(name))?;
     let cut = Cut { sights: Arc::clone(&alike.sights), holder: Holder::Console, own: false };
     Some((alike, Derivation { cut: Some(cut), ..derivation }))
 }
@@ -54,7 +54,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _inside = runtime.enter();
         let (mut world, derivation) = quiet();
-        let sights = nearly_all(places, plans, odd);
+        let sights = Arc::new(nearly_all(places, plans, odd));
         let Some((mut alike, mut derivation)) = for_many(&world, &sights, derivation) else { return Ok(()) };
         for happening in story.iter().chain([&Happening::Step]) {
             // Sets look at all namespaces.
@@ -65,7 +65,7 @@ proptest! {
             if !matches!(happening, Happening::Step) {
                 continue;
             }
-            let now = Alike::of(&sights, &world.catalog()).unwrap();
+            let now = Alike::of(&sights, &world.catalog(), |name| Nosy.runs(name)).unwrap();
             if now.sights != alike.sights {
                 // Other kinds are served: other tables are chosen.
                 (alike, derivation) = for_many(&world, &sights, quiet().1).unwrap();
@@ -78,6 +78,13 @@ proptest! {
                     .map(|record| (RowId::of(&record.row).to_string(), record.row.status.message.to_string()))
                     .collect();
                 prop_assert_eq!(own, world.naive(Some(&sights)));
+                // What is told beside the rows tells of nothing else either.
+                let cut = Cut { sights: Arc::clone(&sights), holder: Holder::Console, own: false };
+                let mut alone = Derivation { cut: Some(cut), ..quiet().1 };
+                world.step(&mut alone);
+                let (for_one, told) = world.step(&mut alone);
+                prop_assert_eq!(freshness.notes, told.notes);
+                prop_assert_eq!(snapshot.completeness(), for_one.completeness());
             }
         }
     }
@@ -93,12 +100,16 @@ async fn rows_of_many_are_for_those_who_see_all_that_they_are_made_of() {
         alike.holds_for(sights, &freshness)
     };
     let (a, without_plans) = (nearly_all(1, true, None), nearly_all(1, false, None));
-    let no_pods = nearly_all(1, true, Some((2, 2)));
-    let sets_elsewhere = nearly_all(1, true, Some((1, 3)));
+    let no_pods = nearly_all(1, true, Some((2, 0)));
     world.put(0, 0, &[], 0);
     world.sources[0].publish();
     assert!(shown(&world, &a) && shown(&world, &without_plans) && shown(&world, &no_pods));
-    assert!(!shown(&world, &sets_elsewhere), "runs are seen in a, sets in b, too");
+    let sets_elsewhere = nearly_all(1, true, Some((1, 3)));
+    assert!(for_many(&world, &sets_elsewhere, quiet().1).is_none(), "runs are seen in a, sets in b, too");
+    let (mut known, events_in_a) = (quiet().0, nearly_all(3, true, Some((3, 1))));
+    known.put(0, 0, &[], 0);
+    known.sources[0].publish();
+    assert!(!shown(&known, &events_in_a), "events are seen in a, and not in b");
     world.put(1, 1, &[], 0);
     world.sources[1].publish();
     assert!(shown(&world, &a), "a set in b looks everywhere, and is not seen");
