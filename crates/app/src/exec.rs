@@ -93,6 +93,21 @@ impl Session {
                 None => Ended::Cut(self.lost.try_recv().unwrap_or_else(|_| closed())),
             },
         };
+        Some(self.over(ended))
+    }
+
+    /// Waits until it is cut because it may not go on, and takes nothing of what it prints: for as long as that cannot be passed on.
+    /// It never comes back after the end.
+    pub async fn cut(&mut self) -> Output {
+        if self.record.is_none() {
+            return std::future::pending().await;
+        }
+        let error = (&mut self.lost).await.unwrap_or_else(|_| closed());
+        self.over(Ended::Cut(error))
+    }
+
+    /// Records how it ended.
+    fn over(&mut self, ended: Ended) -> Output {
         self.watch.abort();
         self.finish(|printed| match &ended {
             Ended::Exited(code) => json!({"outcome": "done", "exit": code, "printed": printed}),
@@ -100,7 +115,7 @@ impl Session {
                 json!({"outcome": "cut", "reason": format!("{:?}", error.kind), "message": error.message, "printed": printed})
             }
         });
-        Some(Output::Ended(ended))
+        Output::Ended(ended)
     }
 
     /// Goes on with another credential of the same person: the one that it began with comes to its end. What runs is asked about

@@ -50,6 +50,9 @@ pub struct SharedOptions {
     pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
+/// The name of somebody, and whether the cluster said it.
+type Name = (String, bool);
+
 /// What everyone who signs in shares.
 pub(crate) struct Shared {
     engine: Engine,
@@ -59,7 +62,7 @@ pub(crate) struct Shared {
     issuers: BTreeMap<String, Arc<Issuer>>,
     clusters: Vec<String>,
     renewals: Renewals,
-    looked_at: Mutex<HashMap<[u8; 32], (Instant, String)>>,
+    looked_at: Mutex<HashMap<[u8; 32], (Instant, Name)>>,
     at_once: Semaphore,
     pub(crate) streams: Streams,
 }
@@ -184,16 +187,18 @@ impl Shared {
             return Err(AppError::new(ErrorKind::Unauthorized, "this token has ended").hint("get a new one"));
         }
         let name = self.identify(cluster, &Token::new(token)).await?;
+        let named = name.is_some();
         let name = name.or_else(|| claims::name(&told?, None)).unwrap_or_else(|| "signed in".to_owned());
-        Ok(self.session(cluster, name, token))
+        Ok(self.session(cluster, (name, named), token))
     }
 
     /// A session with a bearer token that nothing renews.
-    fn session(&self, cluster: &str, name: String, token: &str) -> Session {
+    fn session(&self, cluster: &str, (name, named): Name, token: &str) -> Session {
         let now = self.now();
         Session {
             cluster: cluster.to_owned(),
             name,
+            named,
             token: token.to_owned(),
             token_from: now,
             token_end: claims::read(token).as_ref().and_then(claims::end),
@@ -218,6 +223,7 @@ impl Shared {
         let now = self.now();
         Ok(Session {
             cluster: cluster.to_owned(),
+            named: name.is_some(),
             name: name.unwrap_or(granted.name),
             token: granted.token,
             token_from: now,
@@ -238,7 +244,7 @@ impl Shared {
             None => self.sign_in(cluster, token).await?,
         };
         if fresh {
-            self.remember(key, &session.name);
+            self.remember(key, (session.name.clone(), session.named));
         }
         Ok(session)
     }
@@ -263,16 +269,16 @@ impl Shared {
     }
 
     /// Whose a credential was when it was looked at a moment ago.
-    fn looked_at(&self, key: [u8; 32]) -> Option<String> {
+    fn looked_at(&self, key: [u8; 32]) -> Option<Name> {
         let looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
         looked_at.get(&key).filter(|(when, _)| when.elapsed() < LOOKED_AT).map(|(_, name)| name.clone())
     }
 
-    fn remember(&self, key: [u8; 32], name: &str) {
+    fn remember(&self, key: [u8; 32], name: Name) {
         let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
         looked_at.retain(|_, (when, _)| when.elapsed() < LOOKED_AT);
         if looked_at.len() < MOST_LOOKED_AT {
-            looked_at.insert(key, (Instant::now(), name.to_owned()));
+            looked_at.insert(key, (Instant::now(), name));
         }
     }
 }

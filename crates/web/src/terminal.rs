@@ -14,9 +14,11 @@ use crate::server::Web;
 use crate::visit::{Visit, name_of};
 
 mod conversation;
+mod ends;
 mod life;
 mod places;
 mod socket;
+mod typed;
 
 pub(crate) use places::{Leave, Terminals};
 

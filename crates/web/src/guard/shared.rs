@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::percent_decode_str;
 use pilothouse_app::{AppError, Engine, ErrorKind};
+use tokio::time::Instant;
 
 use super::streams::{ending, goes_on};
 use super::{PUBLIC, from_here, host, refused};
@@ -156,7 +157,17 @@ fn tells_refusal(response: &Response) -> bool {
 
 /// Stands for the one whose session it is, in its cluster.
 pub(crate) fn person(session: &Session) -> [u8; 32] {
-    fingerprint(&[&session.cluster, &session.name])
+    fingerprint(&whose(session))
+}
+
+/// What tells the one whose session it is from everybody else. A name that the cluster did not say may be that of many: then it
+/// is the issuer's word for that one, of the one issuer that the cluster has here, or the token.
+fn whose(session: &Session) -> [&str; 3] {
+    match &session.subject {
+        _ if session.named => [&session.cluster, "name", &session.name],
+        Some(subject) => [&session.cluster, "subject", subject],
+        None => [&session.cluster, "token", &session.token],
+    }
 }
 
 /// The request as these sessions' person asks it.
@@ -166,7 +177,7 @@ fn dress(shared: &Shared, sessions: &[Session], cluster: Option<&str>, mut reque
     let until = |time: i64| Duration::from_secs(u64::try_from(time.saturating_sub(shared.now())).unwrap_or(0));
     let leave = here.map(|session| Leave {
         person: person(session),
-        lasts: Some(until(session.token_end.map_or(session.until, |end| end.min(session.until)))),
+        lasts: Instant::now().checked_add(until(session.token_end.map_or(session.until, |end| end.min(session.until)))),
         renew: session.refresh.as_ref().and_then(|_| session.due()).map(until),
     });
     let asker = Asker { engine: shared.engine(sessions, cluster), signed_in: SignedIn(names), leave };
@@ -181,8 +192,8 @@ fn bounded(shared: &Shared, sessions: &[Session], response: Response) -> Respons
     if !goes_on(&response) {
         return response;
     }
-    let names: Vec<&str> = sessions.iter().flat_map(|session| [&*session.cluster, &*session.name]).collect();
-    match shared.streams.place(fingerprint(&names)) {
+    let people: Vec<&str> = sessions.iter().flat_map(whose).collect();
+    match shared.streams.place(fingerprint(&people)) {
         Some(place) => ending(response, lasts(shared, sessions), place),
         None => {
             let error = AppError::new(ErrorKind::Unavailable, "You follow too many things at once.")
@@ -257,6 +268,27 @@ fn unauthorized(error: &AppError) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::sealed::tests::session;
+
+    #[test]
+    fn only_a_name_that_the_cluster_said_makes_two_sessions_one_persons() {
+        let hers = Session { named: true, ..session("one") };
+        let again = Session { token: "two".into(), subject: Some("1".into()), ..hers.clone() };
+        assert_eq!(person(&hers), person(&again), "from two browsers, with a token or by an issuer");
+        assert_ne!(person(&hers), person(&Session { name: "ben".into(), ..hers.clone() }));
+        assert_ne!(person(&hers), person(&Session { cluster: "dev".into(), ..hers.clone() }));
+
+        let opaque = |token: &str| Session { name: "signed in".into(), named: false, ..session(token) };
+        assert_ne!(person(&opaque("one")), person(&opaque("two")));
+        assert_eq!(person(&opaque("one")), person(&opaque("one")));
+        let issued = |token: &str, subject: &str| Session { subject: Some(subject.into()), ..opaque(token) };
+        assert_eq!(person(&issued("one", "1")), person(&issued("two", "1")), "it goes on with a renewed token");
+        assert_ne!(person(&issued("one", "1")), person(&issued("one", "2")));
+        // Nobody becomes somebody else by what a token says.
+        let claims = Session { name: "ada".into(), ..opaque("three") };
+        assert_ne!(person(&hers), person(&claims));
+        assert_ne!(person(&opaque("x")), person(&issued("y", "x")));
+    }
 
     #[test]
     fn addresses_tell_their_cluster() {

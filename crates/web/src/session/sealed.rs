@@ -24,6 +24,9 @@ pub(crate) struct Session {
     pub(crate) cluster: String,
     /// Name to show.
     pub(crate) name: String,
+    /// Whether the cluster said that name: older API servers do not, and another may be that of many.
+    #[serde(default)]
+    pub(crate) named: bool,
     /// The token that the cluster takes.
     pub(crate) token: String,
     /// When the token was had, in seconds since 1970.
@@ -218,6 +221,7 @@ pub(crate) mod tests {
         Session {
             cluster: "prod".into(),
             name: "ada".into(),
+            named: false,
             token: token.into(),
             token_from: 1_000,
             token_end: Some(2_000),

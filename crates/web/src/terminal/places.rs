@@ -6,19 +6,24 @@ use std::time::Duration;
 
 use pilothouse_app::Cluster;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::conversation::GOODBYE;
+
 /// The most terminals of one person at once.
 const MOST: usize = 16;
+/// What the end of a terminal may take beside its last word.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Whose a terminal is, and how long it may stay.
 #[derive(Clone, Debug)]
 pub(crate) struct Leave {
     /// Stands for the person.
     pub(crate) person: [u8; 32],
-    /// How long the credential that opens it lasts; without an end where nobody signs in.
-    pub(crate) lasts: Option<Duration>,
+    /// When the credential that opens it comes to its end; never, where nobody signs in.
+    pub(crate) lasts: Option<Instant>,
     /// In what time another credential can be had.
     pub(crate) renew: Option<Duration>,
 }
@@ -43,7 +48,7 @@ struct Reached {
 pub(crate) struct Renewed {
     /// The cluster as seen with it.
     pub(crate) cluster: Cluster,
-    /// How long that lasts.
+    /// How long it may go on with that.
     pub(crate) leave: Leave,
 }
 
@@ -103,10 +108,13 @@ impl Terminals {
         open.get(&person).into_iter().flatten().for_each(|one| one.signed_out.cancel());
     }
 
-    /// Waits until all have ended, once the console ends.
+    /// Waits until all have ended, once the console ends. Their ends are recorded by then; for a page that does not take its last
+    /// word nobody waits longer than a few seconds.
     pub(crate) async fn ended(&self) {
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout(GOODBYE + MARGIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!(open = self.tasks.len(), "some terminals did not come to their end");
+        }
     }
 }
 
