@@ -105,6 +105,21 @@ impl Site {
         };
         lines.iter().map(one).collect()
     }
+
+    /// Waits until these ends are told in the audit log, and no others.
+    async fn ended(&self, expected: &[&str]) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let told = self.told();
+            let mut ends: Vec<&str> = told.iter().filter_map(|line| line.strip_prefix("bearer token end ")).collect();
+            ends.sort_unstable();
+            if ends == expected {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{ends:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 impl Terminal {
@@ -239,18 +254,39 @@ async fn a_terminal_ends_with_the_right_and_with_signing_out_and_with_its_page_a
     last.said().await;
     site.console.terminate();
     assert_eq!(last.said().await["message"], "Pilothouse is shutting down");
-    let expected = ["cut Forbidden", "ended shutting down", "ended signed out", "ended the page was left"];
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let mut ends: Vec<String> =
-            site.told().iter().filter_map(|line| line.strip_prefix("bearer token end ").map(str::to_owned)).collect();
-        ends.sort_unstable();
-        if ends == expected {
-            break;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "{ends:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    site.ended(&["cut Forbidden", "ended shutting down", "ended signed out", "ended the page was left"]).await;
+}
+
+/// A page that says it shows what comes, and takes nothing of it from the wire: what is sent to it stays there.
+async fn stuck(site: &Site, cookie: &str) -> Terminal {
+    let mut terminal = site.open(cookie, "/c/admin/terminal/a/web?container=main&command=yes").await;
+    assert_eq!(terminal.said().await["event"], "open");
+    for _ in 0..150 {
+        terminal.tell(json!({"taken": 1 << 20})).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    terminal
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_a_terminal_does_not_wait_for_a_page_that_takes_nothing() {
+    let world = World::start(V4).await;
+    let site = Site::start(&world);
+    let (hers, admins) = (site.sign_in(&world, "ada").await, site.sign_in(&world, "admin").await);
+    // One that is sent no more, one in the middle of being sent something, and one that signs out meanwhile.
+    let mut full = site.open(&hers, "/c/admin/terminal/a/web?container=main&command=yes").await;
+    assert_eq!(full.said().await["event"], "open");
+    let sent_to = stuck(&site, &hers).await;
+    let leaves = stuck(&site, &admins).await;
+    world.take_away().await;
+    site.send("POST /sign-out", &[("cookie", &admins), ("origin", &site.origin())], "").await;
+    site.ended(&["cut Forbidden", "cut Forbidden", "ended signed out"]).await;
+    assert_eq!(full.said().await["message"], "you may not run commands in this pod any more");
+
+    let last = stuck(&site, &site.sign_in(&world, "admin").await).await;
+    site.console.terminate();
+    site.ended(&["cut Forbidden", "cut Forbidden", "ended shutting down", "ended signed out"]).await;
+    drop((sent_to, leaves, last));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
