@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
@@ -20,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -32,6 +34,8 @@ use crate::api::Api;
 pub const V4: &str = "v4.channel.k8s.io";
 /// The same with a word for the end of the input.
 pub const V5: &str = "v5.channel.k8s.io";
+/// How long the other side of a command that has ended may take to go.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 type Sink = Arc<tokio::sync::Mutex<SplitSink<Socket, Message>>>;
@@ -249,7 +253,7 @@ fn spawn(asked: &Asked) -> std::io::Result<Child> {
 }
 
 async fn run(socket: Socket, asked: Asked, state: &State) {
-    let (sink, source) = socket.split();
+    let (sink, mut source) = socket.split();
     let sink: Sink = Arc::new(tokio::sync::Mutex::new(sink));
     for channel in 1..=3 {
         say(&sink, channel, b"").await;
@@ -257,7 +261,8 @@ async fn run(socket: Socket, asked: Asked, state: &State) {
     let Ok(mut child) = spawn(&asked) else {
         let words = format!("exec: \"{}\": executable file not found in $PATH", asked.command[0]);
         let status = json!({"status": "Failure", "reason": "InternalError", "message": words, "code": 500});
-        return say(&sink, 3, status.to_string().as_bytes()).await;
+        say(&sink, 3, status.to_string().as_bytes()).await;
+        return part(&sink, source).await;
     };
     let (out, errors) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
     let input = child.stdin.take();
@@ -268,7 +273,7 @@ async fn run(socket: Socket, asked: Asked, state: &State) {
     let code = tokio::select! {
         status = printing => status.code().unwrap_or(137),
         // Nobody is there any more: the child ends with us.
-        () = listen(source, input, state) => return,
+        () = listen(&mut source, input, state) => return,
     };
     let status = if code == 0 {
         json!({"status": "Success"})
@@ -277,7 +282,15 @@ async fn run(socket: Socket, asked: Asked, state: &State) {
             "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]}})
     };
     say(&sink, 3, status.to_string().as_bytes()).await;
+    part(&sink, source).await;
+}
+
+/// Ends the conversation. What still comes in is read: left unread, it would reset the connection, and take with it what was
+/// said last.
+async fn part(sink: &Sink, mut source: SplitStream<Socket>) {
     drop(sink.lock().await.close().await);
+    let rest = async { while let Some(Ok(_)) = source.next().await {} };
+    drop(timeout(FAREWELL, rest).await);
 }
 
 async fn say(sink: &Sink, channel: u8, content: &[u8]) {
@@ -294,7 +307,7 @@ async fn print(mut from: impl AsyncRead + Unpin, sink: &Sink, channel: u8) {
 }
 
 /// Hands on what comes in, until the connection ends.
-async fn listen(mut source: SplitStream<Socket>, mut input: Option<ChildStdin>, state: &State) {
+async fn listen(source: &mut SplitStream<Socket>, mut input: Option<ChildStdin>, state: &State) {
     while let Some(Ok(message)) = source.next().await {
         let Message::Binary(bytes) = message else { continue };
         match bytes.as_ref() {
