@@ -73,7 +73,9 @@ fn sse(web: &Web, streams: Vec<Messages>) -> Response {
         .map(|message| Event::default().event("update").json_data(message))
         .chain(stream::once(async { Ok(Event::default().event("end").data("")) }))
         .take_until(web.shutdown.clone().cancelled_owned());
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    // Not as a comment, of which no page would know: a page that hears nothing says so.
+    let alive = Event::default().event("alive").data("");
+    Sse::new(events).keep_alive(KeepAlive::new().event(alive)).into_response()
 }
 
 /// Everything there is to say about one watched thing.

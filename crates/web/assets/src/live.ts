@@ -20,6 +20,8 @@ const SHORTEST = 1000;
 const LONGEST = 30000;
 /** A page that cannot settle what it consists of is not fetched more often than this. */
 const SHORTEST_FETCH = 3000;
+/** The stream says every 15 seconds at the latest that it is there; one that is silent for so long has nobody at its end. */
+const SILENT = 40000;
 /** How long a tab may be hidden before its stream is given back: browsers allow few streams to one host. */
 const HIDDEN = 5000;
 
@@ -30,6 +32,7 @@ let fetched = 0;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let again: ReturnType<typeof setTimeout> | undefined;
 let hide: ReturnType<typeof setTimeout> | undefined;
+let silence: ReturnType<typeof setTimeout> | undefined;
 const shown = new WeakMap<Element, string>();
 
 function watched(): HTMLElement[] {
@@ -74,16 +77,32 @@ export function follow(): void {
 
 function close(): void {
   clearTimeout(retry);
+  clearTimeout(silence);
   retry = undefined;
   stream?.close();
   stream = null;
 }
 
+/** A console that stands still, or a connection that nobody ends, gives no error: only silence. */
+function heard(): void {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    close();
+    lost(open);
+  }, SILENT);
+}
+
 function open(): void {
   const source = new EventSource(address);
   stream = source;
+  heard();
   source.addEventListener("update", (event) => {
-    if (source === stream) receive(JSON.parse((event as MessageEvent<string>).data) as Update);
+    if (source !== stream) return;
+    heard();
+    receive(JSON.parse((event as MessageEvent<string>).data) as Update);
+  });
+  source.addEventListener("alive", () => {
+    if (source === stream) heard();
   });
   // The credential that it was opened with has come to its end: with the next one it goes on.
   source.addEventListener("again", () => {
