@@ -151,6 +151,9 @@ impl Writer {
             self.table.upsert(record);
         }
         self.keep_only(index, &listed);
+        drop(listed);
+        // Most of what a list brings comes once.
+        self.interner.sweep();
         let part = &mut self.parts[index];
         part.first = false;
         part.follows = true;
