@@ -16,7 +16,7 @@ impl Frame {
         let shown = here.and_then(name).or(signed_in.0.first().map(|(_, name)| name.as_str())).unwrap_or_default();
         html! {
             // Leaving and entering change everything on the page: the browser does it, not the script.
-            details.picker.person #person hx-boost="false" {
+            details.picker.person #person "hx-boost:inherited"="false" {
                 summary aria-label={ "Signed in as " (shown) } { span.value { (shown) } (icon("down")) }
                 div.menu {
                     ul.options {
@@ -30,7 +30,7 @@ impl Frame {
                             }
                         }
                     }
-                    form.actions method="post" action="/sign-out" { button.button type="submit" { "Sign out" } }
+                    form.actions method="post" action="/sign-out" hx-boost="false" { button.button type="submit" { "Sign out" } }
                 }
             }
         }
@@ -59,6 +59,9 @@ mod tests {
         assert_eq!(frame(None).person_menu().into_string(), "");
         let html = frame(Some(SignedIn(vec![("prod".into(), "<ada>".into())]))).person_menu().into_string();
         assert!(html.contains("Signed in as &lt;ada&gt;") && html.contains("action=\"/sign-out\""), "{html}");
+        // htmx 4 passes on to what stands within only what is said to be inherited; else the script would do it after all.
+        assert!(html.contains("hx-boost:inherited=\"false\""), "{html}");
+        assert!(html.contains("action=\"/sign-out\" hx-boost=\"false\""), "{html}");
         assert_eq!(html.matches("Sign in</small>").count(), samples::clusters().len() - 1, "{html}");
     }
 }
