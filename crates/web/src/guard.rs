@@ -21,7 +21,7 @@ use crate::signin::Shared;
 mod shared;
 mod streams;
 
-pub(crate) use shared::{Asker, person};
+pub(crate) use shared::{Asker, person, sitting};
 pub(crate) use streams::Streams;
 
 /// What anyone may fetch: the look of the page that says what is missing, and nothing else.
@@ -166,22 +166,27 @@ pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
 impl Local {
     async fn check(&self, request: Request, next: Next) -> Response {
         let wants_json = failure::wants_json(request.uri().path(), request.headers());
+        let part = request.headers().contains_key("hx-request");
         let launches = launch(request.uri()).is_some();
         match self.judge(&request) {
-        // The secret does not stay in the address bar.
-        Verdict::Passes if launches => Redirect::to("/").into_response(),
-        Verdict::Passes => next.run(request).await,
-        Verdict::Enters => ([(header::SET_COOKIE, self.sessions.set_cookie())], Redirect::to("/")).into_response(),
-        Verdict::Unknown => failure::plain(
-            StatusCode::UNAUTHORIZED,
-            &AppError::new(ErrorKind::Unauthorized, "This browser has no session with the console.").hint(
+            // The secret does not stay in the address bar.
+            Verdict::Passes if launches => Redirect::to("/").into_response(),
+            Verdict::Passes => next.run(request).await,
+            Verdict::Enters => ([(header::SET_COOKIE, self.sessions.set_cookie())], Redirect::to("/")).into_response(),
+            Verdict::Unknown => {
+                let error = AppError::new(ErrorKind::Unauthorized, "This browser has no session with the console.").hint(
                 "Open the address that pilothouse printed in the terminal, with ?launch=... at its end. If you came here \
                  by a link in another page, reload.",
-            ),
-            wants_json,
-        ),
-        Verdict::Refused(why) => refused(why, wants_json),
-    }
+            );
+                let mut response = failure::plain(StatusCode::UNAUTHORIZED, &error, wants_json);
+                if part {
+                    // These words are no part of a page: the script has the browser load them whole.
+                    response.headers_mut().insert("hx-refresh", HeaderValue::from_static("true"));
+                }
+                response
+            }
+            Verdict::Refused(why) => refused(why, wants_json),
+        }
     }
 }
 

@@ -111,6 +111,9 @@ async fn no_route_answers_without_a_session() {
             }
         }
     }
+    // The script of a page has the browser load the words whole.
+    let part = console.ask("/clusters", &[("hx-request", "true")]).await;
+    assert_eq!(part.headers()["hx-refresh"], "true");
     let wrong = console.ask("/?launch=0000", &[]).await;
     assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
     assert!(text(wrong).await.contains("Open the address that pilothouse printed"));

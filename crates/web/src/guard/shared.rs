@@ -11,9 +11,10 @@ use percent_encoding::percent_decode_str;
 use pilothouse_app::{AppError, Engine, ErrorKind};
 use tokio::time::Instant;
 
-use super::streams::{ending, goes_on};
+use super::streams::{NoPlace, ending, goes_on};
 use super::{PUBLIC, from_here, host, refused};
 use crate::failure;
+use crate::pages::sign_in::refusal;
 use crate::session::sealed::{Jar, Session};
 use crate::signin::{Seen, Shared, SignedIn, destination, fingerprint, pasted};
 use crate::terminal::Leave;
@@ -108,8 +109,9 @@ async fn as_bearer(shared: &Arc<Shared>, (cluster, token): (&str, &str), request
             }
             bounded(shared, &sessions, response)
         }
-        Err(error) if error.kind == ErrorKind::Unauthorized => unauthorized(&error),
-        Err(error) => failure::api(&error),
+        // Nobody is told more of a cluster than on the page to sign in.
+        Err(error) if error.kind == ErrorKind::Unauthorized => unauthorized(&refusal(error)),
+        Err(error) => failure::api(&refusal(error)),
     }
 }
 
@@ -160,6 +162,12 @@ pub(crate) fn person(session: &Session) -> [u8; 32] {
     fingerprint(&whose(session))
 }
 
+/// Stands for the session itself, in one browser; with a renewed token it is the same.
+pub(crate) fn sitting(session: &Session) -> [u8; 32] {
+    let [cluster, kind, who] = whose(session);
+    fingerprint(&[cluster, kind, who, &session.until.to_string()])
+}
+
 /// What tells the one whose session it is from everybody else. A name that the cluster did not say may be that of many: then it
 /// is the issuer's word for that one, of the one issuer that the cluster has here, or the token.
 fn whose(session: &Session) -> [&str; 3] {
@@ -193,9 +201,12 @@ fn bounded(shared: &Shared, sessions: &[Session], response: Response) -> Respons
         return response;
     }
     let people: Vec<&str> = sessions.iter().flat_map(whose).collect();
-    match shared.streams.place(fingerprint(&people)) {
-        Some(place) => ending(response, lasts(shared, sessions), place),
-        None => {
+    match shared.streams.place(fingerprint(&people), sessions.iter().map(sitting).collect()) {
+        Ok(place) => ending(response, lasts(shared, sessions), place),
+        Err(NoPlace::SignedOut) => {
+            unauthorized(&AppError::new(ErrorKind::Unauthorized, "You are signed out.").hint("sign in again"))
+        }
+        Err(NoPlace::TooMany) => {
             let error = AppError::new(ErrorKind::Unavailable, "You follow too many things at once.")
                 .hint("close some pages of the console, or end a script that follows lists or logs");
             failure::plain(StatusCode::TOO_MANY_REQUESTS, &error, true)
@@ -275,6 +286,12 @@ mod tests {
         let hers = Session { named: true, ..session("one") };
         let again = Session { token: "two".into(), subject: Some("1".into()), ..hers.clone() };
         assert_eq!(person(&hers), person(&again), "from two browsers, with a token or by an issuer");
+        assert_eq!(sitting(&hers), sitting(&again), "renewed, it is the same session");
+        assert_ne!(
+            sitting(&hers),
+            sitting(&Session { until: hers.until + 1, ..again.clone() }),
+            "begun at another time"
+        );
         assert_ne!(person(&hers), person(&Session { name: "ben".into(), ..hers.clone() }));
         assert_ne!(person(&hers), person(&Session { cluster: "dev".into(), ..hers.clone() }));
 

@@ -1,51 +1,98 @@
-//! Answers without an end: nobody has more of them than a person can look at, and none outlives the credential that began it.
+//! Answers without an end: nobody has more of them than a person can look at, and none outlives the credential or the session
+//! that began it.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header;
 use axum::response::Response;
 use futures::{StreamExt, stream};
+use tokio_util::sync::CancellationToken;
 
 /// The most streams of one person at once: each page has one, and a log another.
 const MOST: usize = 256;
-/// The last message of a stream whose credential has come to its end: with the next one it goes on.
+/// How long a session that was signed out of begins no stream: by then the browser has let go of it.
+const LEAVING: Duration = Duration::from_secs(60);
+/// The last message of a stream whose credential or session has come to its end: with the next one it goes on.
 const ANOTHER: &[u8] = b"event: again\ndata:\n\n";
 
-/// How many streams everybody has.
+/// The streams that everybody has.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<[u8; 32], usize>>>);
+pub(crate) struct Streams(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    /// By person.
+    open: HashMap<[u8; 32], Vec<Arc<Stream>>>,
+    /// The sessions that were signed out of lately.
+    left: Vec<(Instant, [u8; 32])>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    /// The sessions that it was begun with.
+    sessions: Vec<[u8; 32]>,
+    signed_out: CancellationToken,
+}
+
+/// Why there is no room for a stream.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum NoPlace {
+    /// The person has as many as there may be.
+    TooMany,
+    /// The session was signed out of.
+    SignedOut,
+}
 
 /// One of somebody's streams; dropping it makes room for another.
 #[derive(Debug)]
 pub(super) struct Place {
     streams: Streams,
     person: [u8; 32],
+    stream: Arc<Stream>,
 }
 
 impl Streams {
-    /// Room for one more; `None` when that person has as many as there may be.
-    pub(super) fn place(&self, person: [u8; 32]) -> Option<Place> {
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = streams.entry(person).or_default();
-        if *count >= MOST {
-            return None;
+    /// Room for one more of a person, begun with these sessions.
+    pub(super) fn place(&self, person: [u8; 32], sessions: Vec<[u8; 32]>) -> Result<Place, NoPlace> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.left.iter().any(|(when, left)| when.elapsed() < LEAVING && sessions.contains(left)) {
+            return Err(NoPlace::SignedOut);
         }
-        *count += 1;
-        Some(Place { streams: self.clone(), person })
+        let own = table.open.entry(person).or_default();
+        if own.len() >= MOST {
+            return Err(NoPlace::TooMany);
+        }
+        let stream = Arc::new(Stream { sessions, signed_out: CancellationToken::new() });
+        own.push(Arc::clone(&stream));
+        Ok(Place { streams: self.clone(), person, stream })
+    }
+
+    /// Ends all streams of a session, and lets none begin that is on its way.
+    pub(crate) fn sign_out(&self, session: [u8; 32]) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.left.retain(|(when, left)| when.elapsed() < LEAVING && *left != session);
+        table.left.push((Instant::now(), session));
+        let own = table.open.values().flatten().filter(|stream| stream.sessions.contains(&session));
+        own.for_each(|stream| stream.signed_out.cancel());
+    }
+
+    /// A session begins: one that was signed out of within the same second looks the same.
+    pub(crate) fn sign_in(&self, session: [u8; 32]) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.left.retain(|(_, left)| *left != session);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut streams = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = streams.entry(self.person) {
-            match *count.get() {
-                0 | 1 => drop(count.remove()),
-                _ => *count.get_mut() -= 1,
+        let mut table = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = table.open.get_mut(&self.person) {
+            own.retain(|stream| !Arc::ptr_eq(stream, &self.stream));
+            if own.is_empty() {
+                table.open.remove(&self.person);
             }
         }
     }
@@ -56,13 +103,20 @@ pub(super) fn goes_on(response: &Response) -> bool {
     response.body().size_hint().exact().is_none()
 }
 
-/// Ends a stream after this time: nothing goes on with a credential that has come to its end.
+/// Ends a stream after this time, or when its session is signed out of: nothing goes on with a credential that has come to its
+/// end.
 pub(super) fn ending(response: Response, lasts: Duration, place: Place) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     // A text ends without a word: what would be said of its end would be taken for a part of it.
     let last = kind.starts_with("text/event-stream").then_some(ANOTHER);
     response.map(|body| {
-        let late = Box::pin(tokio::time::sleep(lasts));
+        let signed_out = place.stream.signed_out.clone();
+        let late = Box::pin(async move {
+            tokio::select! {
+                () = tokio::time::sleep(lasts) => (),
+                () = signed_out.cancelled() => (),
+            }
+        });
         let pieces = stream::unfold(Some((body.into_data_stream(), late, place)), move |state| async move {
             let (mut pieces, mut late, place) = state?;
             tokio::select! {
@@ -82,7 +136,7 @@ mod tests {
     use super::*;
 
     fn place() -> Place {
-        Streams::default().place([0; 32]).unwrap()
+        Streams::default().place([0; 32], Vec::new()).unwrap()
     }
 
     async fn whole(response: Response) -> Bytes {
@@ -107,12 +161,39 @@ mod tests {
     #[test]
     fn nobody_has_more_streams_than_there_may_be_and_nobody_takes_those_of_others() {
         let streams = Streams::default();
-        let mut hers: Vec<_> = (0..MOST).map(|_| streams.place([1; 32]).unwrap()).collect();
-        assert!(streams.place([1; 32]).is_none());
-        assert!(streams.place([2; 32]).is_some());
+        let place = |person| streams.place([person; 32], Vec::new());
+        let mut hers: Vec<_> = (0..MOST).map(|_| place(1).unwrap()).collect();
+        assert_eq!(place(1).unwrap_err(), NoPlace::TooMany);
+        assert!(place(2).is_ok());
         hers.pop();
-        assert!(streams.place([1; 32]).is_some());
+        assert!(place(1).is_ok());
         drop(hers);
-        assert!(streams.0.lock().unwrap().is_empty(), "nothing is remembered of those who are gone");
+        assert!(streams.0.lock().unwrap().open.is_empty(), "nothing is remembered of those who are gone");
+    }
+
+    #[tokio::test]
+    async fn signing_out_ends_the_streams_of_that_session_and_none_begins_on_the_way() {
+        let streams = Streams::default();
+        let (here, there) = ([1; 32], [2; 32]);
+        let place = |sessions: &[[u8; 32]]| streams.place([0; 32], sessions.to_vec());
+        let (ended, both, other) = (place(&[here]).unwrap(), place(&[there, here]).unwrap(), place(&[there]).unwrap());
+        streams.sign_out(here);
+        assert!(!other.stream.signed_out.is_cancelled(), "another browser of the same person goes on");
+        let endless = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        for place in [ended, both] {
+            let response = ([(header::CONTENT_TYPE, "text/event-stream")], endless()).into_response();
+            assert_eq!(whole(ending(response, Duration::from_secs(3_600), place)).await, ANOTHER);
+        }
+        assert_eq!(place(&[here]).unwrap_err(), NoPlace::SignedOut);
+        assert!(place(&[there]).is_ok());
+        streams.sign_in(here);
+        assert!(place(&[here]).is_ok(), "one who comes back at once is not taken for the one who left");
+        streams.sign_out(here);
+        for (when, _) in &mut streams.0.lock().unwrap().left {
+            *when = when.checked_sub(LEAVING).unwrap();
+        }
+        assert!(place(&[here]).is_ok());
+        streams.sign_out(there);
+        assert_eq!(streams.0.lock().unwrap().left.len(), 1, "what was long ago is forgotten");
     }
 }

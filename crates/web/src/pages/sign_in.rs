@@ -13,7 +13,7 @@ use crate::assets;
 use crate::components::freshness::notice;
 use crate::components::icon::icon;
 use crate::failure;
-use crate::guard::person;
+use crate::guard::{person, sitting};
 use crate::openid::{Callback, Flow, OpenIdError};
 use crate::question::Pairs;
 use crate::server::Web;
@@ -144,6 +144,7 @@ fn enter(shared: &Shared, headers: &HeaderMap, session: &Session, then: &str) ->
         AppError::new(ErrorKind::BadInput, "this token is too long for a browser to carry")
             .hint("ask for a shorter one")
     })?;
+    shared.streams.sign_in(sitting(session));
     let mut response = Redirect::to(then).into_response();
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -159,8 +160,12 @@ pub(crate) async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Resp
     let mut ends = Vec::new();
     let sessions = shared.sessions(&jar);
     shared.engine(&sessions, None).leave();
+    // All of them before anything is awaited: nothing goes on while an issuer takes its time.
+    for session in &sessions {
+        web.terminals.sign_out(person(session));
+        shared.streams.sign_out(sitting(session));
+    }
     for session in sessions {
-        web.terminals.sign_out(person(&session));
         let Some(issuer) = shared.issuer(&session.cluster).filter(|_| session.subject.is_some()) else { continue };
         if let Some(end) = issuer.end(&session.token, &back).await
             && !ends.iter().any(|(known, _)| known == issuer.url())
@@ -292,15 +297,26 @@ fn document(title: &str, headers: &HeaderMap, next: Option<&str>, body: &Markup)
     }
 }
 
-/// A failure in the words of this page.
-fn refusal(error: AppError) -> AppError {
+/// A failure in the words of this page: whoever did not sign in learns no address of an API server, and has no kubeconfig.
+pub(crate) fn refusal(error: AppError) -> AppError {
     match error.kind {
         ErrorKind::Unauthorized if error.hint.is_none() || error.message.contains("does not know who we are") => {
             AppError::new(ErrorKind::Unauthorized, "the cluster does not accept this token")
                 .hint("it may have ended, or be for another cluster")
         }
+        ErrorKind::Unavailable | ErrorKind::Malformed if tells_of_the_cluster(&error) => {
+            tracing::warn!(error = error.message, "a cluster cannot be asked whose a token is");
+            AppError::new(error.kind, "the cluster does not answer as it should")
+                .hint("try again in a moment; whoever runs the console sees more in its log")
+        }
         _ => error,
     }
+}
+
+/// Whether the words are those of a cluster's client, for whoever has the kubeconfig.
+fn tells_of_the_cluster(error: &AppError) -> bool {
+    let texts = [error.message.as_str(), error.hint.as_deref().unwrap_or_default()];
+    texts.iter().any(|text| text.contains("://") || text.contains("kube"))
 }
 
 fn told(error: &OpenIdError) -> AppError {
@@ -324,6 +340,30 @@ fn value<'a>(pairs: &'a Pairs, name: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_tells_whoever_did_not_sign_in_nothing_of_the_cluster() {
+        for (kind, message, hint) in [
+            (
+                ErrorKind::Unavailable,
+                "cannot reach the API server https://10.0.0.1:6443: refused",
+                "`kubectl cluster-info`",
+            ),
+            (
+                ErrorKind::Unauthorized,
+                "the API server https://10.0.0.1:6443 does not know who we are: no",
+                "the kubeconfig",
+            ),
+            (ErrorKind::Malformed, "cannot read the answer to GET /: 1", "check `server` in the kubeconfig"),
+        ] {
+            let shown = refusal(AppError::new(kind, message).hint(hint));
+            let words = format!("{} {}", shown.message, shown.hint.unwrap());
+            assert!(!words.contains("10.0.0.1") && !words.contains("kube"), "{words}");
+            assert_eq!(shown.kind, kind);
+        }
+        let busy = AppError::new(ErrorKind::Unavailable, "too many people sign in at once");
+        assert_eq!(refusal(busy).message, "too many people sign in at once");
+    }
 
     #[test]
     fn every_cluster_has_its_ways_in_and_nothing_is_markup() {

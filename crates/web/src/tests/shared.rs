@@ -323,6 +323,31 @@ async fn a_value_from_before_never_becomes_a_session() {
 }
 
 #[tokio::test]
+async fn signing_out_ends_what_was_followed() {
+    let console = start(&SessionKeys::random()).await;
+    let cookies = console.cookies("prod", "ada-token").await;
+    let path = "/c/prod/live?watch=state";
+    let asked = [("cookie", cookies.as_str()), ("accept", "text/event-stream")];
+    let open = console.get(path, &asked).await;
+    assert_eq!(open.status(), StatusCode::OK);
+    let following = tokio::spawn(text(open));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!following.is_finished(), "it goes on until somebody ends it");
+    let out = console.post("/sign-out", &[("origin", PUBLIC_URL), ("cookie", &cookies)], "").await;
+    assert_eq!(out.status(), StatusCode::OK);
+    let told = tokio::time::timeout(Duration::from_secs(10), following).await.expect("the stream ends").unwrap();
+    assert!(told.ends_with("event: again\ndata:\n\n"), "{told}");
+    // A page that asks again before its browser has let go of the cookie gets nothing more.
+    let again = console.get(path, &asked).await;
+    assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
+    assert!(text(again).await.contains("You are signed out"));
+    // Whoever comes back follows again.
+    let back = console.cookies("prod", "ada-token").await;
+    let open = console.get(path, &[("cookie", &back), ("accept", "text/event-stream")]).await;
+    assert_eq!(open.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn programs_bring_their_credential_for_one_cluster() {
     let console = start(&SessionKeys::random()).await;
     let ada = ("authorization", "Bearer ada-token");
@@ -338,6 +363,12 @@ async fn programs_bring_their_credential_for_one_cluster() {
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }
     assert_eq!(console.get("/clusters", &[ada]).await.status(), StatusCode::SEE_OTHER);
+    // A wrong one is answered as on the page to sign in: nobody learns where the API server is.
+    let wrong = console.get("/api/v1/clusters/prod/workloads", &[("authorization", "Bearer zzz")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
+    let words = text(wrong).await;
+    assert!(words.contains("the cluster does not accept this token"), "{words}");
+    assert!(!words.contains("://") && !words.contains("127.0.0.1") && !words.contains("kubeconfig"), "{words}");
     for odd in ["Bearer", "Bearer ", "Bearer a b"] {
         let response =
             console.get("/api/v1/clusters/prod/resources", &[("authorization", odd), ("cookie", &cookies)]).await;
