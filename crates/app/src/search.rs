@@ -16,10 +16,12 @@ use pilothouse_model::{ClusterId, Column, Completeness, Filter};
 use pilothouse_store::Record;
 use tokio::time::{Instant, sleep_until};
 
+use crate::ask::Ask;
 use crate::cluster::{Cluster, ConnectionState};
 use crate::error::{AppError, ErrorKind};
 use crate::many::{Many, conditions, known_names};
-use kinds::{Kind, Progress, kinds};
+use crate::words::some;
+use kinds::{Kind, Progress, closed, kinds};
 use rank::Rank;
 
 pub use rank::{Matched, What};
@@ -66,6 +68,8 @@ struct Place {
     cluster: Result<Cluster, AppError>,
     /// What is searched there; `None` until it is known what it serves.
     kinds: Option<Vec<Kind>>,
+    /// Why nothing at all is searched there, where the one who asks may list nothing.
+    closed: Option<String>,
 }
 
 /// What a search has found so far.
@@ -134,6 +138,20 @@ pub enum Why {
     TooMany,
 }
 
+impl SearchGap {
+    /// The kinds in words: the first few, and how many more.
+    pub fn names(&self) -> String {
+        some(&self.kinds)
+    }
+}
+
+impl Found {
+    /// Whether nothing could be searched: that nothing was found says nothing then.
+    pub fn is_unknown(&self) -> bool {
+        self.searched == 0 && self.total == 0 && !self.gaps.is_empty()
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -160,7 +178,12 @@ impl Many {
         let place = |id: &ClusterId| {
             // A cluster that the question rules out is not opened.
             let ruled_out = conditions.as_ref().is_some_and(|filter| kinds::rules_out_cluster(filter, id));
-            (!ruled_out).then(|| Place { id: id.clone(), cluster: self.engine().cluster(id.as_str()), kinds: None })
+            (!ruled_out).then(|| Place {
+                id: id.clone(),
+                cluster: self.engine().cluster(id.as_str()),
+                kinds: None,
+                closed: None,
+            })
         };
         let nothing = ask.text.trim().chars().count() < SHORTEST;
         Ok(Search {
@@ -222,8 +245,23 @@ impl Search {
                 if !matches!(cluster.rights_known(), Some(Ok(()))) {
                     continue;
                 }
-                let Some(navigation) = cluster.navigation() else { continue };
-                place.kinds = Some(kinds(navigation, conditions.as_ref(), ask, MOST_KINDS));
+                let (Some(catalog), Some(navigation)) = (cluster.catalog(), cluster.navigation()) else { continue };
+                let closed = closed(catalog.navigation(), navigation.clone(), ask);
+                if let Some(source) = &closed
+                    && !ask.namespaces.is_empty()
+                {
+                    // What is named is looked into before it is said that nothing may be seen there.
+                    let named = Ask { namespaces: ask.namespaces.clone(), limit: Some(0), ..Ask::default() };
+                    let said = cluster.list(source, &named).map(|listing| listing.completeness);
+                    if !matches!(said, Ok(Completeness::Forbidden(_))) {
+                        continue;
+                    }
+                }
+                place.closed = closed.map(|_| ask.nothing_listed());
+                place.kinds = Some(match place.closed {
+                    Some(_) => Vec::new(),
+                    None => kinds(navigation, conditions.as_ref(), ask, MOST_KINDS),
+                });
             }
             let kinds = place.kinds.as_deref_mut().unwrap_or_default();
             let mut loading = kinds.iter().filter(|kind| kind.progress == Progress::Loading).count();
@@ -295,6 +333,14 @@ impl SearchAsk {
     fn most(&self) -> usize {
         self.limit.unwrap_or(MOST_RESULTS).min(MOST_RESULTS)
     }
+
+    /// What is told to somebody who may list nothing of what is asked about.
+    fn nothing_listed(&self) -> String {
+        match self.namespaces.as_slice() {
+            [] => "you may not list anything in this cluster; name the namespaces that you may read".to_owned(),
+            names => format!("you may not list anything in {}", some(names)),
+        }
+    }
 }
 
 impl Place {
@@ -313,6 +359,9 @@ impl Place {
 
     fn gaps(&self) -> Vec<SearchGap> {
         let gap = |kinds, why| SearchGap { cluster: self.id.clone(), kinds, why };
+        if let Some(words) = &self.closed {
+            return vec![gap(Vec::new(), Why::Known(Completeness::Forbidden(words.clone())))];
+        }
         let Some(kinds) = &self.kinds else {
             let completeness = match &self.cluster {
                 Err(error) => Completeness::Broken(error.message.clone()),
@@ -343,5 +392,44 @@ impl Place {
             }
         }
         reasons.into_iter().map(|(why, names)| gap(names.into_iter().collect(), why)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_may_be_listed_nothing_is_not_what_was_found() {
+        let found = |namespaces: &[&str]| {
+            let ask = SearchAsk {
+                text: "web".to_owned(),
+                namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+                limit: None,
+            };
+            let cluster = Err(AppError::new(ErrorKind::Unavailable, "not asked"));
+            let closed = Some(ask.nothing_listed());
+            let places = vec![Place { id: ClusterId::new("lab"), cluster, kinds: Some(Vec::new()), closed }];
+            let search = Search {
+                ask,
+                conditions: None,
+                words: Vec::new(),
+                places,
+                until: Instant::now(),
+                last: None,
+                told: None,
+                over: false,
+            };
+            search.found(true)
+        };
+        let everywhere = found(&[]);
+        assert!(everywhere.is_unknown(), "{everywhere:?}");
+        let told = crate::json::found_json(&everywhere);
+        assert_eq!((&told["complete"], &told["of"]), (&serde_json::json!(false), &serde_json::json!(0)));
+        let words = "you may not list anything in this cluster; name the namespaces that you may read";
+        assert_eq!(told["gaps"], serde_json::json!([{"cluster": "lab", "kinds": [], "why": words}]));
+        let named = found(&["team-a", "team-b"]);
+        assert_eq!(named.gaps[0].why.to_string(), "you may not list anything in team-a and team-b");
+        assert!(!Found { done: true, ..Found::default() }.is_unknown());
     }
 }

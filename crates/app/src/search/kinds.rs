@@ -86,6 +86,14 @@ pub(super) fn kinds(
     sources.enumerate().map(kind).collect()
 }
 
+/// A kind that a search would look into, where it may list none of them, whatever its question; `None` where it may list
+/// some, or where there are none.
+pub(super) fn closed(served: Vec<NavigationGroup>, allowed: Vec<NavigationGroup>, ask: &SearchAsk) -> Option<Source> {
+    let anything = SearchAsk { namespaces: ask.namespaces.clone(), ..SearchAsk::default() };
+    let first = |navigation| kinds(navigation, None, &anything, 0).into_iter().next().map(|kind| kind.source);
+    first(served).filter(|_| first(allowed).is_none())
+}
+
 /// Whether a question can only be asked of workloads: no table of objects has such fields.
 fn needs_workloads(text: &str) -> bool {
     let cluster = || joined(std::iter::empty());
@@ -249,6 +257,26 @@ mod tests {
         assert_eq!(all[..3], ["pods", "nodes", "configmaps"], "events and what cannot be watched are left out");
         assert_eq!(all.len(), 203);
         assert!(!names("web", &["team-a"]).contains(&"nodes".to_owned()));
+    }
+
+    #[test]
+    fn a_place_is_closed_where_nothing_may_be_listed_that_a_search_looks_into() {
+        let allowed = |plurals: &[&str]| {
+            let mut resources = catalog().resources;
+            resources.retain(|resource| resource.group.is_empty() && plurals.contains(&&*resource.plural));
+            Catalog { resources, problems: Vec::new() }.navigation()
+        };
+        let is_closed = |plurals: &[&str], namespaces: &[&str]| {
+            let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
+            let ask = SearchAsk { text: "web kind:Nothing".to_owned(), namespaces, limit: None };
+            closed(catalog().navigation(), allowed(plurals), &ask).is_some()
+        };
+        assert!(is_closed(&[], &[]) && is_closed(&[], &["team-a"]));
+        assert!(is_closed(&["events"], &[]), "events are not searched");
+        assert!(!is_closed(&["nodes"], &[]) && is_closed(&["nodes"], &["team-a"]), "no namespace has nodes");
+        assert!(!is_closed(&["pods"], &["team-a"]));
+        let nothing = SearchAsk::default();
+        assert!(closed(Vec::new(), Vec::new(), &nothing).is_none(), "where nothing is, nothing is closed");
     }
 
     #[test]

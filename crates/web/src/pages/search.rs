@@ -81,14 +81,20 @@ fn view(
 }
 
 fn results(question: &Question, found: &Found, several: bool, (waits, now): (bool, Timestamp)) -> Markup {
+    // That nothing was found where nothing was searched says nothing of what is there.
+    let unknown = !waits && found.is_unknown();
     html! {
         // Tables that begin to load for this search bring more soon.
         @if waits { span hidden data-again="1" {} }
         div.over {
-            span.total { strong { (thousands(found.total)) } @if found.total == 1 { " result" } @else { " results" } @if waits { " so far" } }
+            @if unknown {
+                span.total { "Number unknown" }
+            } @else {
+                span.total { strong { (thousands(found.total)) } @if found.total == 1 { " result" } @else { " results" } @if waits { " so far" } }
+            }
             @if found.hits.len() < found.total { span.soft { "the best " (thousands(found.hits.len())) " show" } }
             span.space {}
-            span.soft { (searched(&Found { done: !waits, ..found.clone() })) }
+            @if found.of > 0 || !unknown { span.soft { (searched(&Found { done: !waits, ..found.clone() })) } }
         }
         div.search-body.narrowable[!found.kinds.is_empty()] {
             @if !found.kinds.is_empty() { div.facets {
@@ -98,7 +104,9 @@ fn results(question: &Question, found: &Found, several: bool, (waits, now): (boo
             } }
             div.results {
                 @if found.hits.is_empty() {
-                    div.empty { strong { @if waits { "Nothing found so far" } @else { "Nothing found" } } }
+                    div.empty { strong {
+                        @if waits { "Nothing found so far" } @else if unknown { "Nothing could be searched" } @else { "Nothing found" }
+                    } }
                 }
                 ul.hits {
                     @for hit in &found.hits {
@@ -191,6 +199,28 @@ mod tests {
         assert!(html.contains("Searched 3 of 4 kinds"), "{html}");
         let html = shown("web kind:Pod", &found);
         assert!(html.contains("<strong>Pod</strong>"), "what narrows already is no link: {html}");
+    }
+
+    #[test]
+    fn nothing_searched_is_not_nothing_found() {
+        use pilothouse_app::{SearchGap, Why};
+        use pilothouse_model::{ClusterId, Completeness};
+        let words = "you may not list anything in this cluster; name the namespaces that you may read";
+        let gap = |kinds: &[&str], words: &str| SearchGap {
+            cluster: ClusterId::new("lab"),
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            why: Why::Known(Completeness::Forbidden(words.to_owned())),
+        };
+        let closed = Found { gaps: vec![gap(&[], words)], done: true, ..Found::default() };
+        let html = shown("web", &closed);
+        assert!(html.contains("Nothing could be searched") && html.contains("Number unknown"), "{html}");
+        assert!(html.contains("name the namespaces that you may read"), "{html}");
+        assert!(!html.contains("Nothing found") && !html.contains("results<") && !html.contains("0 of 0"), "{html}");
+        let refused = Found { gaps: vec![gap(&["pods"], "")], of: 1, done: true, ..Found::default() };
+        let html = shown("web", &refused);
+        assert!(html.contains("Nothing could be searched") && html.contains("0 of 1 kinds"), "{html}");
+        let some = Found { searched: 1, of: 2, ..refused };
+        assert!(shown("web", &some).contains("Nothing found"));
     }
 
     #[test]
