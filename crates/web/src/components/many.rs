@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use pilothouse_app::{ManyRow, Part, Source, Standing};
 use pilothouse_model::{Column, Completeness, Level};
 
-use super::freshness::notice;
+use super::freshness::{self, notice};
 use super::icon::icon;
 use super::listing::{self, Listed, Summary, thousands};
 use super::prose::sentence;
@@ -93,18 +93,59 @@ pub(crate) fn row(row: &ManyRow, shape: &Shape, scene: &Scene<'_>) -> Markup {
 pub(crate) fn parts(listed: &ListedInAll<'_>, told: &Told<'_>, scene: &Scene<'_>) -> BTreeMap<&'static str, Markup> {
     let waits = told.parts.iter().any(|part| part.completeness == Completeness::Loading && part.reason().is_none());
     let complete = told.parts.iter().all(|part| part.completeness.is_complete());
-    let completeness = if waits { Completeness::Loading } else { Completeness::Complete };
+    let unknown = if waits { None } else { unknown(told.parts) };
+    let completeness = match &unknown {
+        Some(why) => why.clone(),
+        None if waits => Completeness::Loading,
+        None => Completeness::Complete,
+    };
     let notes: Vec<String> =
         told.parts.iter().flat_map(|part| part.notes.iter().map(|note| format!("{}: {note}", part.cluster))).collect();
+    let around = advice(unknown.as_ref(), &notes);
     let summary = Summary { total: told.total, unfiltered: told.unfiltered, as_of: None, completeness, notes };
     let mut all = listing::parts(&listed.alone(), &summary, scene);
     all.insert("clusters", strip(told.parts, scene));
     all.insert("freshness", freshness(told.parts, waits));
-    if told.total == 0 && !complete && !waits {
-        let words = "No rows in the clusters that answer";
+    all.insert("notes", around);
+    if told.total == 0 && (!complete || unknown.is_some()) && !waits {
+        let words = match &unknown {
+            Some(Completeness::Forbidden(_)) => "You may not list this",
+            Some(Completeness::Absent) => "Not served",
+            Some(_) => "Not known: no cluster answers",
+            None => "No rows in the clusters that answer",
+        };
         all.insert("empty", html! { div.empty { strong { (words) } } });
     }
     all
+}
+
+/// Why no cluster tells how many rows it has; `None` where one does.
+fn unknown(parts: &[Part]) -> Option<Completeness> {
+    let tells = |part: &Part| matches!(part.completeness, Completeness::Complete | Completeness::Stale(_));
+    if parts.iter().any(|part| tells(part) || part.unfiltered > 0) {
+        return None;
+    }
+    // What may be there although it is not told counts for more than what is not served.
+    let worst = |part: &&Part| match part.completeness {
+        Completeness::Absent => 0,
+        Completeness::Forbidden(_) => 1,
+        _ => 2,
+    };
+    parts.iter().max_by_key(worst).map(|part| match &part.completeness {
+        // It is not loading any more where the cluster does not answer.
+        Completeness::Loading => Completeness::Broken(part.reason().unwrap_or_default()),
+        why => why.clone(),
+    })
+}
+
+/// The notes, and what to do where nothing may be listed. Each cluster's own reason stands beside its name.
+fn advice(unknown: Option<&Completeness>, notes: &[String]) -> Markup {
+    html! {
+        @if let Some(Completeness::Forbidden(_)) = unknown {
+            (notice(Level::Error, "No cluster lets you list this. Open one and pick namespaces that you may read.", ""))
+        }
+        (freshness::notes(&Completeness::Complete, notes))
+    }
 }
 
 /// In how many clusters the rows are current.
@@ -217,7 +258,19 @@ mod tests {
     fn nothing_known_is_not_nothing() {
         let error = AppError::new(ErrorKind::Unavailable, "refused");
         let broken = Part { error: Some(error), as_of: None, ..part("lab", Completeness::Broken("refused".into()), 0) };
-        assert!(shown(&[broken])["empty"].contains("in the clusters that answer"));
+        let all = shown(std::slice::from_ref(&broken));
+        assert!(all["empty"].contains("Not known") && all["total"].contains("Number unknown"), "{all:?}");
+        let all = shown(&[broken.clone(), part("prod", Completeness::Complete, 0)]);
+        assert!(all["empty"].contains("in the clusters that answer") && all["total"].contains("0"), "{all:?}");
+        let words = "you may not list workloads in this cluster";
+        let forbidden = || Part { as_of: None, ..part("lab", Completeness::Forbidden(words.to_owned()), 0) };
+        let all = shown(&[forbidden()]);
+        assert!(all["total"].contains("Number unknown") && all["clusters"].contains("Not allowed"), "{all:?}");
+        assert!(all["empty"].contains("You may not list this") && all["notes"].contains("pick namespaces"), "{all:?}");
+        let absent = || Part { as_of: None, ..part("old", Completeness::Absent, 0) };
+        assert!(shown(&[absent(), forbidden()])["empty"].contains("You may not list this"));
+        assert!(shown(&[absent()])["empty"].contains("Not served"));
+        assert!(shown(&[forbidden(), broken])["empty"].contains("Not known"), "the one may have rows to show");
         let loading = shown(&[part("lab", Completeness::Loading, 0)]);
         assert!(loading["empty"].contains("Loading"), "{}", loading["empty"]);
         assert!(shown(&[part("lab", Completeness::Complete, 0)])["empty"].contains("No workloads"));
