@@ -1,13 +1,16 @@
 //! `pilothouse search`: everything that mentions some words.
 
-use pilothouse_app::{AppError, ConnectionState, ErrorKind, Found, Hit, Many, SearchAsk, found_json};
-use pilothouse_model::{Cell, ColumnKind};
+use pilothouse_app::{AppError, ConnectionState, ErrorKind, Found, Hit, Many, SearchAsk, SearchGap, Why, found_json};
+use pilothouse_model::{Cell, ColumnKind, Completeness};
 
 use crate::arguments::{ClusterArguments, Document, Format, SearchArguments};
 use crate::ask::{PATIENCE, engine, several};
 use crate::failure::Failure;
 use crate::output;
 use crate::plain::say;
+
+/// What helps somebody who may list nothing in the whole cluster.
+const NAME_ONE: &str = "what may not be listed in all namespaces may be in one: -n NAMESPACE";
 
 /// Searches what the command line asks for.
 pub(crate) async fn run(arguments: &ClusterArguments, options: &SearchArguments) -> Result<(), Failure> {
@@ -27,14 +30,35 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &SearchArguments)
         return Err(Failure::Other("write at least two letters of what to look for".to_owned()));
     }
     let found = many.search(ask)?.settled(PATIENCE).await?;
-    let failures = gaps(&found, &many);
+    let named = !options.all_namespaces && !options.namespace.is_empty();
+    let mut failures = gaps(&found, &many, named);
+    failures.extend(unknown(&found, failures.is_empty(), named));
     print(&found, &many, options)?;
     if failures.is_empty() { Ok(()) } else { Err(Failure::Several(failures)) }
 }
 
+/// Nothing could be searched: that is no answer, and not told again where a cluster's failure says it.
+fn unknown(found: &Found, alone: bool, named: bool) -> Option<Failure> {
+    let forbidden = |gap: &SearchGap| matches!(gap.why, Why::Known(Completeness::Forbidden(_)));
+    if !found.is_unknown() || !alone {
+        return None;
+    }
+    if !found.gaps.iter().all(forbidden) {
+        return Some(Failure::Other("nothing could be searched".to_owned()));
+    }
+    let error = AppError::new(ErrorKind::Forbidden, "nothing could be searched: you may not list any of these kinds");
+    Some(Failure::App(if named { error } else { error.hint(NAME_ONE) }))
+}
+
+/// A warning of what was not searched, in one line.
+fn warning(gap: &SearchGap) -> String {
+    format!("warning: {}: not searched: {} ({})", gap.cluster, gap.names(), gap.why)
+}
+
 /// Says what was not searched; a cluster that does not answer is a failure.
-fn gaps(found: &Found, many: &Many) -> Vec<Failure> {
+fn gaps(found: &Found, many: &Many, named: bool) -> Vec<Failure> {
     let mut failures = Vec::new();
+    let mut refused = false;
     for gap in &found.gaps {
         if gap.kinds.is_empty() {
             let cluster = many.engine().cluster(gap.cluster.as_str());
@@ -44,8 +68,13 @@ fn gaps(found: &Found, many: &Many) -> Vec<Failure> {
             };
             failures.push(Failure::App(AppError { message: format!("{}: {}", gap.cluster, error.message), ..error }));
         } else {
-            say(&format!("warning: {}: not searched: {} ({})", gap.cluster, gap.kinds.join(", "), gap.why));
+            say(&warning(gap));
+            refused |= matches!(gap.why, Why::Known(Completeness::Forbidden(_)));
         }
+    }
+    // Where nothing was searched, the failure says it.
+    if refused && !named && !found.is_unknown() {
+        say(&format!("hint: {NAME_ONE}"));
     }
     failures
 }
@@ -60,7 +89,9 @@ fn print(found: &Found, many: &Many, options: &SearchArguments) -> Result<(), Fa
         return output::document(&found_json(found), format);
     }
     if found.hits.is_empty() {
-        say("No resources found");
+        if !found.is_unknown() {
+            say("No resources found");
+        }
         return Ok(());
     }
     let clusters = many.clusters().len() > 1;
@@ -101,4 +132,40 @@ fn print(found: &Found, many: &Many, options: &SearchArguments) -> Result<(), Fa
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::ClusterId;
+
+    use super::*;
+
+    fn found(kinds: usize, why: Completeness, searched: usize) -> Found {
+        let kinds = (0..kinds).map(|index| format!("kind{index}")).collect();
+        let gap = SearchGap { cluster: ClusterId::new("lab"), kinds, why: Why::Known(why) };
+        Found { gaps: vec![gap], searched, done: true, ..Found::default() }
+    }
+
+    #[test]
+    fn a_warning_names_a_few_kinds_and_how_many_more() {
+        let found = found(62, Completeness::Forbidden(String::new()), 0);
+        let said = warning(&found.gaps[0]);
+        assert!(said.ends_with("kind4 and 57 more (not allowed)") && said.len() < 120, "{said}");
+    }
+
+    #[test]
+    fn where_nothing_could_be_searched_that_is_a_failure() {
+        let refused = || Completeness::Forbidden(String::new());
+        let hint = |failure: Option<Failure>| match failure {
+            Some(Failure::App(error)) => error.hint,
+            other => panic!("{other:?}"),
+        };
+        assert!(hint(unknown(&found(62, refused(), 0), true, false)).unwrap().contains("-n NAMESPACE"));
+        assert_eq!(hint(unknown(&found(62, refused(), 0), true, true)), None, "a namespace is named already");
+        let late = unknown(&found(62, Completeness::Loading, 0), true, false);
+        assert!(matches!(late, Some(Failure::Other(_))), "{late:?}");
+        assert!(unknown(&found(62, refused(), 1), true, false).is_none(), "something was searched");
+        assert!(unknown(&found(0, refused(), 0), false, false).is_none(), "a cluster's failure says it");
+        assert!(unknown(&Found { done: true, ..Found::default() }, true, false).is_none());
+    }
 }
