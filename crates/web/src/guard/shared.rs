@@ -287,11 +287,7 @@ mod tests {
         let again = Session { token: "two".into(), subject: Some("1".into()), ..hers.clone() };
         assert_eq!(person(&hers), person(&again), "from two browsers, with a token or by an issuer");
         assert_eq!(sitting(&hers), sitting(&again), "renewed, it is the same session");
-        assert_ne!(
-            sitting(&hers),
-            sitting(&Session { until: hers.until + 1, ..again.clone() }),
-            "begun at another time"
-        );
+        assert_ne!(sitting(&hers), sitting(&Session { until: hers.until + 1, ..again }), "begun at another time");
         assert_ne!(person(&hers), person(&Session { name: "ben".into(), ..hers.clone() }));
         assert_ne!(person(&hers), person(&Session { cluster: "dev".into(), ..hers.clone() }));
 
