@@ -1,4 +1,4 @@
-//! A list in pages: the next page is on its way while the one before is decoded.
+//! A list in pages: the next ones are on their way while one is decoded.
 
 use std::sync::Arc;
 
@@ -57,39 +57,44 @@ pub(crate) async fn list(
     scope: &Scope,
     sender: &Sender<Signal>,
 ) -> Result<String, ClusterError> {
-    let mut limit = scope.page;
-    let mut path = scope.path(&format!("limit={limit}"))?;
-    let mut body = connection.read_within(&path, LONGEST).await?;
-    loop {
-        limit = next_limit(limit, body.len());
-        let Decoding { head, mut parts, task } = Decoding::start(body, scope.resource.clone());
-        let broken = || malformed(&path, "the decoding was interrupted".to_owned());
-        let head = head.await.map_err(|_| broken())?.map_err(|reason| malformed(&path, reason))?;
-        let following = match head.next.as_str() {
-            "" => None,
-            token => Some(scope.path(&format!("limit={limit}&continue={}", path::escape(token)))?),
-        };
-        let fetch = async {
-            match &following {
-                Some(following) => connection.read_within(following, LONGEST).await.map(Some),
-                None => Ok(None),
+    // One page is delivered, one more may wait for that, and the next is on its way: neither side waits for the other's
+    // every page. More would be in memory for nothing.
+    let (queue, mut waiting) = mpsc::channel::<(String, mpsc::Receiver<Decoded>, JoinHandle<()>)>(1);
+    let broken = |path: &str| malformed(path, "the decoding was interrupted".to_owned());
+    let read = async move {
+        let mut limit = scope.page;
+        let mut path = scope.path(&format!("limit={limit}"))?;
+        loop {
+            let body = connection.read_within(&path, LONGEST).await?;
+            limit = next_limit(limit, body.len());
+            let Decoding { head, parts, task } = Decoding::start(body, scope.resource.clone());
+            let head = head.await.map_err(|_| broken(&path))?.map_err(|reason| malformed(&path, reason))?;
+            let following = match head.next.as_str() {
+                "" => None,
+                token => Some(scope.path(&format!("limit={limit}&continue={}", path::escape(token)))?),
+            };
+            queue.send((path.clone(), parts, task)).await.map_err(|_| broken(&path))?;
+            match following {
+                Some(following) => path = following,
+                None => return Ok::<String, ClusterError>(head.resource_version),
             }
-        };
-        let deliver = async {
+        }
+    };
+    let deliver = async move {
+        while let Some((path, mut parts, task)) = waiting.recv().await {
             while let Some(Decoded { objects, malformed }) = parts.recv().await {
                 // When nobody listens any more, the whole task is being dropped.
-                sender.send(Signal::Page { objects, malformed }).await.map_err(|_| broken())?;
+                sender.send(Signal::Page { objects, malformed }).await.map_err(|_| broken(&path))?;
             }
             // A page counts only when it was decoded to its end.
-            task.await.map_err(|_| broken())
-        };
-        let (delivered, fetched) = tokio::join!(deliver, fetch);
-        delivered?;
-        match (fetched?, following) {
-            (Some(next), Some(following)) => (body, path) = (next, following),
-            _ => return Ok(head.resource_version),
+            task.await.map_err(|_| broken(&path))?;
         }
-    }
+        Ok::<(), ClusterError>(())
+    };
+    // What was read before something went wrong is delivered: it is true, and may be all that there will be.
+    let (read, delivered) = tokio::join!(read, deliver);
+    delivered?;
+    read
 }
 
 /// A page being decoded off the runtime: the head is there first, then the objects in parts, so that only a few of them are in
