@@ -37,10 +37,9 @@ enum Kept {
     Nothing,
     /// JSON as it is, where compression was refused.
     Plain(Arc<[u8]>),
-    /// A frame of zstd and the size of the JSON in it.
+    /// A frame of zstd, which tells the size of the JSON in it.
     Packed {
         frame: Arc<[u8]>,
-        size: u32,
         /// Tells the texts of the row that stand for themselves in it; zero when none do.
         known: u32,
         dictionary: Option<Arc<Dictionary>>,
@@ -84,16 +83,13 @@ impl Body {
         write_json(object, &mut json);
         let mut frame = Vec::new();
         match pack(&json, &mut frame, None) {
-            Ok(()) if frame.len() < json.len() => Self::packed(&json, &frame, 0, None),
+            Ok(()) if frame.len() < json.len() => Self::packed(&frame, 0, None),
             _ => Self(Kept::Plain(json.into())),
         }
     }
 
-    fn packed(json: &[u8], frame: &[u8], known: u32, dictionary: Option<&Arc<Dictionary>>) -> Self {
-        Self(match u32::try_from(json.len()) {
-            Ok(size) => Kept::Packed { frame: frame.into(), size, known, dictionary: dictionary.cloned() },
-            Err(_) => Kept::Nothing,
-        })
+    fn packed(frame: &[u8], known: u32, dictionary: Option<&Arc<Dictionary>>) -> Self {
+        Self(Kept::Packed { frame: frame.into(), known, dictionary: dictionary.cloned() })
     }
 
     /// The object, of which this is the row.
@@ -101,8 +97,8 @@ impl Body {
         match &self.0 {
             Kept::Nothing => Err(BodyError::NotKept),
             Kept::Plain(json) => read(json),
-            Kept::Packed { frame, size, known, dictionary } => {
-                let json = unpack(frame, *size as usize, dictionary.as_deref())?;
+            Kept::Packed { frame, known, dictionary } => {
+                let json = unpack(frame, dictionary.as_deref())?;
                 match (*known, Known::of(row)) {
                     (0, _) => read(&json),
                     (wanted, known) if known.check() == wanted => read(&known.put_back(&json)),
@@ -188,7 +184,10 @@ fn failure(code: zstd_safe::ErrorCode) -> std::io::Error {
     std::io::Error::other(zstd_safe::get_error_name(code))
 }
 
-fn unpack(frame: &[u8], size: usize, dictionary: Option<&Dictionary>) -> Result<Vec<u8>, BodyError> {
+fn unpack(frame: &[u8], dictionary: Option<&Dictionary>) -> Result<Vec<u8>, BodyError> {
+    let size = zstd_safe::get_frame_content_size(frame).ok().flatten();
+    let size = size.ok_or_else(|| std::io::Error::other("the frame does not tell its size"))?;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
     if size > MAX_OBJECT_BYTES {
         return Err(BodyError::TooLarge(size));
     }
@@ -256,7 +255,7 @@ impl Compressor {
             Learning::Samples(..) | Learning::Fruitless => (None, None),
         };
         let body = match pack(&self.json, &mut self.frame, encoder) {
-            Ok(()) => Body::packed(&self.json, &self.frame, known.check(), dictionary),
+            Ok(()) => Body::packed(&self.frame, known.check(), dictionary),
             // A refused object is kept as it is rather than lost.
             Err(_) => {
                 write_json(object, &mut self.json);
