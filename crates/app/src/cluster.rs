@@ -114,6 +114,14 @@ pub(crate) struct Inner {
     closing: CancellationToken,
 }
 
+/// The instrument that understands a resource.
+pub(crate) fn understanding(
+    instruments: &[&'static dyn Instrument],
+    name: GroupResource<'_>,
+) -> Option<&'static dyn Instrument> {
+    instruments.iter().copied().find(|instrument| instrument.manifest().resources.contains(&name))
+}
+
 impl Cluster {
     pub(crate) fn open(
         id: ClusterId,
@@ -314,7 +322,7 @@ impl Cluster {
 
     /// The instrument that understands a resource.
     pub(crate) fn instrument(&self, name: GroupResource<'_>) -> Option<&'static dyn Instrument> {
-        self.inner.instruments.iter().copied().find(|instrument| instrument.manifest().resources.contains(&name))
+        understanding(self.inner.instruments, name)
     }
 
     /// The resource behind a reference, when the cluster serves it.

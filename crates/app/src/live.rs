@@ -15,7 +15,7 @@ use crate::ask::{Ask, Source};
 use crate::clock;
 use crate::cluster::{Chosen, Cluster, Counted};
 use crate::error::{AppError, ErrorKind};
-use crate::feed::{Freshness, LiveTable};
+use crate::feed::{Freshness, LiveTable, Reading};
 use crate::held::Held;
 use crate::object::ObjectView;
 use crate::rights::{Changes, Holder, Remembered};
@@ -53,10 +53,8 @@ pub struct LiveWindow {
     told: Option<(Completeness, usize, Vec<String>)>,
     /// The table to turn to, and when at the latest.
     awaited: Option<(Arc<LiveTable>, Instant)>,
-    /// Whether what the table holds now is not known to be in sight: what was told stays, until there is another table.
-    held_back: bool,
-    /// When the data that was told was last known to be current.
-    as_of: Option<Timestamp>,
+    /// The moment of the table that was told last.
+    shown: Option<Arc<Reading>>,
     /// Whether something has happened that was not looked at yet.
     due: bool,
     last: Instant,
@@ -101,8 +99,7 @@ impl Cluster {
             refused: None,
             told: None,
             awaited: None,
-            held_back: false,
-            as_of: None,
+            shown: None,
             due: false,
             last: Instant::now(),
         })
@@ -141,16 +138,14 @@ impl LiveWindow {
                 self.wait().await?;
             }
             self.turn()?;
-            let moment = self.chosen.moment();
-            self.chosen.turn_to(None);
-            let (snapshot, freshness) = &*moment;
             // While nobody can say what may be seen, nothing new is.
-            let rests = self.paused.is_some() || (self.held_back && self.told.is_some());
-            let delta = if rests { None } else { self.window.update(snapshot, clock::now()) };
+            let rested = self.shown.clone().filter(|_| self.paused.is_some());
+            let moment = rested.unwrap_or_else(|| self.chosen.moment());
+            let (snapshot, freshness) = &*moment;
+            let delta = if self.paused.is_some() { None } else { self.window.update(snapshot, clock::now()) };
             let now = self.standing(snapshot, freshness);
-            if !self.held_back {
-                self.as_of = freshness.as_of();
-            }
+            let as_of = freshness.as_of();
+            self.shown = Some(Arc::clone(&moment));
             let alive = self.last.elapsed() >= HEARTBEAT;
             if delta.is_none() && !alive && self.told.as_ref() == Some(&now) {
                 continue;
@@ -162,7 +157,7 @@ impl LiveWindow {
                 total: self.window.total().unwrap_or_default(),
                 delta,
                 unfiltered,
-                as_of: self.as_of,
+                as_of,
                 completeness,
                 notes,
                 columns: Arc::clone(self.chosen.table.columns()),
@@ -184,9 +179,6 @@ impl LiveWindow {
     fn standing(&mut self, snapshot: &Snapshot, freshness: &Freshness) -> (Completeness, usize, Vec<String>) {
         if let (Some(error), Some((_, unfiltered, notes))) = (&self.paused, &self.told) {
             return (Completeness::Stale(error.message.clone()), *unfiltered, notes.clone());
-        }
-        if let (true, Some(told)) = (self.held_back, &self.told) {
-            return told.clone();
         }
         let unfiltered = self.tally.count(snapshot, &self.chosen.sight);
         (self.chosen.completeness(snapshot, &self.ask), unfiltered, self.chosen.notes(freshness, &self.ask))
@@ -230,19 +222,15 @@ impl LiveWindow {
     /// asked for when the whole cluster may not be listed, or a new one of a resource that has changed.
     fn turn(&mut self) -> Option<()> {
         self.paused = None;
-        self.held_back = false;
         let awaited = self.awaited.take();
-        let mut chosen = match self.cluster.choose(&self.source, &self.ask) {
+        let chosen = match self.cluster.choose(&self.source, &self.ask) {
             Ok(chosen) => chosen,
             Err(error) if error.kind == ErrorKind::Unauthorized => {
                 self.refused = Some(error);
                 return None;
             }
             // Where columns went away, the question may mean nothing any more; then the old table stays, and tells its state.
-            Err(error) if error.kind == ErrorKind::BadInput => {
-                self.held_back = self.chosen.is_judged_each_time();
-                return Some(());
-            }
+            Err(error) if error.kind == ErrorKind::BadInput => return Some(()),
             // Whatever else it is that keeps from telling what may be seen.
             Err(error) => {
                 self.paused = Some(error);
@@ -250,21 +238,20 @@ impl LiveWindow {
             }
         };
         if chosen.is_like(&self.chosen) {
-            self.chosen.turn_to(Some(&mut chosen));
+            self.chosen.only = chosen.only;
             return Some(());
         }
         let useless = self.chosen.table.is_forbidden() || self.chosen.table.is_dead() || self.chosen.table.is_still();
         if !useless && chosen.table.is_loading() && !chosen.is_pending() {
             if chosen.sees_all_of(&self.chosen) {
                 // What is on the screen may stay until there is more; nothing but the new table tells when that is.
-                self.held_back = self.chosen.is_judged_each_time();
                 self.awaited = Some((chosen.table, Instant::now() + GRACE));
                 return Some(());
             }
             // What may not be seen any more goes; a moment's wait spares a page that is empty for so long.
             let until = awaited.map_or_else(|| Instant::now() + GRACE, |(_, until)| until);
-            if Instant::now() < until && !chosen.reach.is_none() {
-                self.held_back = true;
+            if Instant::now() < until && !chosen.reach.is_none() && self.shown.is_some() {
+                self.chosen.only.clone_from(&self.shown);
                 self.awaited = Some((chosen.table, until));
                 return Some(());
             }
@@ -281,7 +268,7 @@ impl LiveWindow {
             Err(error) if chosen.sight != self.chosen.sight || chosen.reach != self.chosen.reach => {
                 self.paused = Some(error);
             }
-            Err(_) => self.held_back = self.chosen.is_judged_each_time(),
+            Err(_) => {}
         }
         Some(())
     }

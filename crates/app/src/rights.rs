@@ -19,7 +19,7 @@ use pilothouse_model::{GroupResource, Instrument, Resource, Seen, Sight, Str};
 use rustc_hash::FxHasher;
 
 use crate::catalog::Catalog;
-use crate::cluster::alike::Alike;
+use crate::cluster::{alike::Alike, understanding};
 use crate::moment::Name;
 
 pub(crate) use grants::Grants;
@@ -198,7 +198,7 @@ impl Rights {
 }
 
 /// What may be seen of one resource.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     /// What may be listed: shows in sets.
     pub(crate) listed: Sight,
@@ -209,15 +209,20 @@ pub(crate) struct View {
 impl View {
     /// The view of everything.
     pub(crate) const ALL: Self = Self { listed: Sight::All, named: Sight::All };
+    /// The view of nothing.
+    pub(crate) const NONE: Self = Self { listed: Sight::None, named: Sight::None };
 }
 
 /// What may be seen of every resource that matters: people for whom it is equal share what is derived from it.
 #[derive(Debug, Eq)]
 pub(crate) struct Sights {
-    views: BTreeMap<Name, View>,
+    /// Sorted by name; nothing can be seen of what is not in it.
+    views: Box<[(Name, View)]>,
     hash: u64,
     /// Where any kind of workload is seen.
     pub(crate) reach: Sight,
+    /// Whether everything is seen of every kind of workload.
+    pub(crate) sees_all_that_run: bool,
     /// With whom what is derived can be shared, if not with those alone who see exactly as much.
     pub(crate) alike: Option<Arc<Alike>>,
 }
@@ -226,7 +231,8 @@ impl Sights {
     pub(crate) fn new(views: BTreeMap<Name, View>) -> Self {
         let mut hasher = FxHasher::default();
         views.hash(&mut hasher);
-        Self { hash: hasher.finish(), views, reach: Sight::None, alike: None }
+        let views = views.into_iter().collect();
+        Self { hash: hasher.finish(), views, reach: Sight::None, sees_all_that_run: false, alike: None }
     }
 
     /// The same, with workloads seen there.
@@ -236,32 +242,27 @@ impl Sights {
 
     /// What rights let someone see of all that a cluster serves.
     pub(crate) fn of(rights: &Rights, catalog: &Catalog, instruments: &[&'static dyn Instrument]) -> Self {
-        let mut views = BTreeMap::new();
-        let mut reach = Sight::None;
+        let runs = |name: GroupResource<'_>| understanding(instruments, name).is_some_and(|instrument| instrument.runs(name));
+        let (mut views, mut reach, mut sees_all_that_run) = (BTreeMap::new(), Sight::None, true);
         for resource in catalog.listed() {
-            let (name, view) = (resource.group_resource(), rights.view(resource));
-            if view == View::default() {
-                continue;
-            }
-            let mut understanding = instruments.iter().filter(|one| one.manifest().resources.contains(&name));
-            if understanding.next().is_some_and(|instrument| instrument.runs(name)) {
+            let view = rights.view(resource);
+            if runs(resource.group_resource()) {
                 reach = reach.union(&view.listed);
+                sees_all_that_run &= view == View::ALL;
             }
-            views.insert((resource.group.to_string(), resource.plural.to_string()), view);
+            if view != View::NONE {
+                views.insert((resource.group.to_string(), resource.plural.to_string()), view);
+            }
         }
-        let mut sights = Self::new(views).reaching(reach);
-        let runs = |name: GroupResource<'_>| {
-            let mut understanding = instruments.iter().filter(|one| one.manifest().resources.contains(&name));
-            understanding.next().is_some_and(|instrument| instrument.runs(name))
-        };
-        sights.alike = Alike::of(&sights, catalog, runs).map(Arc::new);
-        sights
+        let sights = Self { sees_all_that_run, ..Self::new(views).reaching(reach) };
+        Self { alike: Alike::of(&sights, catalog, runs).map(Arc::new), ..sights }
     }
 
     /// What may be seen of one resource.
-    pub(crate) fn view(&self, resource: GroupResource<'_>) -> View {
-        let name = (resource.group.to_owned(), resource.plural.to_owned());
-        self.views.get(&name).cloned().unwrap_or_default()
+    pub(crate) fn view(&self, resource: GroupResource<'_>) -> &View {
+        let wanted = (resource.group, resource.plural);
+        let found = self.views.binary_search_by(|((group, plural), _)| (&**group, &**plural).cmp(&wanted));
+        found.map_or(const { &View::NONE }, |at| &self.views[at].1)
     }
 }
 

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::time::Instant;
 
 use crate::catalog::Catalog;
-use crate::cluster::{Cluster, Cut, Inner};
+use crate::cluster::{Cluster, Cut, Inner, understanding};
 use crate::feed::{Freshness, LiveTable, Places, Scope, Shared, worst};
 use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
@@ -197,7 +197,7 @@ impl Derivation {
 
     /// What of a resource goes in.
     fn view(&self, resource: &Resource) -> View {
-        self.cut.as_ref().map_or(View::ALL, |cut| cut.sights.view(resource.group_resource()))
+        self.cut.as_ref().map_or(View::ALL, |cut| cut.sights.view(resource.group_resource()).clone())
     }
 
     /// Brings the table up to the present.
@@ -253,7 +253,7 @@ impl Derivation {
                 // Who looked for it in vain may find it now.
                 dirty.extend(self.edges.to(Look::resource(name)).cloned());
             }
-            let instrument = self.instruments.iter().copied().find(|one| one.manifest().resources.contains(&name));
+            let instrument = understanding(self.instruments, name);
             if let Some(instrument) = instrument.filter(|instrument| instrument.runs(name)) {
                 self.open(resource, Some(instrument), open);
             }

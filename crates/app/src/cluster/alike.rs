@@ -34,10 +34,10 @@ impl Alike {
             let view = sights.view(resource.group_resource());
             let name = (resource.group.to_string(), resource.plural.to_string());
             if !resource.namespaced {
-                views.insert(name, view);
-            } else if reach.namespaces.iter().all(|namespace| sees_all_in(&view, Some(namespace))) {
+                views.insert(name, view.clone());
+            } else if reach.namespaces.iter().all(|namespace| sees_all_in(view, Some(namespace))) {
                 views.insert(name, View::ALL);
-            } else if view != View::default() {
+            } else if *view != View::NONE {
                 // Rows are made of it in any case.
                 if runs(resource.group_resource()) {
                     return None;
@@ -45,7 +45,7 @@ impl Alike {
                 odd.insert(name);
             }
         }
-        views.retain(|_, view| *view != View::default());
+        views.retain(|_, view| *view != View::NONE);
         Some(Self { sights: Arc::new(Sights::new(views).reaching(Sight::All)), odd })
     }
 
@@ -54,11 +54,11 @@ impl Alike {
     pub(crate) fn holds_for(&self, other: &Sights, freshness: &Freshness) -> bool {
         let Sight::Some(reach) = &other.reach else { return false };
         let own = || reach.namespaces.iter().filter_map(|namespace| freshness.looked.get(namespace));
-        let strays = own().flat_map(|looked| &looked.beyond);
+        let mut strays = own().flat_map(|looked| &looked.beyond);
         let strayed_in_sight = |((group, plural), namespace): &(Name, Option<Str>)| {
             let (many, one) =
                 (self.sights.view(GroupResource::new(group, plural)), other.view(GroupResource::new(group, plural)));
-            many == one || (many == View::ALL && sees_all_in(&one, namespace.as_deref()))
+            many == one || (*many == View::ALL && sees_all_in(one, namespace.as_deref()))
         };
         // That something is not known, or not yet, tells that a row looks at it: one of the own.
         let looked_at = |name: &Name| own().any(|looked| looked.at(name));
@@ -66,7 +66,7 @@ impl Alike {
         !freshness.particular
             && freshness.unsettled.iter().all(looked_at)
             && !freshness.reads.iter().any(|name| self.odd.contains(name))
-            && strays.into_iter().all(strayed_in_sight)
+            && strays.all(strayed_in_sight)
     }
 }
 

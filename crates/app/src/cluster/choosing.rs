@@ -7,7 +7,6 @@ use pilothouse_model::{Completeness, GroupResource, Resource, Sight, Workload};
 use super::chosen::Chosen;
 use super::{Cluster, Cut};
 use crate::ask::{Ask, Source, confined_to};
-use crate::catalog::Catalog;
 use crate::error::AppError;
 use crate::feed::{LiveTable, Places};
 use crate::rights::{Holder, Known, Remembered, Rights, View};
@@ -135,8 +134,8 @@ impl Cluster {
             return Chosen { sight: Sight::None, reach, ..self.nothing(&Source::Workloads, Completeness::Complete) };
         }
         // What is judged is what is read, whatever happens in between.
-        let all = |name: GroupResource<'_>| !catalog.serves(name) || sights.view(name) == View::ALL;
-        if !own && self.kinds_that_run(&catalog).all(all) {
+        let all = |name: GroupResource<'_>| !catalog.serves(name) || *sights.view(name) == View::ALL;
+        if !own && sights.sees_all_that_run {
             let whole = self.derived(None, None);
             let moment = whole.moment();
             // What a row turned out to look at beyond its kind counts, too.
@@ -156,11 +155,6 @@ impl Cluster {
         let holder = if own { holder } else { Holder::Console };
         let table = self.derived(None, Some(Cut { sights, holder, own }));
         Chosen { foreign: !own, reach, ..Chosen::new(&Source::Workloads, table) }
-    }
-
-    fn kinds_that_run<'a>(&'a self, catalog: &'a Catalog) -> impl Iterator<Item = GroupResource<'a>> {
-        let runs = |name: &GroupResource<'_>| self.instrument(*name).is_some_and(|instrument| instrument.runs(*name));
-        catalog.listed().map(|resource| resource.group_resource()).filter(runs)
     }
 
     /// A table of which nothing is read.

@@ -33,10 +33,8 @@ pub(crate) struct Chosen {
     pub(super) pending: bool,
     /// Keeps the rights renewed for as long as the answer is held.
     pub(crate) remembered: Option<Arc<Remembered>>,
-    /// Whether each moment of the table has to be judged before it is read: what is in sight depends on what it holds.
-    pub(super) judging: bool,
-    /// The moment that was judged, until it is read.
-    pub(super) judged: Option<Arc<Reading>>,
+    /// The one moment of the table that may be read, where what is in sight depends on what it holds.
+    pub(crate) only: Option<Arc<Reading>>,
 }
 
 impl Chosen {
@@ -53,34 +51,23 @@ impl Chosen {
             foreign: false,
             pending: false,
             remembered: None,
-            judging: false,
-            judged: None,
+            only: None,
         }
     }
 
     /// The same, to be read at this moment of its table and no other.
-    pub(super) fn at(self, moment: Arc<Reading>) -> Self {
-        Self { judging: true, judged: Some(moment), ..self }
+    pub(crate) fn at(self, moment: Arc<Reading>) -> Self {
+        Self { only: Some(moment), ..self }
     }
 
-    /// What the table holds now, or held when it was chosen where that decided.
+    /// What the table holds, now or at the one moment that may be read.
     pub(crate) fn moment(&self) -> Arc<Reading> {
-        self.judged.clone().unwrap_or_else(|| self.table.moment())
-    }
-
-    /// The same answer, of the moment of a later choice. Keeps no moment from one reading to the next.
-    pub(crate) fn turn_to(&mut self, later: Option<&mut Self>) {
-        self.judged = later.and_then(|later| later.judged.take());
+        self.only.clone().unwrap_or_else(|| self.table.moment())
     }
 
     /// Whether it is still being asked what may be seen.
     pub(crate) fn is_pending(&self) -> bool {
         self.pending
-    }
-
-    /// Whether what its table holds now may be read only after it was chosen again.
-    pub(crate) fn is_judged_each_time(&self) -> bool {
-        self.judging
     }
 
     /// Whether both answer the same question from the same rows.
@@ -216,5 +203,29 @@ pub(crate) fn public(why: &str) -> String {
         why.to_owned()
     } else {
         "the console cannot read it at the moment; its own log says why".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pilothouse_model::Workload;
+    use pilothouse_store::Table;
+
+    use super::*;
+    use crate::feed::Shared;
+
+    #[tokio::test]
+    async fn where_a_moment_had_to_be_judged_no_later_one_is_read() {
+        let columns = Workload::columns();
+        let mut table = Table::new(columns.clone().into());
+        let shared = Shared::new(columns.into(), table.snapshot(), None);
+        let live = Arc::new(LiveTable::new(Arc::clone(&shared), std::future::pending()));
+        let open = Chosen::new(&Source::Workloads, Arc::clone(&live));
+        let judged = Chosen::new(&Source::Workloads, Arc::clone(&live)).at(live.moment());
+        table.set_completeness(Completeness::Complete);
+        table.commit();
+        shared.publish(table.snapshot(), Freshness::default());
+        let read = |chosen: &Chosen| chosen.answer(&Ask::default()).unwrap().completeness;
+        assert_eq!((read(&open), read(&judged)), (Completeness::Complete, Completeness::Loading));
     }
 }

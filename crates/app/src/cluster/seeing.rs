@@ -67,7 +67,7 @@ impl Cluster {
             Known::Failed(error) => return closed(Completeness::Broken(error.message)),
         };
         let view = rights.view(resource);
-        if view == View::default() {
+        if view == View::NONE {
             return Near { view, ..closed(Completeness::Forbidden(String::new())) };
         }
         if !self.settings().user_credentials_only {
@@ -143,11 +143,11 @@ impl Cluster {
     pub(crate) fn view_of(&self, resource: &Resource) -> Option<View> {
         match self.holder() {
             Ok(Holder::Console) => Some(View::ALL),
-            Err(_) => Some(View::default()),
+            Err(_) => Some(View::NONE),
             Ok(holder) => match self.remembered(&holder).about(resource.group_resource()) {
                 Known::Rights(rights) => Some(rights.view(resource)),
                 Known::Pending => None,
-                Known::Failed(_) => Some(View::default()),
+                Known::Failed(_) => Some(View::NONE),
             },
         }
     }

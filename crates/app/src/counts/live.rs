@@ -62,14 +62,13 @@ impl LiveCounts {
                 Err(error) if error.kind == ErrorKind::Unavailable && self.last.is_some() => continue,
                 Err(_) => return None,
             };
-            let mut basis = Basis::of(chosen);
+            let basis = Basis::of(chosen);
             if let Some((_, last)) = &self.last
                 && last.is_like(&basis, &self.ask)
             {
                 continue;
             }
             let counts = self.count(&basis.chosen)?;
-            basis.chosen.turn_to(None);
             let differs = self.last.as_ref().is_none_or(|(last, _)| last.fields != counts.fields);
             self.last = Some((counts.clone(), basis));
             if differs {

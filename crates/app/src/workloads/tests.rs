@@ -243,7 +243,7 @@ impl World {
     /// Every row computed from all that there is and may be seen; rows that panic are left out.
     fn naive(&self, cut: Option<&Sights>) -> BTreeMap<String, String> {
         let catalog = self.catalog();
-        let view = |source: &Source| cut.map_or(View::ALL, |cut| cut.view(source.resource.group_resource()));
+        let view = |source: &Source| cut.map_or(View::ALL, |cut| cut.view(source.resource.group_resource()).clone());
         let watched = |source: &Source| Watched {
             resource: Arc::clone(&source.resource),
             snapshot: source.live.snapshot(),
