@@ -32,7 +32,7 @@ pub(crate) use unreadable::Unread;
 use writer::Writer;
 
 /// How long changes are gathered before readers see them; also how often a first list shows what it has so far.
-const FOLD: Duration = Duration::from_millis(50);
+const FOLD: Duration = Duration::from_millis(25);
 /// Pages of more objects than this are taken in beside the runtime, which answers questions meanwhile.
 const LARGE: usize = 32;
 /// How long a watch may give no sign of life before what it told counts as old. Servers send bookmarks each minute; from
