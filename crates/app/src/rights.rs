@@ -242,7 +242,8 @@ impl Sights {
 
     /// What rights let someone see of all that a cluster serves.
     pub(crate) fn of(rights: &Rights, catalog: &Catalog, instruments: &[&'static dyn Instrument]) -> Self {
-        let runs = |name: GroupResource<'_>| understanding(instruments, name).is_some_and(|instrument| instrument.runs(name));
+        let runs =
+            |name: GroupResource<'_>| understanding(instruments, name).is_some_and(|instrument| instrument.runs(name));
         let (mut views, mut reach, mut sees_all_that_run) = (BTreeMap::new(), Sight::None, true);
         for resource in catalog.listed() {
             let view = rights.view(resource);
