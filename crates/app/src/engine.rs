@@ -1,9 +1,8 @@
 //! The engine: every cluster of the kubeconfig, each opened when first asked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use pilothouse_cluster::{Connection, Contexts};
@@ -12,12 +11,9 @@ use pilothouse_model::{ClusterId, Instrument};
 use crate::audit::Audit;
 use crate::cluster::{Cluster, ClusterFigures, ConnectionState, Settings};
 use crate::error::{AppError, ErrorKind};
-use crate::person::{Person, Sharing, Viewer};
+use crate::person::{Person, RIGHTS_FOR, Sharing, Viewer};
 
 mod identify;
-
-/// How long what somebody may see is remembered: a change of rights takes effect within this time.
-const RIGHTS_FOR: Duration = Duration::from_secs(30);
 
 /// Everything the console knows. Cloning shares it.
 #[derive(Clone)]
@@ -30,9 +26,6 @@ struct Inner {
     contexts: Contexts,
     sharing: Option<Sharing>,
     instruments: &'static [&'static dyn Instrument],
-    rights_for: Duration,
-    /// Namespaces to look into for whoever asks, by cluster.
-    hints: BTreeMap<ClusterId, Vec<String>>,
     audit: Audit,
     open: Mutex<HashMap<ClusterId, Cluster>>,
     closing: AtomicBool,
@@ -68,8 +61,6 @@ impl Engine {
             contexts,
             sharing,
             instruments: pilothouse_instruments::all(),
-            rights_for: RIGHTS_FOR,
-            hints: BTreeMap::new(),
             audit: Audit::default(),
             open: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -82,34 +73,9 @@ impl Engine {
         Self { inner: Arc::clone(&self.inner), viewer: Viewer::Person(person) }
     }
 
-    /// The same engine, remembering what people may see for another time than half a minute. What is open or shared already
-    /// stays as it is.
-    #[must_use]
-    pub fn remembering_rights_for(mut self, time: Duration) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.rights_for = time;
-        }
-        self
-    }
-
-    /// The same engine, which looks into these namespaces for whoever asks, by cluster: nobody may list them all, and what one
-    /// may read in a namespace can only be asked by its name. They grant nothing. What is open or shared already stays as it is.
-    #[must_use]
-    pub fn looking_into(mut self, namespaces: BTreeMap<ClusterId, Vec<String>>) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.hints = namespaces;
-        }
-        self
-    }
-
     /// Who asks.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
-    }
-
-    /// How it is shared by many people; `None` when it serves the one person whose credentials it holds.
-    pub fn sharing(&self) -> Option<&Sharing> {
-        self.inner.sharing.as_ref()
     }
 
     /// The audit log of everything that is done through it; it records from [`Audit::begin`] on.
@@ -166,14 +132,16 @@ impl Engine {
     }
 
     fn settings(&self, name: &str) -> Settings {
-        let Inner { contexts, sharing, rights_for, hints, .. } = &*self.inner;
-        let hints = hints.get(&ClusterId::new(name)).into_iter().flatten().cloned();
+        let Inner { contexts, sharing, .. } = &*self.inner;
+        let sharing = sharing.as_ref();
+        let looked_into = sharing.and_then(|sharing| sharing.namespaces.get(&ClusterId::new(name)));
+        let namespaces = contexts.namespaces(name).into_iter().map(Into::into);
         Settings {
             default_namespace: contexts.default_namespace(name).to_owned(),
-            namespaces: contexts.namespaces(name).into_iter().map(Into::into).chain(hints.map(Into::into)).collect(),
+            namespaces: namespaces.chain(looked_into.into_iter().flatten().cloned().map(Into::into)).collect(),
             shared: sharing.is_some(),
             user_credentials_only: sharing.is_some_and(|sharing| sharing.user_credentials_only),
-            rights_for: *rights_for,
+            rights_for: sharing.map_or(RIGHTS_FOR, |sharing| sharing.rights_for),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pilothouse_cluster::Token;
 use pilothouse_model::ClusterId;
@@ -33,11 +34,25 @@ impl Viewer {
     }
 }
 
+/// How long what somebody may see is remembered when nobody says otherwise.
+pub(crate) const RIGHTS_FOR: Duration = Duration::from_secs(30);
+
 /// How a console is shared by many people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sharing {
     /// Whether the console has no rights of its own: everything is read with the credential of the person who asks.
     pub user_credentials_only: bool,
+    /// How long what somebody may see is remembered: a change of rights takes effect within this time.
+    pub rights_for: Duration,
+    /// Namespaces to look into for whoever asks, by cluster: nobody may list them all, and what one may read in a namespace can
+    /// only be asked by its name. They grant nothing.
+    pub namespaces: BTreeMap<ClusterId, Vec<String>>,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { user_credentials_only: false, rights_for: RIGHTS_FOR, namespaces: BTreeMap::new() }
+    }
 }
 
 /// Someone who signed in: a credential for each cluster that the person signed in to.

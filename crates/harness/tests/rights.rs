@@ -64,9 +64,10 @@ use world::{CONFIG_MAPS, JOBS, Kind, PODS, User, World};
 /// How long rights are remembered here.
 const RIGHTS_FOR: Duration = Duration::from_secs(1);
 
-fn console(plane: &RealControlPlane, sharing: Sharing) -> Direct {
+fn console(plane: &RealControlPlane, user_credentials_only: bool) -> Direct {
     let contexts = Contexts::load(Some(plane.kubeconfig("ada")), None).unwrap();
-    Direct { engine: Engine::shared(contexts, sharing).remembering_rights_for(RIGHTS_FOR) }
+    let sharing = Sharing { user_credentials_only, rights_for: RIGHTS_FOR, ..Sharing::default() };
+    Direct { engine: Engine::shared(contexts, sharing) }
 }
 
 /// Turns the pages of a window until its rows are what the API server gives.
@@ -216,14 +217,14 @@ async fn everyone_sees_what_is_theirs(plane: Plane) {
     for run in 0..number("RIGHTS_WORLDS").unwrap_or(1) {
         let (mut world, users) = world(&plane, run).await;
         let (all, truths) = truths(&plane, &mut world, &users).await;
-        let direct = console(&plane, Sharing::default());
+        let direct = console(&plane, false);
         for (user, truth) in users.iter().zip(&truths) {
             lists_agree(&direct, user, truth).await;
             workloads_agree(&direct, user, truth, &world).await;
             objects_agree(&direct, user, &all, truth).await;
         }
         direct.engine.shutdown();
-        let alone = console(&plane, Sharing { user_credentials_only: true });
+        let alone = console(&plane, true);
         for (user, truth) in users.iter().zip(&truths) {
             lists_agree_alone(&alone, user, (&all, truth, &world)).await;
         }
@@ -237,7 +238,7 @@ async fn everyone_sees_what_is_theirs(plane: Plane) {
 async fn changes_take_effect(plane: &RealControlPlane, world: &mut World, users: &[User]) {
     const KINDS: [Kind; 2] = [CONFIG_MAPS, PODS];
     let admin = plane.admin();
-    let direct = console(plane, Sharing::default());
+    let direct = console(plane, false);
     let mut windows = Vec::new();
     for user in users {
         let cluster = direct.cluster(user).await;
@@ -276,7 +277,7 @@ async fn a_namespace_gained_appears_in_an_open_window_and_one_lost_goes() {
     let plane = start().await;
     let admin = plane.admin();
     let mut world = World::make(admin, 1, 0, PEOPLE).await;
-    let direct = console(&plane, Sharing::default());
+    let direct = console(&plane, false);
     let ada = User { api: plane.api("person-0"), name: "person-0".to_owned() };
     let cluster = direct.cluster(&ada).await;
     let source = Source::Resource(resource(&cluster, CONFIG_MAPS));
@@ -302,7 +303,7 @@ async fn a_window_shows_nothing_new_while_the_cluster_refuses_to_say_what_may_be
     let mut world = World::make(admin, 3, 0, PEOPLE).await;
     let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}]);
     world::bind(admin, &world.namespaces[0], &rules, "person-0").await;
-    let direct = console(&plane, Sharing::default());
+    let direct = console(&plane, false);
     let user = User { api: plane.api("person-0"), name: "person-0".to_owned() };
     let cluster = direct.cluster(&user).await;
     let mut window = cluster.window(Source::Resource(resource(&cluster, CONFIG_MAPS)), Ask::default()).unwrap();

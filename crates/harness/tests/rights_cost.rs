@@ -92,7 +92,7 @@ impl World {
         let proxy = Faults::start(&credential).await;
         let kubeconfig = Faults::kubeconfig(server.folder(), "ada", (&proxy.url(), &credential.token));
         let contexts = Contexts::load(Some(kubeconfig), None).unwrap();
-        let engine = Engine::shared(contexts, Sharing::default()).remembering_rights_for(rights_for);
+        let engine = Engine::shared(contexts, Sharing { rights_for, ..Sharing::default() });
         Self { server, admin, proxy, engine }
     }
 

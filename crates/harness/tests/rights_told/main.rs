@@ -51,7 +51,8 @@ impl Console {
         let server = Server::start(world).await;
         let folder = tempfile::tempdir().unwrap();
         let contexts = Contexts::load(Some(server.kubeconfig(folder.path(), "console")), None).unwrap();
-        let engine = Engine::shared(contexts, Sharing { user_credentials_only }).remembering_rights_for(RIGHTS_FOR);
+        let sharing = Sharing { user_credentials_only, rights_for: RIGHTS_FOR, ..Sharing::default() };
+        let engine = Engine::shared(contexts, sharing);
         Self { server, engine, _folder: folder }
     }
 

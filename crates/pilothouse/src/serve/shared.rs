@@ -58,13 +58,16 @@ pub(super) async fn run(contexts: Contexts, options: &ServeArguments, stop: Canc
     let address = listener.local_addr()?;
     let clusters: Vec<String> = contexts.names().into_iter().map(str::to_owned).collect();
     let config = shared.config.as_deref().map(|path| read_config(path, &clusters)).transpose()?.unwrap_or_default();
-    let hints =
+    let namespaces =
         config.clusters.iter().map(|(name, cluster)| (ClusterId::new(name.as_str()), cluster.namespaces.clone()));
-    let hints = hints.collect();
+    let sharing = Sharing {
+        user_credentials_only: shared.user_credentials_only,
+        namespaces: namespaces.collect(),
+        ..Sharing::default()
+    };
     let door = door(shared, address, (config, &clusters))?;
     let public = door.public.clone();
-    let sharing = Sharing { user_credentials_only: shared.user_credentials_only };
-    let engine = Engine::shared(contexts, sharing).looking_into(hints);
+    let engine = Engine::shared(contexts, sharing);
     audit::begin(engine.audit(), &options.listen.audit, true)?;
     // Connecting begins now, so that the first page has something to show.
     engine.cluster(engine.current().as_str())?;

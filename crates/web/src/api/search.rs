@@ -100,7 +100,7 @@ mod tests {
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "me"}}]});
         std::fs::write(&path, kubeconfig.to_string()).unwrap();
         let contexts = Contexts::load(Some(path), None).unwrap();
-        let engine = Engine::shared(contexts, Sharing { user_credentials_only: true });
+        let engine = Engine::shared(contexts, Sharing { user_credentials_only: true, ..Sharing::default() });
         let tokens = BTreeMap::from([(engine.current(), Token::new("ada"))]);
         let many = engine.seen_by(Arc::new(Person::new("ada", tokens))).many(&[]).unwrap();
         let search = async |namespaces: &[&str]| {
