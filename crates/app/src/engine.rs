@@ -179,3 +179,24 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::away;
+
+    #[test]
+    fn every_cluster_is_opened_as_it_is_shared() {
+        let named = [("away", "team-a"), ("other", "team-b")];
+        let namespaces = named.map(|(cluster, name)| (ClusterId::new(cluster), vec![name.to_owned()]));
+        let sharing =
+            Sharing { user_credentials_only: true, rights_for: Duration::from_secs(7), namespaces: namespaces.into() };
+        let settings = away::engine(sharing).settings("away");
+        let looked_into: Vec<&str> = settings.namespaces.iter().map(|name| &**name).collect();
+        assert_eq!(looked_into, ["default", "team-a"]);
+        assert_eq!((settings.shared, settings.user_credentials_only), (true, true));
+        assert_eq!(settings.rights_for, Duration::from_secs(7));
+    }
+}

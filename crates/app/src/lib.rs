@@ -7,6 +7,8 @@
 mod act;
 mod ask;
 mod audit;
+#[cfg(test)]
+mod away;
 mod catalog;
 mod clock;
 mod cluster;

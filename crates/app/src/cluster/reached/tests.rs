@@ -1,31 +1,16 @@
 //! What people see of the cluster, and leave behind, where the console has no rights of its own.
 
-use pilothouse_cluster::{Connection, Contexts, Discovery, Token};
-use pilothouse_model::{ClusterId, Resource};
+use pilothouse_cluster::{Discovery, Token};
+use pilothouse_model::Resource;
 
 use super::*;
-use crate::audit::Audit;
-use crate::cluster::Settings;
+use crate::away;
 use crate::error::ErrorKind;
+use crate::person::Sharing;
 
 /// A cluster that is away, read with people's credentials only.
-fn away(name: &str) -> Cluster {
-    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: away, \
-        clusters: [{name: away, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: me, user: {token: t}}], \
-        contexts: [{name: away, context: {cluster: away, user: me}}]}";
-    let path = std::env::temp_dir().join(format!("pilothouse-reached-{name}-{}", std::process::id()));
-    std::fs::write(&path, kubeconfig).unwrap();
-    let contexts = Contexts::load(Some(path.clone()), None).unwrap();
-    std::fs::remove_file(path).unwrap();
-    let settings = Settings {
-        default_namespace: "default".to_owned(),
-        namespaces: Vec::new(),
-        shared: true,
-        user_credentials_only: true,
-        rights_for: Duration::from_secs(30),
-    };
-    let connection = Connection::open(&contexts, "away").unwrap().without_credential();
-    Cluster::open(ClusterId::new("away"), connection, settings, &[], Audit::default())
+fn cluster() -> Cluster {
+    away::cluster(Sharing { user_credentials_only: true, ..Sharing::default() })
 }
 
 fn as_seen_by(cluster: &Cluster, name: &str) -> Cluster {
@@ -34,7 +19,7 @@ fn as_seen_by(cluster: &Cluster, name: &str) -> Cluster {
 
 #[tokio::test]
 async fn nobody_knows_what_the_cluster_told_somebody_else() {
-    let cluster = away("told");
+    let cluster = cluster();
     let (ada, ben) = (as_seen_by(&cluster, "ada"), as_seen_by(&cluster, "ben"));
     assert_eq!(cluster.is_up(), None, "nobody has asked");
     ada.reached().catalog.store(Some(Arc::new(Catalog::new(Discovery::default()))));
@@ -54,7 +39,7 @@ async fn nobody_knows_what_the_cluster_told_somebody_else() {
 
 #[tokio::test]
 async fn what_was_read_for_one_who_has_left_is_let_go_of_and_no_other() {
-    let cluster = away("left");
+    let cluster = cluster();
     let (ada, ben) = (as_seen_by(&cluster, "ada"), as_seen_by(&cluster, "ben"));
     let pods = Arc::new(Resource::new("", "v1", "pods", "Pod"));
     let read = |who: &Cluster| who.table_of(&who.holder().unwrap(), &pods, &None);
@@ -76,7 +61,7 @@ async fn what_was_read_for_one_who_has_left_is_let_go_of_and_no_other() {
 
 #[tokio::test]
 async fn many_people_discover_more_rarely_each() {
-    let cluster = away("crowd");
+    let cluster = cluster();
     let half_a_minute = Duration::from_secs(30);
     assert_eq!(cluster.crowded(half_a_minute), half_a_minute);
     for number in 0..2 * CROWD {

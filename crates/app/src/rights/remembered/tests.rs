@@ -2,35 +2,19 @@
 
 use std::sync::Weak;
 
-use pilothouse_cluster::{Connection, Contexts, Token};
-use pilothouse_model::ClusterId;
+use pilothouse_cluster::Token;
 use tokio::time::timeout;
 
 use super::*;
-use crate::audit::Audit;
-use crate::cluster::Settings;
+use crate::away;
+use crate::person::Sharing;
 
 /// Ample for anything that is not waited for on purpose.
 const SURELY: Duration = Duration::from_secs(20);
 
 /// A cluster whose API server is away: that is told at once.
-fn cluster(name: &str) -> Cluster {
-    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: away, \
-        clusters: [{name: away, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: me, user: {token: t}}], \
-        contexts: [{name: away, context: {cluster: away, user: me}}]}";
-    let path = std::env::temp_dir().join(format!("pilothouse-remembered-{name}-{}", std::process::id()));
-    std::fs::write(&path, kubeconfig).unwrap();
-    let contexts = Contexts::load(Some(path.clone()), None).unwrap();
-    std::fs::remove_file(path).unwrap();
-    let settings = Settings {
-        default_namespace: "default".to_owned(),
-        namespaces: Vec::new(),
-        shared: true,
-        user_credentials_only: false,
-        rights_for: Duration::from_millis(200),
-    };
-    let connection = Connection::open(&contexts, "away").unwrap();
-    Cluster::open(ClusterId::new("away"), connection, settings, &[], Audit::default())
+fn cluster() -> Cluster {
+    away::cluster(Sharing { rights_for: Duration::from_millis(200), ..Sharing::default() })
 }
 
 fn ada() -> Holder {
@@ -65,7 +49,7 @@ fn is_kept(cluster: &Cluster, remembered: &Weak<Remembered>, age: u64) -> bool {
 
 #[tokio::test]
 async fn rights_are_forgotten_a_minute_and_a_half_after_the_last_question() {
-    let cluster = cluster("forgotten");
+    let cluster = cluster();
     let remembered = Arc::downgrade(&cluster.remembered(&ada()));
     assert!(is_kept(&cluster, &remembered, 0));
     assert!(is_kept(&cluster, &remembered, 85), "somebody may come back");
@@ -86,7 +70,7 @@ async fn rights_are_forgotten_a_minute_and_a_half_after_the_last_question() {
 
 #[tokio::test]
 async fn who_comes_back_after_a_while_is_asked_about_at_once() {
-    let cluster = cluster("asleep");
+    let cluster = cluster();
     let remembered = cluster.remembered(&ada());
     let known = remembered.settled(Instant::now() + SURELY).await;
     assert!(matches!(known, Known::Failed(_)), "{known:?}");
