@@ -1,8 +1,9 @@
-// Bundles src into FOLDER/files, with a content hash in every name, and writes FOLDER/manifest.json (source name → built
-// name): node build.mjs FOLDER
+// Bundles src into FOLDER/files, with a content hash in every name and each file once more as gzip, and writes
+// FOLDER/manifest.json (source name → built name): node build.mjs FOLDER
 import { build } from "esbuild";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { gzipSync } from "node:zlib";
 
 const folder = process.argv[2] ?? "dist";
 await rm(folder, { recursive: true, force: true });
@@ -45,6 +46,7 @@ async function bundle(entryPoints, format) {
   });
   for (const [path, output] of Object.entries(result.metafile.outputs)) {
     if (output.entryPoint) names[basename(output.entryPoint)] = basename(path);
+    await writeFile(`${path}.gz`, gzipSync(await readFile(path), { level: 9 }));
   }
 }
 

@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 mod accepted;
 mod gzip;
 
-use accepted::welcomes_gzip;
+pub(crate) use accepted::welcomes_gzip;
 use gzip::Gzip;
 
 /// Whole answers that are shorter than this go as they are.

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 /// Whether gzip is welcome: named, or meant by `*`, and not less welcome than the text as it is.
-pub(super) fn welcomes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn welcomes_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut plain) = (None, None, None);
     let values = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     for (name, weight) in values.flat_map(|value| value.split(',')).map(weighed) {
