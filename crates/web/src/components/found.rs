@@ -65,7 +65,9 @@ fn sentence(gap: &SearchGap, several: bool) -> Markup {
         @match &gap.why {
             Why::TooMany => "more than one search opens; name the kind, as in kind:Pod",
             Why::Known(Completeness::Forbidden(words)) if words.is_empty() => "you may not list them",
-            Why::Known(Completeness::Broken(words)) if gap.kinds.is_empty() => (prose::sentence(words)),
+            Why::Known(Completeness::Forbidden(words) | Completeness::Broken(words)) if gap.kinds.is_empty() => {
+                (prose::sentence(words))
+            }
             Why::Known(completeness) => (freshness::why(completeness)),
         }
     }

@@ -180,6 +180,8 @@ fn best(all: impl Iterator<Item = (Entry, String)>, wanted: &str) -> Vec<Entry> 
 fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Markup {
     let several = many.clusters().len() > 1;
     let waits = found.is_some_and(|(found, _)| !is_over(found));
+    // That nothing was found where nothing may be searched says nothing of what is there; why it may not be, says it all.
+    let unknown = !waits && found.is_some_and(|(found, _)| found.is_unknown());
     // Who begins to write the title of a place or a kind means that; else objects come first.
     let meant = found.is_none_or(|(_, question)| {
         let wanted = question.q.to_lowercase();
@@ -198,9 +200,13 @@ fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Ma
             @if let Some((_, question)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
                 (elsewhere(question, many))
             }
-            @if none { p.nothing { @if waits { "Nothing found so far." } @else { "Nothing found." } } }
+            @if none && !unknown { p.nothing { @if waits { "Nothing found so far." } @else { "Nothing found." } } }
             @if let Some((found, _)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
-                div.told { p.nothing.gap { (searched(&Found { done: !waits, ..found.clone() })) } (gaps(&Found { done: !waits, ..found.clone() }, several)) }
+                @let told = Found { done: !waits, ..found.clone() };
+                div.told {
+                    @if told.of > 0 && !unknown { p.nothing.gap { (searched(&told)) } }
+                    (gaps(&told, several))
+                }
             }
         }
     }
@@ -317,6 +323,7 @@ mod tests {
         assert!(loading.contains("data-more") && loading.contains("Nothing found so far"), "{loading}");
         let forbidden = shown(vec![gap(Why::Known(Completeness::Forbidden(String::new())))]);
         assert!(forbidden.contains("you may not list them") && !forbidden.contains("data-more"), "{forbidden}");
+        assert!(!forbidden.contains("Nothing found") && !forbidden.contains("Searched"), "{forbidden}");
         let many_kinds = (0..MOST + 3).map(|index| plain(&index.to_string(), "", urls::clusters())).collect();
         let html = view(&[Group::new("Kinds", many_kinds, MOST)], None, &many).into_string();
         assert!(html.contains("3 more") && html.matches("<li").count() == MOST, "{html}");
