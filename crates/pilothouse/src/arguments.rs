@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use pilothouse_app::MOST_RESULTS;
 
 pub(crate) mod act;
 pub(crate) mod shared;
@@ -212,8 +213,8 @@ pub(crate) struct SearchArguments {
     /// The clusters of all contexts together
     #[arg(long)]
     pub(crate) all_contexts: bool,
-    /// Show at most so many results, 50 at most
-    #[arg(long, value_name = "NUMBER", value_parser = limit)]
+    /// Show at most so many results, from 1 to 50
+    #[arg(long, value_name = "NUMBER", value_parser = results, allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table", hide_default_value = true)]
@@ -281,6 +282,11 @@ fn speed(text: &str) -> Result<f64, String> {
 
 fn limit(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "write how many rows to show at most, such as 20; 0 shows all".to_owned())
+}
+
+fn results(text: &str) -> Result<usize, String> {
+    let known = text.parse().ok().filter(|number| (1..=MOST_RESULTS).contains(number));
+    known.ok_or_else(|| format!("write a number from 1 to {MOST_RESULTS}; filters narrow a search, as in kind:Pod"))
 }
 
 /// What the API server takes for a namespace: letters, digits and dashes. Asked for another, it answers beside the point.
@@ -375,6 +381,11 @@ mod tests {
         assert!(refused(&["pilothouse", "why", "pod/x", "-n", "a,b"]).contains("name of a namespace"));
         let said = refused(&["pilothouse", "get", "pods", "--limit", "-1"]);
         assert!(said.contains("0 shows all"), "{said}");
+        for number in ["0", "51", "-1", "many"] {
+            let said = refused(&["pilothouse", "search", "web", "--limit", number]);
+            assert!(said.contains("from 1 to 50"), "{said}");
+        }
+        assert!(Arguments::try_parse_from(["pilothouse", "search", "web", "--limit", "50"]).is_ok());
     }
 
     #[test]
