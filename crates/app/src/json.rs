@@ -56,13 +56,19 @@ pub fn explanation_json(cluster: &ClusterId, row: &Row, causes: &[Cause], comple
     })
 }
 
+/// Whether an answer is all there is, as the API and the command line tell it: a note says what is missing, such as kinds of
+/// workloads that may not be listed.
+pub fn is_whole(completeness: &Completeness, notes: &[String]) -> bool {
+    completeness.is_complete() && notes.is_empty()
+}
+
 /// A list as the API and the command line write it.
 pub fn listing_json(cluster: &ClusterId, listing: &Listing) -> Value {
     let rows: Vec<_> = listing.rows.iter().map(|record| row_json(cluster, &record.row, &listing.columns)).collect();
     json!({
         "total": listing.total,
         "asOf": listing.as_of.map(|moment| moment.to_string()),
-        "complete": listing.completeness.is_complete(),
+        "complete": is_whole(&listing.completeness, &listing.notes),
         "notes": listing.notes,
         "rows": rows,
     })
@@ -90,7 +96,7 @@ pub fn counts_json(cluster: &ClusterId, counts: &Counts, most: usize) -> Value {
         "total": counts.total,
         "unfiltered": counts.unfiltered,
         "asOf": counts.as_of.map(|moment| moment.to_string()),
-        "complete": counts.completeness.is_complete(),
+        "complete": is_whole(&counts.completeness, &counts.notes),
         "notes": counts.notes,
         "counts": counts.fields.iter().map(field).collect::<Vec<_>>(),
     })
@@ -149,9 +155,9 @@ pub fn parts_json(parts: &[Part]) -> Vec<Value> {
         json!({
             "name": part.cluster,
             "state": part.standing().as_str(),
-            "complete": part.completeness.is_complete(),
+            "complete": part.is_whole(),
             "asOf": part.as_of.map(|moment| moment.to_string()),
-            "total": part.total,
+            "total": part.tells_rows().then_some(part.total),
             "error": part.reason(),
             "notes": part.notes,
         })
@@ -166,6 +172,7 @@ mod tests {
     use pilothouse_model::{ColumnKind, Object, Projection, Resource, Status};
 
     use super::*;
+    use crate::cluster::ConnectionState;
 
     fn row(status: Status) -> Row {
         let resource = Resource::new("apps", "v1", "deployments", "Deployment");
@@ -235,8 +242,37 @@ mod tests {
     }
 
     #[test]
+    fn how_many_rows_a_cluster_has_is_not_told_where_it_is_not_known() {
+        let part = |completeness, unfiltered| Part {
+            cluster: ClusterId::new("lab"),
+            connection: ConnectionState::Idle,
+            completeness,
+            as_of: None,
+            total: 0,
+            unfiltered,
+            notes: Vec::new(),
+            error: None,
+        };
+        let refused = || Completeness::Broken("refused".to_owned());
+        let parts = [
+            part(refused(), 0),
+            part(Completeness::Forbidden("no".to_owned()), 0),
+            part(Completeness::Loading, 0),
+            part(Completeness::Loading, 7),
+            part(Completeness::Stale("cut".to_owned()), 0),
+            part(Completeness::Complete, 0),
+        ];
+        let told = Value::from(parts_json(&parts));
+        let totals: Vec<&Value> = (0..parts.len()).map(|index| &told[index]["total"]).collect();
+        assert_eq!(totals, [&Value::Null, &Value::Null, &Value::Null, &json!(0), &json!(0), &json!(0)]);
+        assert_eq!((&told[0]["error"], &told[0]["complete"]), (&json!("refused"), &json!(false)));
+        let notes = vec!["the cluster does not let us list jobs.batch".to_owned()];
+        assert_eq!(parts_json(&[Part { notes, ..part(Completeness::Complete, 0) }])[0]["complete"], false);
+    }
+
+    #[test]
     fn what_the_cluster_does_not_serve_is_completely_known() {
-        let known = |completeness| {
+        let known = |completeness, notes| {
             let nothing = Listing {
                 columns: Vec::new().into(),
                 rows: Vec::new(),
@@ -245,11 +281,14 @@ mod tests {
                 unfiltered: 0,
                 as_of: None,
                 completeness,
-                notes: Vec::new(),
+                notes,
             };
             listing_json(&ClusterId::new("lab"), &nothing)["complete"] == true
         };
-        assert!(known(Completeness::Complete) && known(Completeness::Absent));
-        assert!(!known(Completeness::Loading) && !known(Completeness::Forbidden("no".to_owned())));
+        assert!(known(Completeness::Complete, Vec::new()) && known(Completeness::Absent, Vec::new()));
+        assert!(!known(Completeness::Loading, Vec::new()));
+        assert!(!known(Completeness::Forbidden("no".to_owned()), Vec::new()));
+        let denied = vec!["the cluster does not let us list jobs.batch".to_owned()];
+        assert!(!known(Completeness::Complete, denied), "workloads of a kind that may not be listed are missing");
     }
 }

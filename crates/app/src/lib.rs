@@ -50,7 +50,7 @@ pub use engine::{ClusterView, Engine};
 pub use error::{AppError, ErrorKind};
 pub use exec::{Ended, Output, Session};
 pub use json::{
-    counts_json, explanation_json, found_json, listing_json, many_json, many_row_json, parts_json, row_json,
+    counts_json, explanation_json, found_json, is_whole, listing_json, many_json, many_row_json, parts_json, row_json,
 };
 pub use live::{LiveObject, LiveWindow, Update};
 pub use logs::{Lines, Log};

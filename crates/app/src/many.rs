@@ -30,6 +30,7 @@ use crate::catalog::Catalog;
 use crate::cluster::{Cluster, ConnectionState};
 use crate::engine::Engine;
 use crate::error::{AppError, ErrorKind};
+use crate::json::is_whole;
 use merge::Share;
 
 /// The last row at which a window may begin: every cluster keeps the rows before it.
@@ -387,6 +388,16 @@ impl Part {
         }
     }
 
+    /// Whether all its rows are known, and nothing is missing among them.
+    pub(crate) fn is_whole(&self) -> bool {
+        is_whole(&self.completeness, &self.notes)
+    }
+
+    /// Whether it says how many rows it has.
+    pub fn tells_rows(&self) -> bool {
+        matches!(self.completeness, Completeness::Complete | Completeness::Stale(_)) || self.unfiltered > 0
+    }
+
     /// Why its rows are not all there are, or not current; `None` when they are, or are still being read.
     pub fn reason(&self) -> Option<String> {
         if let Some(error) = &self.error {
@@ -416,7 +427,7 @@ impl ManyListing {
 }
 
 fn complete(parts: &[Part]) -> bool {
-    parts.iter().all(|part| part.completeness.is_complete())
+    parts.iter().all(Part::is_whole)
 }
 
 fn earliest(parts: &[Part]) -> Option<Timestamp> {

@@ -159,7 +159,7 @@ fn schemas() -> Value {
         "Facet": object(&["value", "count"], json!({"value": text, "count": whole})),
         "Part": object(&["name", "state", "complete", "asOf", "total", "error", "notes"], json!({
             "name": text, "state": {"type": "string", "enum": ["connecting", "connected", "failed"]},
-            "complete": truth, "asOf": moment, "total": whole, "error": maybe_text, "notes": texts,
+            "complete": truth, "asOf": moment, "total": {"type": ["integer", "null"]}, "error": maybe_text, "notes": texts,
         })),
         "Row": object(
             &["cluster", "apiVersion", "kind", "namespace", "name", "uid", "state", "level", "reason", "message", "created", "labels", "cells", "unknown"],

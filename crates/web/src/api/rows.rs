@@ -4,7 +4,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
-use pilothouse_app::{Cluster, Listing, Record, RowId, Source, Update, listing_json, row_json};
+use pilothouse_app::{Cluster, Listing, Record, RowId, Source, Update, is_whole, listing_json, row_json};
 use pilothouse_model::{Column, Completeness, Timestamp};
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn message(cluster: &Cluster, update: &Update) -> Value {
         "total": update.total,
         "unfiltered": update.unfiltered,
         "asOf": moment(update.as_of),
-        "complete": update.completeness.is_complete(),
+        "complete": is_whole(&update.completeness, &update.notes),
         "notes": notes(&update.completeness, &update.notes),
         "entered": delta.entered.iter().map(|(index, record)| place(*index, record, &update.columns)).collect::<Vec<_>>(),
         "left": delta.left.iter().map(key).collect::<Vec<_>>(),

@@ -121,8 +121,7 @@ pub(crate) fn parts(listed: &ListedInAll<'_>, told: &Told<'_>, scene: &Scene<'_>
 
 /// Why no cluster tells how many rows it has; `None` where one does.
 fn unknown(parts: &[Part]) -> Option<Completeness> {
-    let tells = |part: &Part| matches!(part.completeness, Completeness::Complete | Completeness::Stale(_));
-    if parts.iter().any(|part| tells(part) || part.unfiltered > 0) {
+    if parts.iter().any(Part::tells_rows) {
         return None;
     }
     // What may be there although it is not told counts for more than what is not served.
