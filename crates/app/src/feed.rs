@@ -5,7 +5,7 @@ mod projector;
 mod unreadable;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,8 +75,10 @@ pub(crate) struct Freshness {
     pub(crate) unreadable: Arc<[Unread]>,
     /// Of a derived table: everything that its rows were made from.
     pub(crate) reads: Arc<[Name]>,
-    /// Of a derived table: whether the notes tell of single rows.
-    pub(crate) particular: bool,
+    /// Of a derived table: what else there is to know of single objects, for who sees the whole of it...
+    pub(crate) single: Arc<[String]>,
+    /// ...and the namespaces that they are in, `None` for any other place.
+    pub(crate) troubled: Arc<BTreeSet<Option<Str>>>,
     /// Of a derived table: what its rows look at, and may be told to be not known, or not yet; kinds that run aside.
     pub(crate) unsettled: Arc<[Name]>,
     /// Of a derived table, by namespace: where the rows of that namespace look.
@@ -91,7 +93,8 @@ impl Freshness {
 
     /// What else someone should know who sees this much.
     pub(crate) fn notes(&self, sight: &Sight) -> Vec<String> {
-        self.notes.iter().cloned().chain(unreadable::notes(&self.unreadable, sight)).collect()
+        let single = self.single.iter().filter(|_| sight.is_all());
+        self.notes.iter().chain(single).cloned().chain(unreadable::notes(&self.unreadable, sight)).collect()
     }
 }
 

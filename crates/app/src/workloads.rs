@@ -19,7 +19,7 @@ use crate::isolate::guarded;
 use crate::looks::{Edges, Look};
 use crate::moment::{Looked, Moment, Name};
 use crate::rights::{Holder, View};
-use input::{Input, doubts};
+use input::{Input, doubts, singles};
 
 /// How long changes are gathered before rows are computed again.
 const FOLD: Duration = Duration::from_millis(100);
@@ -422,14 +422,15 @@ impl Derivation {
         if self.reads.len() != self.inputs.len() || !self.reads.iter().eq(self.inputs.keys()) {
             self.reads = self.inputs.keys().cloned().collect();
         }
+        let (single, troubled) = singles(self.inputs.values(), &self.defects);
         let freshness = Freshness {
             last: read().map(|input| input.freshness.last).min().flatten(),
             // A cut table is what is left where the whole may not be read: there is nothing narrower to turn to.
             forbidden: self.cut.is_none() && running().any(|input| input.freshness.forbidden),
-            notes: unknown.into_iter().chain(doubts(self.inputs.values(), &self.defects, self.discreet)).collect(),
+            notes: unknown.into_iter().chain(doubts(self.inputs.values(), self.discreet)).collect(),
+            single,
+            troubled,
             reads: Arc::clone(&self.reads),
-            particular: !self.defects.is_empty()
-                || self.inputs.values().any(|input| !input.freshness.notes(&input.view.listed).is_empty()),
             unsettled: self.unsettled(),
             looked: self.looked(),
             ..Freshness::default()

@@ -62,8 +62,9 @@ impl Alike {
         };
         // That something is not known, or not yet, tells that a row looks at it: one of the own.
         let looked_at = |name: &Name| own().any(|looked| looked.at(name));
-        // Notes on rows are not cut.
-        !freshness.particular
+        // What is told of single objects is not cut: none of them may be among what the other sees.
+        let out_of_sight = |place: &Option<Str>| place.as_ref().is_some_and(|place| !reach.namespaces.contains(place));
+        freshness.troubled.iter().all(out_of_sight)
             && freshness.unsettled.iter().all(looked_at)
             && !freshness.reads.iter().any(|name| self.odd.contains(name))
             && strays.all(strayed_in_sight)

@@ -23,6 +23,12 @@ pub(crate) struct Unread {
     more: usize,
 }
 
+impl Unread {
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+}
+
 impl Unreadable {
     pub(super) fn add(&mut self, Malformed { which, why }: Malformed) {
         self.0.insert(which.unwrap_or_else(|| why.clone()), why);

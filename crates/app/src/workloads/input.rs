@@ -1,9 +1,9 @@
 //! One watched table that rows of workloads are computed from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pilothouse_model::{Completeness, Instrument, Resource};
+use pilothouse_model::{Completeness, Instrument, Resource, Str};
 use pilothouse_store::{Record, RowId, Snapshot};
 use rustc_hash::FxHashSet;
 
@@ -140,14 +140,9 @@ impl Input {
 }
 
 /// What a person should know of the inputs: each reason once, with the resources it holds for.
-pub(super) fn doubts<'a>(
-    inputs: impl Iterator<Item = &'a Input>,
-    defects: &BTreeMap<RowId, String>,
-    discreet: bool,
-) -> Vec<String> {
+pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, discreet: bool) -> Vec<String> {
     let mut forbidden = Vec::new();
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut notes = Vec::new();
     for input in inputs {
         let name = input.resource.group_resource().to_string();
         match input.snapshot.completeness() {
@@ -158,16 +153,28 @@ pub(super) fn doubts<'a>(
             }
             Completeness::Complete | Completeness::Loading | Completeness::Absent => {}
         }
+    }
+    let forbidden = (!forbidden.is_empty()).then(|| format!("the cluster does not let us list {}", some(&forbidden)));
+    let reasons = reasons.into_iter().map(|(why, names)| format!("{}: {why}", some(&names)));
+    forbidden.into_iter().chain(reasons).collect()
+}
+
+/// What a person should know of single objects: those that cannot be read, and those whose row cannot be computed. And the
+/// namespaces that they are in.
+pub(super) fn singles<'a>(
+    inputs: impl Iterator<Item = &'a Input>,
+    defects: &BTreeMap<RowId, String>,
+) -> (Arc<[String]>, Arc<BTreeSet<Option<Str>>>) {
+    let mut places: BTreeSet<Option<Str>> = defects.keys().map(|id| id.namespace.clone()).collect();
+    let mut notes = Vec::new();
+    for input in inputs {
         notes.extend(input.freshness.notes(&input.view.listed));
+        places.extend(input.freshness.unreadable.iter().map(|unread| unread.namespace().map(Str::from)));
     }
-    if !forbidden.is_empty() {
-        notes.push(format!("the cluster does not let us list {}", some(&forbidden)));
-    }
-    notes.extend(reasons.into_iter().map(|(why, names)| format!("{}: {why}", some(&names))));
     let mut panicked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (id, why) in defects {
         panicked.entry(why).or_default().push(id.to_string());
     }
     notes.extend(panicked.into_iter().map(|(why, rows)| format!("{} cannot be computed: {why}", some(&rows))));
-    notes
+    (notes.into(), Arc::new(places))
 }

@@ -304,7 +304,7 @@ proptest! {
             let bad: Vec<String> = rows.keys().filter(|id| is_bad(&world, id)).cloned().collect();
             for id in &bad {
                 rows.remove(id);
-                prop_assert!(freshness.notes.iter().any(|note| note.contains("too much")), "{:?}", freshness.notes);
+                prop_assert!(freshness.single.iter().any(|note| note.contains("too much")), "{:?}", freshness.single);
             }
             prop_assert_eq!(rows, world.naive(cut.as_ref().map(|cut| &*cut.sights)));
         }

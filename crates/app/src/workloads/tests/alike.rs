@@ -3,6 +3,9 @@
 use super::*;
 use crate::cluster::alike::Alike;
 
+/// The label of rows that cannot be computed.
+const BAD: usize = 4;
+
 /// What somebody sees who sees all of some namespaces, or nearly: `odd` is a kind seen elsewhere, too, or not at all.
 fn nearly_all(places: usize, plans: bool, odd: Option<(usize, usize)>) -> Sights {
     let in_places = |places: usize| {
@@ -83,7 +86,7 @@ proptest! {
                 let mut alone = Derivation { cut: Some(cut), ..quiet().1 };
                 world.step(&mut alone);
                 let (for_one, told) = world.step(&mut alone);
-                prop_assert_eq!(freshness.notes, told.notes);
+                prop_assert_eq!(freshness.notes(&sights.reach), told.notes(&Sight::All));
                 prop_assert_eq!(snapshot.completeness(), for_one.completeness());
             }
         }
@@ -119,4 +122,10 @@ async fn rows_of_many_are_for_those_who_see_all_that_they_are_made_of() {
     let (own, other) = (for_many(&world, &a, quiet().1).unwrap().0, nearly_all(2, true, None));
     assert_eq!(own.sights, for_many(&world, &other, quiet().1).unwrap().0.sights, "who sees as much elsewhere shares");
     assert!(for_many(&world, &nearly_all(0, true, None), quiet().1).is_none());
+    for (place, expected) in [(3, true), (2, false)] {
+        let (mut world, _) = quiet();
+        world.put(0, place, &[(BAD, 0)], 0);
+        world.sources[0].publish();
+        assert_eq!(shown(&world, &a), expected, "a row that cannot be computed matters in its namespace alone");
+    }
 }
