@@ -2,6 +2,10 @@
 
 use futures::future::join_all;
 
+use pilothouse_harness::api::Api;
+use pilothouse_harness::kubeconfig::Credential;
+use serde_json::json;
+
 use crate::raw::Answer;
 use crate::world::{Who, World};
 
@@ -90,4 +94,31 @@ async fn two_people_at_the_same_addresses_get_their_own_answers() {
         "/api/v1/clusters/prod/resources/core/v1/pods",
         &world.get(&mixed, "/api/v1/clusters/prod/resources/core/v1/pods").await,
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_that_may_be_listed_and_not_read_do_not_close_the_page_of_their_owner() {
+    let world = World::start(true).await;
+    let admin = Api::new(Credential::read(&world.server.kubeconfig("admin").unwrap()));
+    let (rbac, group) = ("/apis/rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io");
+    admin.ensure("/api/v1/namespaces", &json!({"metadata": {"name": "part"}})).await;
+    admin.ensure("/api/v1/namespaces/part/configmaps", &json!({"metadata": {"name": "owner"}})).await;
+    let uid = admin.get("/api/v1/namespaces/part/configmaps/owner").await.body["metadata"]["uid"].clone();
+    let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}]);
+    let spec = json!({"containers": [{"name": "main", "image": "example.com/image:1"}]});
+    let pod = json!({"metadata": {"name": "listed", "ownerReferences": owner}, "spec": spec});
+    admin.ensure("/api/v1/namespaces/part/pods", &pod).await;
+    let rule = |plural: &str, verbs: &[&str]| json!({"apiGroups": [""], "resources": [plural], "verbs": verbs});
+    let rules = json!([rule("configmaps", &["get", "list"]), rule("pods", &["list"])]);
+    let role = json!({"metadata": {"name": "some"}, "rules": rules});
+    admin.ensure(&format!("{rbac}/namespaces/part/roles"), &role).await;
+    let binding = json!({
+        "metadata": {"name": "some"}, "roleRef": {"apiGroup": group, "kind": "Role", "name": "some"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": "ada"}],
+    });
+    admin.ensure(&format!("{rbac}/namespaces/part/rolebindings"), &binding).await;
+    let ada = world.sign_in("ada").await;
+    let logs = world.get(&ada, "/c/prod/r/core/v1/configmaps/namespaces/part/owner?view=logs").await;
+    assert_eq!(logs.status, 200, "{}", logs.body);
+    assert!(logs.body.contains("pods &quot;listed&quot; is forbidden"), "{}", logs.body);
 }

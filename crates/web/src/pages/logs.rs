@@ -93,7 +93,18 @@ pub(crate) async fn view(visit: &Visit, cluster: &Cluster, object: &ObjectView) 
     } else {
         let catalog = cluster.wait_catalog(crate::visit::PATIENCE).await?;
         let resource = catalog.resource("core", "v1", "pods")?;
-        containers(&cluster.read(&resource, Some(namespace), pod).await?.object)
+        match cluster.read(&resource, Some(namespace), pod).await {
+            Ok(read) => containers(&read.object),
+            // It may be listed and not read, or be gone by now: that is no failure of the object whose page this is.
+            Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => {
+                return Ok(notice(
+                    pilothouse_model::Level::Error,
+                    &error.message,
+                    error.hint.as_deref().unwrap_or_default(),
+                ));
+            }
+            Err(error) => return Err(error),
+        }
     };
     let mut asked = Asked::read(visit)?;
     if asked.options.container.as_ref().is_none_or(|container| !containers.contains(container)) {
