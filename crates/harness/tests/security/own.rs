@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::raw::Answer;
 use agreement::{bearer_of, deeds_agree, lists_agree, objects_agree, pages_agree, streams_agree};
 use plane::{FINDER, Lone, NAMESPACES, NARROW, NOTHING, Plane, TWIN, WIDE};
 use watching::Stream;
@@ -28,6 +29,15 @@ async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, String>) -
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// The page of pods, once it says this.
+async fn pods_page(lone: &Lone, cookie: &str, words: &str) -> Answer {
+    until(words, async || {
+        let page = lone.page(cookie, ("GET", "/c/prod/r/core/v1/pods"), "").await;
+        if page.body.contains(words) { Ok(page) } else { Err(page.body) }
+    })
+    .await
 }
 
 /// Somebody looks at everything.
@@ -77,11 +87,7 @@ async fn everybody_sees_just_the_own_where_the_console_may_nothing() {
     // Who may not list namespaces has to name them; the page says so, and then knows them.
     let narrow = plane.token(NARROW);
     let cookie = lone.sign_in(&narrow).await;
-    let page = until("the first page", async || {
-        let page = lone.page(&cookie, ("GET", "/c/prod/r/core/v1/pods"), "").await;
-        if page.body.contains("does not let you list this") { Ok(page) } else { Err(page.body) }
-    })
-    .await;
+    let page = pods_page(&lone, &cookie, "does not let you list this").await;
     assert!(page.body.contains("Namespaces, separated by commas"), "{}", page.body);
     sees_just_the_own(&plane, &lone, NARROW, "&ns=one,two").await;
     sees_just_the_own(&plane, &lone, NARROW, "").await;
@@ -149,11 +155,7 @@ async fn a_console_whom_nobody_knows_shows_what_those_may_ask_who_do() {
         // Whom the cluster does not tell what it serves learns nothing of it from others, and is told why.
         let twin = plane.token(TWIN);
         let cookie = lone.sign_in(&twin).await;
-        let page = until("the page of the twin", async || {
-            let page = lone.page(&cookie, ("GET", "/c/prod/r/core/v1/pods"), "").await;
-            if page.body.contains("does not let you ask what it serves") { Ok(page) } else { Err(page.body) }
-        })
-        .await;
+        let page = pods_page(&lone, &cookie, "does not let you ask what it serves").await;
         assert!(page.body.contains("system:discovery"), "{}", page.body);
         assert!(!page.body.contains("-of-") && !page.body.contains(narrow.as_str()));
         let answer = lone.ask(&twin, ("GET", "/resources/core/v1/pods"), "").await;
@@ -231,11 +233,15 @@ fn the_role_of_a_deployed_console_names_all_that_workloads_are_made_of() {
     let has = |list: &Value, wanted: &str| {
         list.as_array().unwrap().iter().any(|one| one == wanted || (one == "*" && wanted != "secrets"))
     };
-    for resource in pilothouse_instruments::all().iter().flat_map(|instrument| instrument.manifest().resources) {
-        let listed = role["rules"].as_array().unwrap().iter().any(|rule| {
+    let listed = |group: &str, plural: &str| {
+        role["rules"].as_array().unwrap().iter().any(|rule| {
             let verbs = ["list", "watch"].iter().all(|verb| has(&rule["verbs"], verb));
-            verbs && has(&rule["apiGroups"], resource.group) && has(&rule["resources"], resource.plural)
-        });
-        assert!(listed, "{resource}");
+            verbs && has(&rule["apiGroups"], group) && has(&rule["resources"], plural)
+        })
+    };
+    for resource in pilothouse_instruments::all().iter().flat_map(|instrument| instrument.manifest().resources) {
+        assert!(listed(resource.group, resource.plural), "{resource}");
     }
+    assert!(!listed("", "secrets"));
+    assert!(!listed("argoproj.io", "applications"), "Argo CD has the same group as Argo Workflows");
 }
