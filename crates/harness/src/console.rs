@@ -1,5 +1,6 @@
 //! The console's own program, started as a person starts it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,21 +35,33 @@ impl Console {
         command.args(arguments).env_remove("KUBECONFIG").env("HOME", folder.path());
         command.envs(environment.iter().copied());
         let mut process = Process::start("pilothouse", &mut command, folder.path());
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let url = loop {
-            if let Some(url) = first_url(&process.printed()) {
-                break url;
-            }
-            process.must_live();
-            assert!(Instant::now() < deadline, "no URL within a minute:\n{}", process.last_lines());
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let url = announced(&mut process, "Pilothouse is open at ");
         Self { process, url, _folder: folder }
     }
 
     /// The URL to open, with the launch secret.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL without the launch secret and without a slash at its end.
+    pub fn origin(&self) -> &str {
+        self.url.split("/?").next().unwrap_or_default().trim_end_matches('/')
+    }
+
+    /// The launch secret of a console for one person.
+    pub fn secret(&self) -> &str {
+        self.url.split_once("/?launch=").expect("a console for one person has a launch secret").1
+    }
+
+    /// Where it listens, when its URL says so.
+    pub fn address(&self) -> SocketAddr {
+        address(self.origin())
+    }
+
+    /// Where its probes are answered, when it was started with `--probes`.
+    pub fn probes(&mut self) -> SocketAddr {
+        address(&announced(&mut self.process, "Probes are answered at "))
     }
 
     /// Its process id.
@@ -72,10 +85,20 @@ impl Console {
     }
 }
 
-/// The first complete word that is a URL; the word counts once a blank or a line's end follows it.
-fn first_url(printed: &str) -> Option<String> {
-    let start = ["http://", "https://"].into_iter().filter_map(|scheme| printed.find(scheme)).min()?;
-    let rest = &printed[start..];
-    let end = rest.find(char::is_whitespace)?;
-    Some(rest[..end].to_owned())
+/// The word that the program prints after these. It counts once a blank or a line's end follows it.
+fn announced(process: &mut Process, words: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let printed = process.printed();
+        if let Some((word, _)) = printed.split_once(words).and_then(|(_, rest)| rest.split_once(char::is_whitespace)) {
+            return word.to_owned();
+        }
+        process.must_live();
+        assert!(Instant::now() < deadline, "no {words:?} within a minute:\n{}", process.last_lines());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn address(origin: &str) -> SocketAddr {
+    origin.rsplit('/').next().and_then(|host| host.parse().ok()).expect("the URL has an address and a port")
 }

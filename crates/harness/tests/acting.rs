@@ -309,7 +309,7 @@ async fn the_program_acts_as_its_own_user_and_as_nobody_else() {
     let kubeconfig = plane.kubeconfig("admin");
     let arguments = ["serve", "--kubeconfig", kubeconfig.to_str().unwrap(), "--listen", "127.0.0.1:0", "--no-open"];
     let console = Console::start(&[&arguments[..], &["--audit-log", log.to_str().unwrap(), "--audit-events"]].concat());
-    let (origin, secret) = console.url().split_once("/?launch=").unwrap();
+    let (origin, secret) = (console.origin(), console.secret());
     let cluster = reqwest::get(format!("{origin}/api/v1/clusters")).await.unwrap();
     assert_eq!(cluster.status(), 401);
     let client = reqwest::Client::new();

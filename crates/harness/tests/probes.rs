@@ -10,19 +10,6 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The address after the words that announce it.
-fn announced(console: &Console, words: &str) -> String {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let printed = console.printed();
-        if let Some(line) = printed.lines().find_map(|line| line.strip_prefix(words)) {
-            return line.trim().to_owned();
-        }
-        assert!(Instant::now() < deadline, "no {words:?} in {printed}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Asks until the answer has what is wanted.
 async fn metrics_with(client: &Client, probes: &str, wanted: &[&str]) {
     let deadline = Instant::now() + PATIENCE;
@@ -54,15 +41,14 @@ async fn a_console_tells_how_it_fares_and_ends_in_order() {
         "--no-open",
         "--log-format=json",
     ]);
-    let probes = announced(&console, "Probes are answered at ");
+    let probes = format!("http://{}", console.probes());
     let client = Client::new();
     let status = async |path: &str| client.get(format!("{probes}{path}")).send().await.map(|answer| answer.status());
     assert_eq!(status("/livez").await.unwrap(), StatusCode::OK);
     assert_eq!(status("/readyz").await.unwrap(), StatusCode::OK);
     assert_eq!(status("/api/v1/clusters").await.unwrap(), StatusCode::NOT_FOUND, "what people see is not here");
 
-    let (base, secret) = console.url().split_once("/?launch=").unwrap();
-    let (base, secret) = (base.to_owned(), secret.to_owned());
+    let (base, secret) = (console.origin().to_owned(), console.secret().to_owned());
     let ask = |path: &str| client.get(format!("{base}{path}")).bearer_auth(&secret);
     let clusters: Value = ask("/api/v1/clusters").send().await.unwrap().json().await.unwrap();
     let cluster = clusters["clusters"][0]["name"].as_str().unwrap().to_owned();

@@ -108,7 +108,7 @@ async fn console(admin: &Path) {
     let console = Console::serve(admin);
     let lines = console.printed().lines().count();
     assert_eq!(lines, 1, "{}", console.printed());
-    let origin = console.url().split('/').take(3).collect::<Vec<_>>().join("/");
+    let origin = console.origin();
     let plain =
         reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
     let opened = plain.get(console.url()).send().await.expect("an answer");

@@ -92,7 +92,7 @@ async fn each_change_arrives_at_once_and_a_reconnect_brings_the_whole_page() {
         put(&embedded, &format!("map-{number}"), 1).await;
     }
     let console = Console::serve(&embedded.kubeconfig("admin"));
-    let (base, secret) = console.url().split_once("/?launch=").unwrap();
+    let (base, secret) = (console.origin(), console.secret());
     let mut stream = Stream::open(base, secret).await;
     let whole = |message: &Value| message["rows"]["whole"] == true && shows(message, "put", "map-59");
     stream.until(whole).await;

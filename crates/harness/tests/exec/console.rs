@@ -43,9 +43,7 @@ impl Site {
             "--audit-log",
             audit.to_str().unwrap(),
         ]);
-        let rest = console.url().split_once("://").unwrap().1.to_owned();
-        let at = rest.split('/').next().unwrap().parse().unwrap();
-        Self { console, at, audit }
+        Self { at: console.address(), console, audit }
     }
 
     fn origin(&self) -> String {

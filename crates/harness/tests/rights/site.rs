@@ -70,7 +70,7 @@ impl Site {
         let kubeconfig = plane.kubeconfig(CLUSTER);
         let arguments = ["serve", "--shared", "--kubeconfig", kubeconfig.to_str().unwrap()];
         let console = Console::start(&[&arguments[..], &["--listen", "127.0.0.1:0", "--no-open"], options].concat());
-        let root = console.url().trim_end_matches('/').to_owned();
+        let root = console.origin().to_owned();
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { root, client, _console: console }
     }

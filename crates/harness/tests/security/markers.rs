@@ -208,12 +208,12 @@ async fn a_console_for_one_person_keeps_its_secrets_as_well() {
     reveal(&world, &me, "core/v1/secrets/namespaces/team-a/keys-of-ada").await;
     let admin = world.server.token("admin").unwrap();
     let session = me.cookie.split_once('=').unwrap().1.to_owned();
-    must_not_hold(&heard, &[VALUE, ENCODED, admin, &world.secret, &session]);
+    must_not_hold(&heard, &[VALUE, ENCODED, admin, world.console.secret(), &session]);
     let mut written = written(&world).await;
     must_not_write(&written, &[VALUE, ENCODED, admin, &session]);
     // The launch secret is printed once, in the address to open.
-    written[0].1 = written[0].1.replacen(&world.secret, "", 1);
-    must_not_write(&written, &[&world.secret]);
+    written[0].1 = written[0].1.replacen(world.console.secret(), "", 1);
+    must_not_write(&written, &[world.console.secret()]);
     whole_lines(&written);
     harmless(&heard);
     on_the_wire(&world, &[]);

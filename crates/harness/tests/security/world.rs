@@ -26,8 +26,6 @@ pub(crate) struct World {
     pub(crate) audit: PathBuf,
     pub(crate) server: Server,
     _folder: tempfile::TempDir,
-    /// The launch secret, in local mode.
-    pub(crate) secret: String,
 }
 
 /// What somebody's requests carry.
@@ -56,20 +54,9 @@ impl World {
         if shared {
             arguments.push("--shared");
         }
-        let console = Console::start_in(&arguments, &[("PILOTHOUSE_LOG", "trace")]);
-        let rest = console.url().split_once("://").unwrap().1.to_owned();
-        let at = rest.split('/').next().unwrap().parse().unwrap();
-        let secret = rest.split_once("launch=").map(|(_, secret)| secret.to_owned()).unwrap_or_default();
-        let probes = loop {
-            let printed = console.printed();
-            if let Some((_, rest)) = printed.split_once("answered at http://")
-                && let Some((address, _)) = rest.split_once('\n')
-            {
-                break address.trim().parse().unwrap();
-            }
-            tokio::task::yield_now().await;
-        };
-        Self { console, proxy, at, probes, audit, server, _folder: folder, secret }
+        let mut console = Console::start_in(&arguments, &[("PILOTHOUSE_LOG", "trace")]);
+        let (at, probes) = (console.address(), console.probes());
+        Self { console, proxy, at, probes, audit, server, _folder: folder }
     }
 
     /// Somebody with a session of the shared console.
@@ -86,9 +73,10 @@ impl World {
 
     /// The one person of a local console.
     pub(crate) async fn launch(&self) -> Who {
-        let answer = send(self.at, ("GET", &format!("/?launch={}", self.secret)), &[], "").await;
+        let secret = self.console.secret();
+        let answer = send(self.at, ("GET", &format!("/?launch={secret}")), &[], "").await;
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        Who { name: "admin", token: self.secret.clone(), cookie }
+        Who { name: "admin", token: secret.to_owned(), cookie }
     }
 
     /// Asks as somebody, from a page of the console.

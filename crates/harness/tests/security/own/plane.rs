@@ -201,17 +201,8 @@ impl Lone {
             vec!["serve", "--shared", "--user-credentials-only", "--listen", "127.0.0.1:0", "--no-open"];
         arguments.extend(["--kubeconfig", kubeconfig.to_str().unwrap(), "--probes", "127.0.0.1:0"]);
         arguments.extend(["--audit-log", audit.to_str().unwrap(), "--config", config.to_str().unwrap()]);
-        let console = Console::start(&arguments);
-        let at = console.url().split_once("://").unwrap().1.split('/').next().unwrap().parse().unwrap();
-        let probes = loop {
-            let printed = console.printed();
-            if let Some((_, rest)) = printed.split_once("answered at http://")
-                && let Some((address, _)) = rest.split_once('\n')
-            {
-                break address.trim().parse().unwrap();
-            }
-            tokio::task::yield_now().await;
-        };
+        let mut console = Console::start(&arguments);
+        let (at, probes) = (console.address(), console.probes());
         Self { console, proxy, at, probes, audit, _folder: folder }
     }
 
