@@ -348,7 +348,8 @@ fn not_opened(error: ClusterError) -> AppError {
                 "running commands takes the verbs create and get of pods/exec: API servers take a WebSocket for a get",
             ),
         ClusterError::NotFound { message } if message.contains("does not serve") => {
-            AppError::new(ErrorKind::NotFound, "this cluster runs no commands in containers").hint(message)
+            tracing::debug!(message, "no commands can be run");
+            AppError::new(ErrorKind::NotFound, "this cluster runs no commands in containers")
         }
         error => refused(error),
     }
@@ -372,7 +373,7 @@ mod tests {
         assert_eq!(error.message, "not allowed: you may not get pods/exec of pod \"web\" in the namespace \"a\"");
         let message = "the cluster does not serve /api/v1/namespaces/a/pods/web/exec".to_owned();
         let error = not_opened(ClusterError::NotFound { message });
-        assert_eq!(error.message, "this cluster runs no commands in containers");
+        assert_eq!((error.message.as_str(), error.hint), ("this cluster runs no commands in containers", None));
         let error = not_opened(ClusterError::NotFound { message: "pods \"web\" not found".to_owned() });
         assert_eq!(error.message, "not found: pods \"web\" not found");
         assert!(failed("exec: \"bash\": executable file not found in $PATH").hint.unwrap().contains("sh"));

@@ -96,6 +96,8 @@ pub struct Resource {
     pub namespaced: bool,
     /// Verbs the server offers: `get`, `list`, `watch`, ...
     pub verbs: Vec<Str>,
+    /// What each object has below it: `status`, `log`, `exec`.
+    pub subresources: Vec<Str>,
     /// Short names: `po`.
     pub short_names: Vec<Str>,
     /// Categories: `all`.
@@ -118,6 +120,7 @@ impl Resource {
             kind: kind.into(),
             namespaced: true,
             verbs: Vec::new(),
+            subresources: Vec::new(),
             short_names: Vec::new(),
             categories: Vec::new(),
             preferred: true,
@@ -138,6 +141,11 @@ impl Resource {
     /// Whether the server offers `verb`.
     pub fn offers(&self, verb: &str) -> bool {
         self.verbs.iter().any(|v| &**v == verb)
+    }
+
+    /// Whether each object has this below it.
+    pub fn has(&self, subresource: &str) -> bool {
+        self.subresources.iter().any(|part| &**part == subresource)
     }
 
     /// The path of the API server for a list of it (`namespace` narrows a namespaced one), without a trailing slash.

@@ -120,9 +120,12 @@ impl Cluster {
     }
 }
 
-/// Whether it is a pod with a container in which commands could run.
+/// Whether it is a pod with a container in which commands could run, of a cluster that runs them.
 fn runs_commands(target: &Target, object: &Object) -> bool {
-    target.resource.group_resource() == GroupResource::new("", "pods") && !Containers::of(object).running().is_empty()
+    let resource = &target.resource;
+    resource.group_resource() == GroupResource::new("", "pods")
+        && resource.has("exec")
+        && !Containers::of(object).running().is_empty()
 }
 
 fn access(target: &Target, verb: &str, subresource: &str) -> Access {

@@ -50,9 +50,16 @@ struct Entry {
     #[serde(default, deserialize_with = "nullable")]
     verbs: Vec<Str>,
     #[serde(default, deserialize_with = "nullable")]
+    subresources: Vec<Part>,
+    #[serde(default, deserialize_with = "nullable")]
     short_names: Vec<Str>,
     #[serde(default, deserialize_with = "nullable")]
     categories: Vec<Str>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    subresource: Str,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +100,7 @@ fn resource(group: &Str, version: &Str, entry: Entry) -> Option<Resource> {
         kind: kind.into(),
         namespaced: entry.scope == "Namespaced",
         verbs: entry.verbs,
+        subresources: entry.subresources.into_iter().map(|part| part.subresource).collect(),
         short_names: entry.short_names,
         categories: entry.categories,
         preferred: false,

@@ -106,8 +106,7 @@ pub(super) async fn read(connection: &Connection, groups: Vec<Group>, findings: 
     while let Some((group, version, answer)) = answers.next().await {
         match answer {
             Ok(list) => {
-                let resources = list.resources.into_iter().filter_map(|entry| resource(&group, &version, entry));
-                findings.resources.extend(resources);
+                findings.resources.extend(resources(&group, &version, list.resources));
             }
             Err(error) => {
                 let name = if group.is_empty() { version.to_string() } else { format!("{group}/{version}") };
@@ -118,9 +117,20 @@ pub(super) async fn read(connection: &Connection, groups: Vec<Group>, findings: 
     }
 }
 
+/// The resources of a list, in which a slash marks a subresource.
+fn resources(group: &Str, version: &Str, entries: Vec<Entry>) -> Vec<Resource> {
+    let (parts, whole): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.name.contains('/'));
+    let mut resources: Vec<_> = whole.into_iter().filter_map(|entry| resource(group, version, entry)).collect();
+    for (plural, part) in parts.iter().filter_map(|entry| entry.name.split_once('/')) {
+        if let Some(resource) = resources.iter_mut().find(|resource| *resource.plural == *plural) {
+            resource.subresources.push(part.into());
+        }
+    }
+    resources
+}
+
 fn resource(group: &Str, version: &Str, entry: Entry) -> Option<Resource> {
-    // A slash marks a subresource.
-    if entry.name.contains('/') || entry.verbs.is_empty() {
+    if entry.verbs.is_empty() {
         return None;
     }
     Some(Resource {
@@ -131,6 +141,7 @@ fn resource(group: &Str, version: &Str, entry: Entry) -> Option<Resource> {
         kind: entry.kind,
         namespaced: entry.namespaced,
         verbs: entry.verbs,
+        subresources: Vec::new(),
         short_names: entry.short_names,
         categories: entry.categories,
         preferred: false,
@@ -145,6 +156,6 @@ pub(super) fn fuzz(bytes: &[u8], findings: &mut Findings) {
     for group in found.into_iter().flatten().flatten() {
         let list = serde_json::from_slice::<Resources>(bytes).into_iter().flat_map(|list| list.resources);
         let version = group.versions.first().cloned().unwrap_or_default();
-        findings.resources.extend(list.filter_map(|entry| resource(&group.name, &version, entry)));
+        findings.resources.extend(resources(&group.name, &version, list.collect()));
     }
 }

@@ -76,6 +76,7 @@ fn new(asked: &Asked) -> Response {
     let mut pods = entry("pods", "Pod", "Namespaced");
     pods["shortNames"] = json!(["po"]);
     pods["categories"] = json!(["all"]);
+    pods["subresources"] = json!([{"subresource": "log"}]);
     let items = match asked.path.as_str() {
         "/api" => {
             json!([{"versions": [{"version": "v1", "freshness": "Current", "resources": [pods, entry("nodes", "Node", "Cluster")]}]}])
@@ -141,6 +142,7 @@ async fn old_and_new_servers_read_the_same() {
         );
         assert_eq!((resources[0].short_names.len(), resources[0].categories.len()), (1, 1));
         assert!(resources[0].offers("watch"));
+        assert!(resources[0].has("log") && !resources[0].has("exec") && !resources[1].has("log"));
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!(problems[0].api_version.as_deref(), Some("metrics.k8s.io/v1beta1"));
         assert_eq!(problems[0].group(), Some("metrics.k8s.io"));

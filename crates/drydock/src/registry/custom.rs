@@ -47,6 +47,7 @@ fn served(definition: &Value, version: &Value, storage: &str) -> Option<Served> 
         kind: kind.into(),
         namespaced: definition.text("/spec/scope") == Some("Namespaced"),
         verbs: VERBS.iter().map(|verb| Str::from(*verb)).collect(),
+        subresources: Vec::new(),
         short_names: texts(definition, "/spec/names/shortNames"),
         categories: texts(definition, "/spec/names/categories"),
         preferred: false,

@@ -17,6 +17,7 @@ pub(crate) fn view(cluster: &Cluster, object: &ObjectView, scene: &Scene<'_>) ->
     let offered = cluster.offers_known(&target, &object.object).iter().any(|offer| offer.id == "terminal");
     match target.namespace.as_deref() {
         Some(namespace) if offered && !object.gone => panel((namespace, &target.name), &running, scene),
+        _ if !object.resource.has("exec") => notice(Level::Idle, "This cluster runs no commands in containers.", ""),
         _ if object.gone || running.is_empty() => {
             notice(Level::Idle, "Nothing runs here in which a terminal could be opened.", "")
         }
