@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use pilothouse_app::{AppError, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::assets;
 use crate::components::prose::sentence;
+use crate::frame::bare;
 
 /// The HTTP status of a kind of failure. A cluster that refuses our credential is not a console that refuses the browser:
 /// that is told apart from a missing session.
@@ -70,27 +70,11 @@ pub(crate) fn plain(status: StatusCode, error: &AppError, as_json: bool) -> Resp
 }
 
 fn plain_page(error: &AppError) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Pilothouse" }
-                link rel="icon" href=(assets::LOGO) type="image/svg+xml";
-                link rel="stylesheet" href=(assets::STYLE);
-            }
-            body {
-                main.plain-page {
-                    img src=(assets::LOGO) alt="";
-                    h1 { (sentence(&error.message)) }
-                    @if let Some(hint) = &error.hint {
-                        p { (sentence(hint)) }
-                    }
-                }
-            }
-        }
-    }
+    let body = html! {
+        h1 { (sentence(&error.message)) }
+        @if let Some(hint) = &error.hint { p { (sentence(hint)) } }
+    };
+    bare(error.message.trim_end_matches('.'), (None, None), &body)
 }
 
 #[cfg(test)]

@@ -14,8 +14,11 @@ use crate::question::Question;
 use crate::signin::SignedIn;
 use crate::urls::{self, Url};
 
+mod bare;
 mod person;
 mod pickers;
+
+pub(crate) use bare::bare;
 
 /// htmx, without anything that a strict policy would refuse: no style of its own, no code from attributes. What a person
 /// opened stays open when a page is morphed.
@@ -157,8 +160,9 @@ impl Frame {
                     span data-part="connection" { (connection(&cluster.state)) }
                 }
             }
-            span.space {}
-            a.button.plain.find href=(urls::search()) hx-boost="false" data-palette="" { (icon("search")) "Find" kbd.needs-script { "Ctrl K" } }
+            a.button.plain.find href=(urls::search()) hx-boost="false" data-palette="" {
+                (icon("search")) span { "Find" } kbd.needs-script { "Ctrl K" }
+            }
             button.button.plain.needs-script type="button" data-theme-switch="" aria-label="Switch between light and dark" {
                 (icon("theme"))
             }
@@ -250,7 +254,8 @@ impl Frame {
             dialog.palette #palette aria-label="Find" data-address=(urls::palette(cluster)) {
                 input type="search" placeholder="Find anything: names, labels, images, messages, kinds, places" aria-label="Find anything"
                     role="combobox" aria-expanded="true" aria-controls="palette-found" autocomplete="off" spellcheck="false";
-                div.found #palette-found role="listbox" aria-label="Found" {}
+                // What was found stays when the page around it is fetched again.
+                div.found #palette-found role="listbox" aria-label="Found" hx-morph-skip {}
             }
         }
     }
@@ -279,7 +284,7 @@ pub(crate) fn connection(state: &ConnectionState) -> Markup {
     html! {
         span class={ "connection " (level.as_str()) } role="status" {
             (icon(level.as_str()))
-            span.words { (words) }
+            span.words title=(words) { (words) }
             span.lost-words { "Not known" }
         }
     }

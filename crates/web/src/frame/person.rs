@@ -17,7 +17,7 @@ impl Frame {
         html! {
             // Leaving and entering change everything on the page: the browser does it, not the script.
             details.picker.person #person "hx-boost:inherited"="false" {
-                summary aria-label={ "Signed in as " (shown) } { span.value { (shown) } (icon("down")) }
+                summary aria-label={ "Signed in as " (shown) } title=(shown) { span.value { (shown) } (icon("down")) }
                 div.menu {
                     ul.options {
                         @for view in &self.clusters {
@@ -58,7 +58,10 @@ mod tests {
         };
         assert_eq!(frame(None).person_menu().into_string(), "");
         let html = frame(Some(SignedIn(vec![("prod".into(), "<ada>".into())]))).person_menu().into_string();
-        assert!(html.contains("Signed in as &lt;ada&gt;") && html.contains("action=\"/sign-out\""), "{html}");
+        assert!(
+            html.contains("Signed in as &lt;ada&gt;\" title=\"&lt;ada&gt;\"") && html.contains("action=\"/sign-out\""),
+            "{html}"
+        );
         // htmx 4 passes on to what stands within only what is said to be inherited; else the script would do it after all.
         assert!(html.contains("hx-boost:inherited=\"false\""), "{html}");
         assert!(html.contains("action=\"/sign-out\" hx-boost=\"false\""), "{html}");

@@ -4,15 +4,15 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use pilothouse_app::{AppError, ErrorKind};
 use pilothouse_model::Level;
 use std::sync::Arc;
 
-use crate::assets;
 use crate::components::freshness::notice;
 use crate::components::icon::icon;
 use crate::failure;
+use crate::frame::bare;
 use crate::guard::{person, sitting};
 use crate::openid::{Callback, Flow, OpenIdError};
 use crate::question::Pairs;
@@ -174,7 +174,8 @@ pub(crate) async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Resp
         }
     }
     let mut response =
-        document("Signed out", &headers, ends.first().map(|(_, end)| end.as_str()), &signed_out(&ends)).into_response();
+        bare("Signed out", (theme(&headers), ends.first().map(|(_, end)| end.as_str())), &signed_out(&ends))
+            .into_response();
     let clusters = shared.clusters().iter().flat_map(|cluster| shared.cookies.end(cluster, &jar));
     for cookie in clusters.chain(shared.cookies.end_flows(&jar, 0)) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -213,7 +214,7 @@ fn page(shared: &Arc<Shared>, headers: &HeaderMap, then: &str, problem: Option<(
         kind => failure::status(kind),
     });
     let body = view(&clusters, then, problem);
-    (status, document("Sign in", headers, None, &body)).into_response()
+    (status, bare("Sign in", (theme(headers), None), &body)).into_response()
 }
 
 /// One cluster to sign in to.
@@ -273,28 +274,6 @@ fn form(cluster: &str, then: &str) -> Markup {
 /// An issuer as people know it: without what every one of them begins with.
 fn short(issuer: &str) -> &str {
     issuer.trim_start_matches("https://").trim_end_matches('/')
-}
-
-fn document(title: &str, headers: &HeaderMap, next: Option<&str>, body: &Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" data-theme=[theme(headers)] {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                @if let Some(next) = next { meta http-equiv="refresh" content={ "1;url=" (next) }; }
-                title { (title) " · Pilothouse" }
-                link rel="icon" href=(assets::LOGO) type="image/svg+xml";
-                link rel="stylesheet" href=(assets::STYLE);
-            }
-            body {
-                main.plain-page.sign-in {
-                    img src=(assets::LOGO) alt="";
-                    (body)
-                }
-            }
-        }
-    }
 }
 
 /// A failure in the words of this page: whoever did not sign in learns no address of an API server, and has no kubeconfig.
