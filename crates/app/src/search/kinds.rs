@@ -35,6 +35,8 @@ pub(super) struct Kind {
     source: Source,
     /// How useful it is: its place in the order.
     place: usize,
+    /// Whether its objects run, as a whole or as a part of another.
+    runs: bool,
     columns: Option<Arc<[Column]>>,
     pub(super) progress: Progress,
     pub(super) completeness: Completeness,
@@ -58,10 +60,11 @@ pub(super) fn kinds(
     ask: &SearchAsk,
     most: usize,
 ) -> Vec<Kind> {
-    let kind = |(place, (name, source))| Kind {
+    let kind = |(place, (name, source, runs))| Kind {
         name,
         source,
         place,
+        runs,
         columns: None,
         progress: if place < most { Progress::Waiting } else { Progress::LeftOut },
         completeness: Completeness::Loading,
@@ -72,17 +75,15 @@ pub(super) fn kinds(
         by_namespace: BTreeMap::new(),
     };
     if needs_workloads(&ask.text) {
-        return vec![kind((0, ("workloads".to_owned(), Source::Workloads)))];
+        return vec![kind((0, ("workloads".to_owned(), Source::Workloads, true)))];
     }
-    let wanted = |resource: &&Arc<Resource>| {
+    let wanted = |(_, resource): &(usize, Arc<Resource>)| {
         (ask.namespaces.is_empty() || resource.namespaced)
             && !conditions.is_some_and(|filter| rules_out_kind(filter, resource))
     };
-    let resources = useful(navigation);
-    let sources = resources
-        .iter()
-        .filter(wanted)
-        .map(|resource| (resource.group_resource().to_string(), Source::Resource(Arc::clone(resource))));
+    let sources = useful(navigation).into_iter().filter(wanted).map(|(rank, resource)| {
+        (resource.group_resource().to_string(), Source::Resource(resource), [WORKLOADS, PROJECTS].contains(&rank))
+    });
     sources.enumerate().map(kind).collect()
 }
 
@@ -113,8 +114,13 @@ fn rules_out_kind(filter: &Filter, resource: &Arc<Resource>) -> bool {
     may_hold(filter, &decided) == Some(false)
 }
 
-/// The resources that can be watched, those first that people look for most. Events are told with what they are about.
-fn useful(navigation: Vec<NavigationGroup>) -> Vec<Arc<Resource>> {
+/// The rank of Kubernetes' own workloads.
+const WORKLOADS: usize = 0;
+/// The rank of what is known of projects: what they run.
+const PROJECTS: usize = 2;
+
+/// The resources that can be watched with their ranks, those first that people look for most. Events are told with what they are about.
+fn useful(navigation: Vec<NavigationGroup>) -> Vec<(usize, Arc<Resource>)> {
     const FIRST: [&str; 2] = ["namespaces", "nodes"];
     let events = |resource: &Resource| &*resource.plural == "events";
     let mut all: Vec<(usize, Arc<Resource>)> = Vec::new();
@@ -128,21 +134,21 @@ fn useful(navigation: Vec<NavigationGroup>) -> Vec<Arc<Resource>> {
                 .iter()
                 .any(|one| one.manifest().resources.contains(&GroupResource::new(&resource.group, &resource.plural)));
             let rank = match group.title.as_str() {
-                "Workloads" => 0,
+                "Workloads" => WORKLOADS,
                 _ if resource.group.is_empty() && FIRST.contains(&&*resource.plural) => 1,
                 "Network" => 3,
                 "Configuration" => 4,
                 "Storage" => 5,
                 "Cluster" => 6,
                 "Access" => 7,
-                _ if understood => 2,
+                _ if understood => PROJECTS,
                 _ => 8,
             };
             all.push((rank, resource));
         }
     }
     all.sort_by_key(|(rank, _)| *rank);
-    all.into_iter().map(|(_, resource)| resource).collect()
+    all
 }
 
 impl Kind {
@@ -172,7 +178,7 @@ impl Kind {
                     None => drop(self.by_namespace.insert(namespace.to_string(), 1)),
                 }
             }
-            best.push((rank::rank(&record.row, words, self.place), record));
+            best.push((rank::rank(&record.row, words, (self.place, self.runs)), record));
         }
         let most = ask.most();
         if best.len() > most && most > 0 {
@@ -227,6 +233,7 @@ mod tests {
             resource("", "nodes", "Node", false, &watched),
             resource("", "pods", "Pod", true, &watched),
             resource("metrics.k8s.io", "pods", "PodMetrics", true, &["list"]),
+            resource("trainer.kubeflow.org", "trainjobs", "TrainJob", true, &watched),
         ];
         for index in 0..200 {
             resources.push(resource(
@@ -240,7 +247,7 @@ mod tests {
         Catalog { resources, problems: Vec::new() }
     }
 
-    fn names(text: &str, namespaces: &[&str]) -> Vec<String> {
+    fn asked(text: &str, namespaces: &[&str]) -> Vec<Kind> {
         let ask = SearchAsk {
             text: text.to_owned(),
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
@@ -248,14 +255,21 @@ mod tests {
         };
         let all = kinds(catalog().navigation(), conditions(text).as_ref(), &ask, 100);
         assert!(all.iter().filter(|kind| kind.progress == Progress::Waiting).count() <= 100);
-        all.into_iter().map(|kind| kind.name).collect()
+        all
+    }
+
+    fn names(text: &str, namespaces: &[&str]) -> Vec<String> {
+        asked(text, namespaces).into_iter().map(|kind| kind.name).collect()
     }
 
     #[test]
     fn the_useful_come_first_and_not_everything_is_opened() {
         let all = names("web", &[]);
-        assert_eq!(all[..3], ["pods", "nodes", "configmaps"], "events and what cannot be watched are left out");
-        assert_eq!(all.len(), 203);
+        let first = ["pods", "nodes", "trainjobs.trainer.kubeflow.org", "configmaps"];
+        assert_eq!(all[..4], first, "events and what cannot be watched are left out");
+        assert_eq!(all.len(), 204);
+        let run: Vec<_> = asked("web", &[]).into_iter().filter(|kind| kind.runs).map(|kind| kind.name).collect();
+        assert_eq!(run, [first[0], first[2]]);
         assert!(!names("web", &["team-a"]).contains(&"nodes".to_owned()));
     }
 

@@ -1,4 +1,4 @@
-//! How well a row answers: where the words were found, then how useful its kind is, then how new it is.
+//! How well a row answers: where the words were found, then what it is, then how new it is.
 
 use std::cmp::Reverse;
 
@@ -39,6 +39,8 @@ pub struct Matched {
 pub(super) struct Rank {
     /// How far from the name the words are, together.
     distance: usize,
+    /// What runs as a whole comes before its parts, whose names begin with its own, and before anything else.
+    whole: Reverse<bool>,
     /// How useful the kind is: its place among those that are searched.
     kind: usize,
     /// The newest first.
@@ -69,11 +71,12 @@ pub(super) fn words(filter: &Filter) -> Vec<String> {
     }
 }
 
-/// How well a row answers that mentions all the words.
-pub(super) fn rank(row: &Row, words: &[String], kind: usize) -> Rank {
+/// How well a row answers that mentions all the words: one of a kind of things that run, or of another.
+pub(super) fn rank(row: &Row, words: &[String], (kind, runs): (usize, bool)) -> Rank {
     let name = row.name.to_lowercase();
     Rank {
         distance: words.iter().map(|word| find(row, &name, word).0 as usize).sum(),
+        whole: Reverse(runs && row.owners.is_empty()),
         kind,
         created: Reverse(row.created),
         name: row.name.clone(),
@@ -163,11 +166,24 @@ mod tests {
     #[test]
     fn all_words_count_then_the_kind_and_the_newest() {
         let words = ["web".to_owned(), "memory".to_owned()];
-        let rank_of = |name: &str, kind, created| rank(&row(name, "x", "out of memory", created), &words, kind);
+        let rank_of =
+            |name: &str, kind, created| rank(&row(name, "x", "out of memory", created), &words, (kind, false));
         assert!(rank_of("web", 3, THEN) < rank_of("web-0", 0, LATER), "the name says most");
         assert!(rank_of("web-memory", 9, THEN) < rank_of("web", 0, THEN), "both words in the name");
         assert!(rank_of("web", 0, THEN) < rank_of("web", 1, LATER), "then the kind");
         assert!(rank_of("web", 0, LATER) < rank_of("web", 0, THEN), "then the newest");
+    }
+
+    #[test]
+    fn what_runs_comes_before_its_parts_and_what_only_has_the_name() {
+        let words = ["trainer".to_owned()];
+        let pod = row("trainer-node-0", "x", "", LATER);
+        let part = Row { owners: [Str::from("uid")].into(), ..pod.clone() };
+        let whole = |row: &Row, kind, runs| rank(row, &words, (kind, runs));
+        assert!(whole(&pod, 9, true) < whole(&part, 0, true), "the job before its pods");
+        assert!(whole(&pod, 9, true) < whole(&pod, 4, false), "and before its settings");
+        assert!(whole(&part, 0, true) < whole(&pod, 4, false), "the kind decides between the others");
+        assert!(whole(&part, 0, true) < rank(&row("x", "trainer", "", THEN), &words, (0, true)), "the name says most");
     }
 
     #[test]
