@@ -51,7 +51,7 @@ pub(crate) async fn delete(arguments: &ClusterArguments, options: &DeleteArgumen
     }
     if options.wait && !deletion.dry_run {
         for (target, uid) in going {
-            gone(&cluster, &target, &uid).await?;
+            failures.extend(gone(&cluster, &target, &uid).await.err());
         }
     }
     several(failures)
