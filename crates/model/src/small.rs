@@ -15,7 +15,7 @@ pub struct Moment {
 impl Moment {
     /// The moment as dates are computed with.
     pub fn get(self) -> Timestamp {
-        // Made from one, it is within bounds.
+        // Only ever made of one, it is within bounds: there is nothing that the default could hide.
         Timestamp::new(self.seconds, self.nanoseconds).unwrap_or_default()
     }
 }
@@ -132,6 +132,13 @@ mod tests {
             total in -Fraction::MOST..=Fraction::MOST,
         ) {
             prop_assert_eq!(Fraction::new(ready, total).get(), (ready, total));
+        }
+    }
+
+    #[test]
+    fn moments_reach_as_far_as_dates_do() {
+        for moment in [Timestamp::MIN, Timestamp::MAX] {
+            assert_eq!(Moment::from(moment).get(), moment);
         }
     }
 
