@@ -31,8 +31,10 @@ pub(crate) use projector::{Projector, by_name};
 pub(crate) use unreadable::Unread;
 use writer::Writer;
 
-/// How long changes are gathered before readers see them; also how often a first list shows what it has so far.
+/// How long changes are gathered before readers see them.
 const FOLD: Duration = Duration::from_millis(25);
+/// How often a list shows what it has so far. After each time, writing copies what readers hold.
+const LIST_FOLD: Duration = Duration::from_millis(100);
 /// Pages of more objects than this are taken in beside the runtime, which answers questions meanwhile.
 const LARGE: usize = 32;
 /// How long a watch may give no sign of life before what it told counts as old. Servers send bookmarks each minute; from
@@ -259,7 +261,8 @@ async fn write(
                 continue;
             }
         };
-        let deadline = Instant::now() + FOLD;
+        let fold = if let (_, Some(Signal::Page { .. })) = &told { LIST_FOLD } else { FOLD };
+        let deadline = Instant::now() + fold;
         loop {
             let (index, Some(signal)) = told else { return };
             let Some(taken) = take(writer, index, signal).await else { return };
