@@ -41,7 +41,10 @@ async function start(program, args, pattern, options = {}) {
     await ended;
     clearTimeout(late);
   };
-  return { found: await found.catch(async (error) => { await stop(); throw error; }), stop };
+  // It keeps its connections, and says nothing on them.
+  const freeze = () => child.kill("SIGSTOP");
+  const thaw = () => child.kill("SIGCONT");
+  return { found: await found.catch(async (error) => { await stop(); throw error; }), stop, freeze, thaw };
 }
 
 const URL_PRINTED = /(http:\/\/\S+)\s/;
@@ -86,6 +89,16 @@ export async function running() {
   const args = ["serve", "--kubeconfig", cluster.found, "--listen", "127.0.0.1:0", "--no-open"];
   const console = await start(join(built, "pilothouse"), args, URL_PRINTED, { env: { HOME: home, XDG_STATE_HOME: home } });
   return world(console.found, cluster.found, home, [console.stop, cluster.stop]);
+}
+
+/** A console for many people on another world's cluster, and the token that its administrator signs in with. */
+export async function shared(other) {
+  const home = mkdtempSync(join(tmpdir(), "pilothouse-browser-"));
+  const env = { HOME: home, XDG_STATE_HOME: home };
+  const args = ["serve", "--shared", "--kubeconfig", other.kubeconfig, "--listen", "127.0.0.1:0"];
+  const console = await start(join(built, "pilothouse"), args, URL_PRINTED, { env });
+  const token = readFileSync(other.kubeconfig, "utf8").match(/token: *"?([^"\s]+)/)[1];
+  return { ...world(console.found, other.kubeconfig, home, [console.stop]), token };
 }
 
 /** A console on several clusters: two that live, named east and west, and one that nobody answers for, named north. */
@@ -138,5 +151,6 @@ export async function wired(other) {
     cut();
     return new Promise((resolve) => wire.close(resolve));
   };
-  return { ...world(console.found, other.kubeconfig, home, [console.stop, unplug]), cut, mend };
+  const { freeze, thaw } = console;
+  return { ...world(console.found, other.kubeconfig, home, [console.stop, unplug]), cut, mend, freeze, thaw };
 }

@@ -1,4 +1,4 @@
-// What a page shows while its cluster is away.
+// What a page shows while its cluster is away, or the console stands still.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, session } from "../lib/browser.mjs";
@@ -46,4 +46,32 @@ test("a cluster that goes away leaves its rows, marked, and is live again when i
   await rows(page);
   assert.deepEqual(page.complaints, []);
   await page.close();
+});
+
+test("a console that stands still is told from one where nothing happens, and is live again when it goes on", async () => {
+  const timed = await session(browser, world);
+  await timed.clock.install();
+  const page = await open(timed, world, pages.get("pods"));
+  await rows(page);
+  await page.locator("header .connection.good").waitFor();
+  const banner = page.locator("#lost");
+
+  world.freeze();
+  try {
+    // What was on its way has arrived by then.
+    await page.waitForTimeout(500);
+    await timed.clock.fastForward(30_000);
+    assert.equal(await banner.isVisible(), false, "the console may be silent for a while");
+    await timed.clock.fastForward(12_000);
+    await banner.waitFor();
+    assert.match(await banner.innerText(), /connection to Pilothouse is lost/);
+    assert.equal((await page.locator("header .connection").innerText()).trim(), "Not known");
+    assert.ok(await page.locator("main table tbody tr").count() > 0, "the rows stay");
+  } finally {
+    world.thaw();
+  }
+  await banner.waitFor({ state: "hidden" });
+  await page.locator("header .connection.good .words").waitFor();
+  assert.deepEqual(page.complaints, []);
+  await timed.close();
 });
