@@ -21,8 +21,8 @@ use crate::signin::Shared;
 mod shared;
 mod streams;
 
-pub(crate) use shared::{Asker, person, sitting};
-pub(crate) use streams::Streams;
+pub(crate) use shared::{Asker, sitting};
+pub(crate) use streams::{NoPlace, Place, Reached, Streams};
 
 /// What anyone may fetch: the look of the page that says what is missing, and nothing else.
 pub(crate) const PUBLIC: [&str; 3] = [assets::STYLE, assets::LOGO, assets::ICONS];

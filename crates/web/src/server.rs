@@ -112,7 +112,7 @@ fn router_with(
     let (guard, shared) = match door {
         Door::Local(secret) => (Guard::Local(Local::new(address, Sessions::new(secret, address.port()))), None),
         Door::Shared(options) => {
-            let shared = Arc::new(Shared::new(engine.clone(), *options)?);
+            let shared = Arc::new(Shared::new(engine.clone(), *options, terminals.streams.clone())?);
             (Guard::Shared(Arc::clone(&shared)), Some(shared))
         }
     };

@@ -81,7 +81,7 @@ pub(crate) struct Seen {
 pub(crate) struct SignedIn(pub(crate) Vec<(String, String)>);
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, options: SharedOptions) -> Result<Self, OpenIdError> {
+    pub(crate) fn new(engine: Engine, options: SharedOptions, streams: Streams) -> Result<Self, OpenIdError> {
         let clusters: Vec<String> = engine.clusters().into_iter().map(|view| view.id.as_str().to_owned()).collect();
         let mut issuers = BTreeMap::new();
         for (cluster, issuer) in options.issuers {
@@ -103,7 +103,7 @@ impl Shared {
             renewals: Renewals::default(),
             looked_at: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
-            streams: Streams::default(),
+            streams,
         })
     }
 

@@ -20,10 +20,9 @@ mod places;
 mod socket;
 mod typed;
 
-pub(crate) use places::{Leave, Terminals};
+pub(crate) use places::{Leave, Renewed, Terminals};
 
 use conversation::Conversation;
-use places::Renewed;
 
 /// What is run when nobody says what: the shell that people like, else the one that nearly every image has.
 const SHELL: &str = "command -v bash >/dev/null 2>&1 && exec bash; exec sh";
@@ -55,7 +54,7 @@ pub(crate) async fn open(State(web): State<Web>, visit: Visit, mut request: Requ
 pub(crate) async fn go_on(State(web): State<Web>, visit: Visit) -> Response {
     let renewed = match (visit.cluster(), visit.leave.clone()) {
         (Ok(cluster), Some(leave)) => {
-            web.terminals.renew(visit.query("name").unwrap_or_default(), Renewed { cluster, leave })
+            web.terminals.streams.renew(visit.query("name").unwrap_or_default(), Renewed { cluster, leave })
         }
         (Err(error), _) => return failure::api(&error),
         (Ok(_), None) => false,

@@ -158,7 +158,7 @@ fn tells_refusal(response: &Response) -> bool {
 }
 
 /// Stands for the one whose session it is, in its cluster.
-pub(crate) fn person(session: &Session) -> [u8; 32] {
+fn person(session: &Session) -> [u8; 32] {
     fingerprint(&whose(session))
 }
 
@@ -185,6 +185,7 @@ fn dress(shared: &Shared, sessions: &[Session], cluster: Option<&str>, mut reque
     let until = |time: i64| Duration::from_secs(u64::try_from(time.saturating_sub(shared.now())).unwrap_or(0));
     let leave = here.map(|session| Leave {
         person: person(session),
+        session: Some(sitting(session)),
         lasts: Instant::now().checked_add(until(session.token_end.map_or(session.until, |end| end.min(session.until)))),
         renew: session.refresh.as_ref().and_then(|_| session.due()).map(until),
     });
@@ -201,7 +202,7 @@ fn bounded(shared: &Shared, sessions: &[Session], response: Response) -> Respons
         return response;
     }
     let people: Vec<&str> = sessions.iter().flat_map(whose).collect();
-    match shared.streams.place(fingerprint(&people), sessions.iter().map(sitting).collect()) {
+    match shared.streams.place(fingerprint(&people), sessions.iter().map(sitting).collect(), None) {
         Ok(place) => ending(response, lasts(shared, sessions), place),
         Err(NoPlace::SignedOut) => {
             unauthorized(&AppError::new(ErrorKind::Unauthorized, "You are signed out.").hint("sign in again"))

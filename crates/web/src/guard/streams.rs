@@ -1,24 +1,29 @@
-//! Answers without an end: nobody has more of them than a person can look at, and none outlives the credential or the session
-//! that began it.
+//! What goes on after its answer has begun: streams, and terminals. Nobody has more of them than a person can look at, and none
+//! outlives the credential or the session that began it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header;
 use axum::response::Response;
 use futures::{StreamExt, stream};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use crate::terminal::Renewed;
 
 /// The most streams of one person at once: each page has one, and a log another.
 const MOST: usize = 256;
+/// The most terminals of one person at once.
+const MOST_TERMINALS: usize = 16;
 /// How long a session that was signed out of begins no stream: by then the browser has let go of it.
 const LEAVING: Duration = Duration::from_secs(60);
 /// The last message of a stream whose credential or session has come to its end: with the next one it goes on.
 const ANOTHER: &[u8] = b"event: again\ndata:\n\n";
 
-/// The streams that everybody has.
+/// The streams and terminals that everybody has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams(Arc<Mutex<Table>>);
 
@@ -35,11 +40,22 @@ struct Stream {
     /// The sessions that it was begun with.
     sessions: Vec<[u8; 32]>,
     signed_out: CancellationToken,
+    /// What makes it a terminal.
+    terminal: Option<Reached>,
+}
+
+/// Where an open terminal is told of newer credentials.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    /// Names it; only its page knows the name.
+    pub(crate) name: String,
+    /// Where they go.
+    pub(crate) renewed: mpsc::Sender<Renewed>,
 }
 
 /// Why there is no room for a stream.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum NoPlace {
+pub(crate) enum NoPlace {
     /// The person has as many as there may be.
     TooMany,
     /// The session was signed out of.
@@ -48,31 +64,46 @@ pub(super) enum NoPlace {
 
 /// One of somebody's streams; dropping it makes room for another.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     streams: Streams,
     person: [u8; 32],
     stream: Arc<Stream>,
 }
 
 impl Streams {
-    /// Room for one more of a person, begun with these sessions.
-    pub(super) fn place(&self, person: [u8; 32], sessions: Vec<[u8; 32]>) -> Result<Place, NoPlace> {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Room for one more of a person, begun with these sessions; for a terminal where there is something to reach it by.
+    pub(crate) fn place(
+        &self,
+        person: [u8; 32],
+        sessions: Vec<[u8; 32]>,
+        terminal: Option<Reached>,
+    ) -> Result<Place, NoPlace> {
+        let mut table = self.table();
         if table.left.iter().any(|(when, left)| when.elapsed() < LEAVING && sessions.contains(left)) {
             return Err(NoPlace::SignedOut);
         }
         let own = table.open.entry(person).or_default();
-        if own.len() >= MOST {
+        let most = if terminal.is_some() { MOST_TERMINALS } else { MOST };
+        if own.iter().filter(|one| one.terminal.is_some() == terminal.is_some()).count() >= most {
             return Err(NoPlace::TooMany);
         }
-        let stream = Arc::new(Stream { sessions, signed_out: CancellationToken::new() });
+        let stream = Arc::new(Stream { sessions, signed_out: CancellationToken::new(), terminal });
         own.push(Arc::clone(&stream));
         Ok(Place { streams: self.clone(), person, stream })
     }
 
-    /// Ends all streams of a session, and lets none begin that is on its way.
+    /// Lets one of somebody's terminals go on with a newer credential; `false` when there is none of that name.
+    pub(crate) fn renew(&self, name: &str, renewed: Renewed) -> bool {
+        let table = self.table();
+        let own = table.open.get(&renewed.leave.person).into_iter().flatten();
+        let named = own.filter_map(|one| one.terminal.as_ref()).find(|terminal| terminal.name == name);
+        // One that is told already needs no other.
+        named.is_some_and(|terminal| terminal.renewed.try_send(renewed).is_ok())
+    }
+
+    /// Ends all that a session has open, and lets nothing begin that is on its way.
     pub(crate) fn sign_out(&self, session: [u8; 32]) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table();
         table.left.retain(|(when, left)| when.elapsed() < LEAVING && *left != session);
         table.left.push((Instant::now(), session));
         let own = table.open.values().flatten().filter(|stream| stream.sessions.contains(&session));
@@ -81,14 +112,24 @@ impl Streams {
 
     /// A session begins: one that was signed out of within the same second looks the same.
     pub(crate) fn sign_in(&self, session: [u8; 32]) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        table.left.retain(|(_, left)| *left != session);
+        self.table().left.retain(|(_, left)| *left != session);
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Is over when its session is signed out of.
+    pub(crate) fn signed_out(&self) -> CancellationToken {
+        self.stream.signed_out.clone()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut table = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.streams.table();
         if let Some(own) = table.open.get_mut(&self.person) {
             own.retain(|stream| !Arc::ptr_eq(stream, &self.stream));
             if own.is_empty() {
@@ -110,7 +151,7 @@ pub(super) fn ending(response: Response, lasts: Duration, place: Place) -> Respo
     // A text ends without a word: what would be said of its end would be taken for a part of it.
     let last = kind.starts_with("text/event-stream").then_some(ANOTHER);
     response.map(|body| {
-        let signed_out = place.stream.signed_out.clone();
+        let signed_out = place.signed_out();
         let late = Box::pin(async move {
             tokio::select! {
                 () = tokio::time::sleep(lasts) => (),
@@ -136,7 +177,7 @@ mod tests {
     use super::*;
 
     fn place() -> Place {
-        Streams::default().place([0; 32], Vec::new()).unwrap()
+        Streams::default().place([0; 32], Vec::new(), None).unwrap()
     }
 
     async fn whole(response: Response) -> Bytes {
@@ -161,24 +202,27 @@ mod tests {
     #[test]
     fn nobody_has_more_streams_than_there_may_be_and_nobody_takes_those_of_others() {
         let streams = Streams::default();
-        let place = |person| streams.place([person; 32], Vec::new());
-        let mut hers: Vec<_> = (0..MOST).map(|_| place(1).unwrap()).collect();
-        assert_eq!(place(1).unwrap_err(), NoPlace::TooMany);
-        assert!(place(2).is_ok());
+        let place = |person, terminal| streams.place([person; 32], Vec::new(), terminal);
+        let terminal = || Some(Reached { name: "one".to_owned(), renewed: mpsc::channel(1).0 });
+        let mut hers: Vec<_> = (0..MOST).map(|_| place(1, None).unwrap()).collect();
+        assert_eq!(place(1, None).unwrap_err(), NoPlace::TooMany);
+        assert!(place(2, None).is_ok());
+        let terminals: Vec<_> = (0..MOST_TERMINALS).map(|_| place(1, terminal()).unwrap()).collect();
+        assert_eq!(place(1, terminal()).unwrap_err(), NoPlace::TooMany, "of terminals there are fewer");
         hers.pop();
-        assert!(place(1).is_ok());
-        drop(hers);
-        assert!(streams.0.lock().unwrap().open.is_empty(), "nothing is remembered of those who are gone");
+        assert!(place(1, None).is_ok());
+        drop((hers, terminals));
+        assert!(streams.table().open.is_empty(), "nothing is remembered of those who are gone");
     }
 
     #[tokio::test]
     async fn signing_out_ends_the_streams_of_that_session_and_none_begins_on_the_way() {
         let streams = Streams::default();
         let (here, there) = ([1; 32], [2; 32]);
-        let place = |sessions: &[[u8; 32]]| streams.place([0; 32], sessions.to_vec());
+        let place = |sessions: &[[u8; 32]]| streams.place([0; 32], sessions.to_vec(), None);
         let (ended, both, other) = (place(&[here]).unwrap(), place(&[there, here]).unwrap(), place(&[there]).unwrap());
         streams.sign_out(here);
-        assert!(!other.stream.signed_out.is_cancelled(), "another browser of the same person goes on");
+        assert!(!other.signed_out().is_cancelled(), "another browser of the same person goes on");
         let endless = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         for place in [ended, both] {
             let response = ([(header::CONTENT_TYPE, "text/event-stream")], endless()).into_response();
@@ -189,11 +233,11 @@ mod tests {
         streams.sign_in(here);
         assert!(place(&[here]).is_ok(), "one who comes back at once is not taken for the one who left");
         streams.sign_out(here);
-        for (when, _) in &mut streams.0.lock().unwrap().left {
+        for (when, _) in &mut streams.table().left {
             *when = when.checked_sub(LEAVING).unwrap();
         }
         assert!(place(&[here]).is_ok());
         streams.sign_out(there);
-        assert_eq!(streams.0.lock().unwrap().left.len(), 1, "what was long ago is forgotten");
+        assert_eq!(streams.table().left.len(), 1, "what was long ago is forgotten");
     }
 }

@@ -13,7 +13,7 @@ use crate::components::freshness::notice;
 use crate::components::icon::icon;
 use crate::failure;
 use crate::frame::bare;
-use crate::guard::{person, sitting};
+use crate::guard::sitting;
 use crate::openid::{Callback, Flow, OpenIdError};
 use crate::question::Pairs;
 use crate::server::Web;
@@ -162,7 +162,6 @@ pub(crate) async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Resp
     shared.engine(&sessions, None).leave();
     // All of them before anything is awaited: nothing goes on while an issuer takes its time.
     for session in &sessions {
-        web.terminals.sign_out(person(session));
         shared.streams.sign_out(sitting(session));
     }
     for session in sessions {

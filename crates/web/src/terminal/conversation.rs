@@ -11,11 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::asked;
-use super::ends::Ends;
+use super::ends::{Ends, signed_out};
 use super::life::{IDLE, Life, PATIENCE, Standing};
 use super::places::{Leave, Place, Renewed};
 use super::socket::Socket;
 use super::typed::{TooMuch, Typed};
+use crate::guard::NoPlace;
 use crate::server::Web;
 use crate::visit::Visit;
 
@@ -65,16 +66,19 @@ impl Conversation {
 
     /// Runs what the page asks for, to the end of either side.
     pub(super) async fn hold(self, visit: &Visit, leave: &Leave) {
-        let Some(place) = self.web.terminals.place(leave.person) else {
-            let error = AppError::new(ErrorKind::Unavailable, "you have too many terminals open at once");
-            return self.close(&json!({"event": "end", "message": error.message, "hint": "close one of them"})).await;
+        let place = match self.web.terminals.place(leave) {
+            Ok(place) => place,
+            Err(NoPlace::SignedOut) => return self.close(&told(&signed_out())).await,
+            Err(NoPlace::TooMany) => {
+                let error = AppError::new(ErrorKind::Unavailable, "you have too many terminals open at once");
+                return self.close(&told(&error.hint("close one of them"))).await;
+            }
         };
         let opening = async {
             let options = asked(visit)?;
             visit.cluster()?.exec(visit.param("namespace")?, visit.param("pod")?, &options).await
         };
-        let ends =
-            Ends { signed_out: place.signed_out.clone(), late: leave.lasts, shutdown: self.web.shutdown.clone() };
+        let ends = Ends { signed_out: place.held.signed_out(), late: leave.lasts, shutdown: self.web.shutdown.clone() };
         match ends.or(opening).await {
             Ok(Ok(session)) => self.carry(session, (place, ends), leave).await,
             Ok(Err(error)) => self.close(&told(&error)).await,

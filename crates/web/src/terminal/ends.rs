@@ -28,9 +28,7 @@ impl Ends {
         };
         tokio::select! {
             biased;
-            () = self.signed_out.cancelled() => {
-                End::ours("signed out", AppError::new(ErrorKind::Unauthorized, "you signed out"))
-            }
+            () = self.signed_out.cancelled() => End::ours("signed out", signed_out()),
             () = late => End::ours("session over", session_over()),
             () = self.shutdown.cancelled() => {
                 End::ours("shutting down", AppError::new(ErrorKind::Unavailable, "Pilothouse is shutting down"))
@@ -64,6 +62,10 @@ impl Ends {
         };
         self.or(either).await?
     }
+}
+
+pub(super) fn signed_out() -> AppError {
+    AppError::new(ErrorKind::Unauthorized, "you signed out")
 }
 
 fn session_over() -> AppError {
