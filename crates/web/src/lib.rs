@@ -25,6 +25,7 @@ mod seal;
 mod server;
 mod session;
 mod signin;
+mod sse;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use maud::{Markup, html};
@@ -21,6 +21,7 @@ use crate::frame::connection;
 use crate::pages::object;
 use crate::question::Question;
 use crate::server::Web;
+use crate::sse::sse;
 use crate::urls;
 use crate::visit::{PATIENCE, Visit, reaching};
 
@@ -56,30 +57,30 @@ pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
         Ok(cluster) => cluster,
         Err(error) => return failure::api(&error),
     };
-    let watches = visit.pairs.iter().filter(|(name, _)| name == "watch").enumerate();
-    let streams: Vec<_> = watches
-        .map(|(index, (_, watch))| match index {
-            ..MOST => messages(&visit.engine, &cluster, index, watch),
-            _ => stream::iter([Message { watch: index, ..said("notes", &too_many()) }]).boxed(),
-        })
-        .collect();
-    sse(&web, streams)
+    followed(&web, &visit, |watch| messages(&visit.engine, &cluster, watch))
 }
 
-/// All that is followed over one connection, until the console ends.
-fn sse(web: &Web, streams: Vec<Messages>) -> Response {
+/// All that the page follows, over one connection.
+fn followed(web: &Web, visit: &Visit, messages: impl Fn(&str) -> Messages) -> Response {
+    let watches = visit.pairs.iter().filter(|(name, _)| name == "watch").enumerate();
+    let streams = watches.map(|(index, (_, watch))| {
+        let messages = match index {
+            ..MOST => messages(watch),
+            _ => stream::iter([said("notes", &too_many())]).boxed(),
+        };
+        messages.map(move |message| Message { watch: index, ..message }).boxed()
+    });
     // `end` tells the page not to come back: there is nothing more to follow.
     let events = stream::select_all(streams)
         .map(|message| Event::default().event("update").json_data(message))
-        .chain(stream::once(async { Ok(Event::default().event("end").data("")) }))
-        .take_until(web.shutdown.clone().cancelled_owned());
+        .chain(stream::once(async { Ok(Event::default().event("end").data("")) }));
     // Not as a comment, of which no page would know: a page that hears nothing says so.
     let alive = Event::default().event("alive").data("");
-    Sse::new(events).keep_alive(KeepAlive::new().event(alive)).into_response()
+    sse(web, KeepAlive::new().event(alive), events)
 }
 
 /// Everything there is to say about one watched thing.
-fn messages(engine: &Engine, cluster: &Cluster, index: usize, watch: &str) -> Messages {
+fn messages(engine: &Engine, cluster: &Cluster, watch: &str) -> Messages {
     let (engine, cluster, watch) = (engine.clone(), cluster.clone(), watch.to_owned());
     stream::once(async move {
         match Target::read(&cluster, &watch).await {
@@ -93,7 +94,6 @@ fn messages(engine: &Engine, cluster: &Cluster, index: usize, watch: &str) -> Me
         }
     })
     .flatten()
-    .map(move |message| Message { watch: index, ..message })
     .boxed()
 }
 

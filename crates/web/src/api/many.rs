@@ -2,9 +2,8 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive};
 use futures::stream;
 use pilothouse_app::{
     AppError, ErrorKind, Many, ManyRow, ManySource, ManyUpdate, many_json, many_row_json, parts_json,
@@ -14,8 +13,10 @@ use serde_json::{Value, json};
 use super::{PATIENCE, answer, wants_stream};
 use crate::components::rows::key;
 use crate::failure;
+use crate::pages::all::source;
 use crate::question::Question;
 use crate::server::Web;
+use crate::sse::sse;
 use crate::visit::Visit;
 
 pub(super) async fn workloads(State(web): State<Web>, headers: HeaderMap, visit: Visit) -> Response {
@@ -23,14 +24,7 @@ pub(super) async fn workloads(State(web): State<Web>, headers: HeaderMap, visit:
 }
 
 pub(super) async fn objects(State(web): State<Web>, headers: HeaderMap, visit: Visit) -> Response {
-    let source = source(&visit);
-    list(&web, &headers, &visit, source).await
-}
-
-/// The resource of the address.
-fn source(visit: &Visit) -> Result<ManySource, AppError> {
-    let text = |name: &str| visit.param(name).map(str::to_owned);
-    Ok(ManySource::Resource { group: text("group")?, version: text("version")?, plural: text("plural")? })
+    list(&web, &headers, &visit, source(&visit)).await
 }
 
 async fn list(web: &Web, headers: &HeaderMap, visit: &Visit, source: Result<ManySource, AppError>) -> Response {
@@ -68,8 +62,7 @@ fn follow(web: &Web, many: &Many, source: &ManySource, question: &Question) -> R
         let error = live.refused()?;
         Some((Event::default().event("error").json_data(failure::body(error)), None))
     });
-    let events = events.take_until(web.shutdown.clone().cancelled_owned());
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    sse(web, KeepAlive::default(), events)
 }
 
 /// One change; read as that of a window over one cluster, with how each cluster takes part.

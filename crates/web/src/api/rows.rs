@@ -1,8 +1,7 @@
 //! Rows of the API: one page of a list, or a window as a stream.
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive};
 use futures::stream;
 use pilothouse_app::{Cluster, Listing, Record, RowId, Source, Update, is_whole, listing_json, row_json};
 use pilothouse_model::{Column, Completeness, Timestamp};
@@ -13,6 +12,7 @@ use crate::components::rows::key;
 use crate::failure;
 use crate::question::Question;
 use crate::server::Web;
+use crate::sse::sse;
 
 /// One page of a list: what the command line prints, and how much it knows.
 pub(super) fn page(cluster: &Cluster, listing: &Listing) -> Value {
@@ -47,8 +47,7 @@ pub(super) fn stream(web: &Web, cluster: &Cluster, source: Source, question: &Qu
         let error = live.refused()?;
         Some((Event::default().event("error").json_data(failure::body(error)), None))
     });
-    let events = events.take_until(web.shutdown.clone().cancelled_owned());
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    sse(web, KeepAlive::default(), events)
 }
 
 /// One change. To apply it: take out `left` and `moved`, put in `entered` and `moved` by ascending index, then take over

@@ -28,11 +28,17 @@ pub(crate) fn why(matched: &Matched) -> Markup {
     html! { span.matched title=(matched.text) { span.what { (what) } " " (matched.text) } }
 }
 
+/// Whether there is more to come: patience may be over before everything is loaded.
+pub(crate) fn waits(found: &Found) -> bool {
+    found.gaps.iter().any(|gap| gap.why == Why::Known(Completeness::Loading))
+}
+
 /// How much was searched, in a sentence.
 pub(crate) fn searched(found: &Found) -> Markup {
+    let waits = waits(found);
     html! {
-        span class={ "searched " @if found.done { "over" } } {
-            @if found.done { "Searched " } @else { "Searching: " }
+        span class={ "searched " @if !waits { "over" } } {
+            @if waits { "Searching: " } @else { "Searched " }
             (thousands(found.searched)) " of " (thousands(found.of)) " kinds"
         }
     }
@@ -40,8 +46,8 @@ pub(crate) fn searched(found: &Found) -> Markup {
 
 /// What was not searched, and why; several clusters are named.
 pub(crate) fn gaps(found: &Found, several: bool) -> Markup {
-    // What is still loading is told by the numbers, as long as more may come.
-    let worth = |gap: &&SearchGap| found.done || gap.why != Why::Known(Completeness::Loading);
+    // What is still loading is told by the numbers: more may come.
+    let worth = |gap: &&SearchGap| gap.why != Why::Known(Completeness::Loading);
     html! {
         @for gap in found.gaps.iter().filter(worth) {
             p.nothing.gap { (sentence(gap, several)) }
@@ -86,16 +92,17 @@ mod tests {
             kinds: (0..kinds).map(|index| format!("kind{index}")).collect(),
             why,
         };
-        let found = |gaps, done| Found { gaps, done, ..Found::default() };
-        let shown = |gaps: Vec<SearchGap>, done| super::gaps(&found(gaps, done), true).into_string();
+        let found = |gaps| Found { gaps, ..Found::default() };
+        let shown = |gaps: Vec<SearchGap>| super::gaps(&found(gaps), true).into_string();
         let forbidden = Why::Known(Completeness::Forbidden(String::new()));
-        assert!(shown(vec![gap(2, forbidden)], true).contains("kind0, kind1</span>, you may not list them"));
-        let many = shown(vec![gap(20, Why::TooMany)], true);
+        assert!(shown(vec![gap(2, forbidden)]).contains("kind0, kind1</span>, you may not list them"));
+        let many = shown(vec![gap(20, Why::TooMany)]);
         assert!(many.contains("and 14 more kinds") && many.contains("more than one search opens"), "{many}");
-        let dead = shown(vec![gap(0, Why::Known(Completeness::Broken("<refused>".into())))], false);
+        let dead = shown(vec![gap(0, Why::Known(Completeness::Broken("<refused>".into())))]);
         assert!(dead.contains("lab</strong> is not searched") && dead.contains("&lt;refused&gt;"), "{dead}");
         let loading = || vec![gap(1, Why::Known(Completeness::Loading))];
-        assert_eq!(shown(loading(), false), "");
-        assert!(shown(loading(), true).contains("still loading"));
+        assert_eq!(shown(loading()), "", "the numbers tell of it");
+        let told = |gaps| searched(&found(gaps)).into_string();
+        assert!(told(loading()).contains("Searching: 0 of 0") && told(Vec::new()).contains("Searched 0 of 0"));
     }
 }

@@ -2,41 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Query, State};
-use axum::http::Uri;
+use axum::extract::State;
 use axum::response::Response;
 use futures::StreamExt;
 use futures::stream;
-use pilothouse_app::{
-    AppError, Engine, ErrorKind, Many, ManyDelta, ManyId, ManyRow, ManySource, ManyUpdate, ManyWindow,
-};
+use pilothouse_app::{AppError, Engine, Many, ManyDelta, ManyId, ManyRow, ManySource, ManyUpdate, ManyWindow};
 use pilothouse_model::ObjectRef;
 
-use super::target::segments;
+use super::target::{address, unknown};
 use super::window::{Changes, Placed, Rows};
-use super::{MOST, Message, Messages, Sent, said, sse, too_many};
+use super::{Message, Messages, Sent, followed, said};
 use crate::components::many::{ListedInAll, Told, parts, row};
 use crate::components::rows::Shape;
 use crate::components::scene::Scene;
 use crate::pages::all::{addresses, namespaced};
 use crate::pages::object::lost;
-use crate::question::{Pairs, Question};
+use crate::question::Question;
 use crate::server::Web;
 use crate::visit::Visit;
 
 /// `/all/live?watch=..`
 pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
-    let watches = visit.pairs.iter().filter(|(name, _)| name == "watch").enumerate();
-    let streams = watches
-        .map(|(index, (_, watch))| {
-            let messages = match index {
-                ..MOST => messages(&visit.engine, watch),
-                _ => stream::iter([said("notes", &too_many())]).boxed(),
-            };
-            messages.map(move |message| Message { watch: index, ..message }).boxed()
-        })
-        .collect();
-    sse(&web, streams)
+    followed(&web, &visit, |watch| messages(&visit.engine, watch))
 }
 
 fn messages(engine: &Engine, watch: &str) -> Messages {
@@ -72,15 +59,11 @@ struct Follower {
 impl Follower {
     /// Reads one `watch` parameter.
     fn read(engine: &Engine, watch: &str) -> Result<Self, AppError> {
-        let unknown =
-            || AppError::new(ErrorKind::NotFound, "this page follows something that the console does not know");
-        let uri: Uri = format!("/{watch}").parse().map_err(|_| unknown())?;
-        let Query(pairs) = Query::<Pairs>::try_from_uri(&uri).map_err(|_| unknown())?;
+        let (segments, pairs) = address(watch)?;
         let text = |name: &str| {
             let found = pairs.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let segments = segments(uri.path()).ok_or_else(unknown)?;
         let source = match segments.as_slice() {
             [only] if only == "workloads" => ManySource::Workloads,
             [first, group, version, plural] if first == "r" => {

@@ -66,12 +66,8 @@ pub(crate) struct AskedObject {
 impl Target {
     /// Reads one `watch` parameter.
     pub(crate) async fn read(cluster: &Cluster, watch: &str) -> Result<Self, AppError> {
-        let unknown =
-            || AppError::new(ErrorKind::NotFound, "this page follows something that the console does not know");
-        let uri: Uri = format!("/{watch}").parse().map_err(|_| unknown())?;
-        let Query(pairs) = Query::<Pairs>::try_from_uri(&uri).map_err(|_| unknown())?;
+        let (segments, pairs) = address(watch)?;
         let text = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let segments = segments(uri.path()).ok_or_else(unknown)?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let question = Question::read(&pairs)?;
         let asked = |source| {
@@ -117,8 +113,19 @@ async fn resource(cluster: &Cluster, path: &[&str]) -> Result<Arc<Resource>, App
     cluster.wait_catalog(PATIENCE).await?.resource(path[0], path[1], path[2])
 }
 
+/// One `watch` parameter: what it names, and how.
+pub(super) fn address(watch: &str) -> Result<(Vec<String>, Pairs), AppError> {
+    let uri: Uri = format!("/{watch}").parse().map_err(|_| unknown())?;
+    let Query(pairs) = Query::<Pairs>::try_from_uri(&uri).map_err(|_| unknown())?;
+    Ok((segments(uri.path()).ok_or_else(unknown)?, pairs))
+}
+
+pub(super) fn unknown() -> AppError {
+    AppError::new(ErrorKind::NotFound, "this page follows something that the console does not know")
+}
+
 /// Decoded path segments, when each can be a name.
-pub(super) fn segments(path: &str) -> Option<Vec<String>> {
+fn segments(path: &str) -> Option<Vec<String>> {
     path.trim_start_matches('/')
         .split('/')
         .map(|segment| {

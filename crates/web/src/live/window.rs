@@ -84,8 +84,6 @@ struct Follower {
     cluster: Cluster,
     asked: AskedWindow,
     live: LiveWindow,
-    /// Whether nothing more will be told.
-    over: bool,
     /// The rows on the page, by id; `None` before the first update.
     page: Option<BTreeSet<String>>,
     sent: Sent,
@@ -97,19 +95,13 @@ pub(super) fn messages(engine: Engine, cluster: Cluster, asked: AskedWindow) -> 
         Ok(live) => live,
         Err(error) => return stream::once(async move { said("notes", &lost(&error)) }).boxed(),
     };
-    let follower = Follower { engine, cluster, asked, live, over: false, page: None, sent: Sent::default() };
-    stream::unfold(follower, |mut follower| async move {
-        if follower.over {
-            return None;
-        }
+    let follower = Follower { engine, cluster, asked, live, page: None, sent: Sent::default() };
+    stream::unfold(Some(follower), |follower| async move {
+        let mut follower = follower?;
         match follower.live.next().await {
-            Some(update) => Some((follower.message(&update), follower)),
+            Some(update) => Some((follower.message(&update), Some(follower))),
             // Whoever may ask no more is told so by the page itself.
-            None if follower.live.refused().is_some() => {
-                follower.over = true;
-                Some((Message { reload: true, ..Message::default() }, follower))
-            }
-            None => None,
+            None => follower.live.refused().map(|_| (Message { reload: true, ..Message::default() }, None)),
         }
     })
     .boxed()

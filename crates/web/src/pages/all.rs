@@ -22,14 +22,17 @@ pub(crate) async fn workloads(visit: Visit) -> Response {
 
 /// `/all/r/{group}/{version}/{plural}`
 pub(crate) async fn resource(visit: Visit) -> Response {
-    let text = |name: &str| visit.param(name).map(str::to_owned);
-    let source =
-        || Ok(ManySource::Resource { group: text("group")?, version: text("version")?, plural: text("plural")? });
-    let result = match source() {
+    let result = match source(&visit) {
         Ok(source) => page(&visit, source).await,
         Err(error) => Err(error),
     };
     visit.answer(result)
+}
+
+/// The resource of the address.
+pub(crate) fn source(visit: &Visit) -> Result<ManySource, AppError> {
+    let text = |name: &str| visit.param(name).map(str::to_owned);
+    Ok(ManySource::Resource { group: text("group")?, version: text("version")?, plural: text("plural")? })
 }
 
 /// Where the list is, and where a stream finds it.

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive};
 use futures::stream::{self, Stream, StreamExt};
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, Containers, ErrorKind, Lines, Log, LogOptions, ObjectView};
@@ -15,6 +15,7 @@ use crate::components::freshness::notice;
 use crate::components::scene::Scene;
 use crate::failure;
 use crate::server::Web;
+use crate::sse::sse;
 use crate::urls;
 use crate::visit::Visit;
 
@@ -177,8 +178,7 @@ pub(crate) async fn follow(State(web): State<Web>, visit: Visit) -> Response {
         // A stream that never opens could not say why.
         Err(error) => stream::iter([trouble(&error)]).boxed(),
     };
-    let events = events.map(Ok::<_, axum::Error>).take_until(web.shutdown.cancelled_owned());
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    sse(&web, KeepAlive::default(), events.map(Ok))
 }
 
 async fn open(visit: &Visit) -> Result<Log, AppError> {
@@ -257,10 +257,7 @@ pub(crate) async fn api(web: &Web, visit: &Visit, (namespace, pod): (&str, &str)
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match opened {
-        Ok(log) if streams => {
-            let events = events(log).map(Ok::<_, axum::Error>).take_until(web.shutdown.clone().cancelled_owned());
-            Sse::new(events).keep_alive(KeepAlive::default()).into_response()
-        }
+        Ok(log) if streams => sse(web, KeepAlive::default(), events(log).map(Ok)),
         Ok(log) => as_text(log, None, web),
         Err(error) => failure::api(&error),
     }

@@ -6,7 +6,7 @@ use pilothouse_app::{AppError, Cluster, ConnectionState, ErrorKind, Found, Many,
 use std::time::Duration;
 
 use super::search::misread;
-use crate::components::found::{gaps, page_of, searched, why};
+use crate::components::found::{gaps, page_of, searched, waits, why};
 use crate::components::listing::thousands;
 use crate::components::prose::sentence;
 use crate::components::status;
@@ -179,7 +179,7 @@ fn best(all: impl Iterator<Item = (Entry, String)>, wanted: &str) -> Vec<Entry> 
 
 fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Markup {
     let several = many.clusters().len() > 1;
-    let waits = found.is_some_and(|(found, _)| !is_over(found));
+    let waits = found.is_some_and(|(found, _)| waits(found));
     // That nothing was found where nothing may be searched says nothing of what is there; why it may not be, says it all.
     let unknown = !waits && found.is_some_and(|(found, _)| found.is_unknown());
     // Who begins to write the title of a place or a kind means that; else objects come first.
@@ -202,10 +202,9 @@ fn view(groups: &[Group], found: Option<(&Found, &Question)>, many: &Many) -> Ma
             }
             @if none && !unknown { p.nothing { @if waits { "Nothing found so far." } @else { "Nothing found." } } }
             @if let Some((found, _)) = found.filter(|(found, _)| found.of > 0 || !found.gaps.is_empty()) {
-                @let told = Found { done: !waits, ..found.clone() };
                 div.told {
-                    @if told.of > 0 && !unknown { p.nothing.gap { (searched(&told)) } }
-                    (gaps(&told, several))
+                    @if found.of > 0 && !unknown { p.nothing.gap { (searched(found)) } }
+                    (gaps(found, several))
                 }
             }
         }
@@ -249,12 +248,6 @@ fn elsewhere(question: &Question, many: &Many) -> Markup {
             }
         }
     }
-}
-
-/// Whether nothing more will come.
-fn is_over(found: &Found) -> bool {
-    use pilothouse_app::Why;
-    !found.gaps.iter().any(|gap| gap.why == Why::Known(pilothouse_model::Completeness::Loading))
 }
 
 /// Objects, the best first, and where the rest is.

@@ -4,7 +4,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use pilothouse_app::{AppError, ErrorKind, Facet, Found, SearchAsk};
 
-use crate::components::found::{gaps, page_of, searched, why};
+use crate::components::found::{gaps, page_of, searched, waits, why};
 use crate::components::freshness::notice;
 use crate::components::icon::icon;
 use crate::components::listing::thousands;
@@ -35,23 +35,15 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
     let (found, wrong) = match answer {
         Ok(found) => (found, None),
         // A question that cannot be read is told beside the field that it was typed into.
-        Err(error) if error.kind == ErrorKind::BadInput => (Found { done: true, ..Found::default() }, Some(error)),
+        Err(error) if error.kind == ErrorKind::BadInput => (Found::default(), Some(error)),
         Err(error) => return Err(error),
     };
     let several = many.clusters().len() > 1;
-    // Patience is over before everything is loaded: then there is more to come.
-    let waits =
-        found.gaps.iter().any(|gap| gap.why == pilothouse_app::Why::Known(pilothouse_model::Completeness::Loading));
-    let body = view(&question, &found, (wrong.as_ref(), several, waits), visit.engine.now());
-    Ok(Content { title: "Search".to_owned(), body, scoped: None, waits })
+    let body = view(&question, &found, (wrong.as_ref(), several), visit.engine.now());
+    Ok(Content { title: "Search".to_owned(), body, scoped: None, waits: waits(&found) })
 }
 
-fn view(
-    question: &Question,
-    found: &Found,
-    (wrong, several, waits): (Option<&AppError>, bool, bool),
-    now: Timestamp,
-) -> Markup {
+fn view(question: &Question, found: &Found, (wrong, several): (Option<&AppError>, bool), now: Timestamp) -> Markup {
     let here = urls::search();
     let kept = Question { q: String::new(), ..question.clone() };
     html! {
@@ -74,13 +66,14 @@ fn view(
             } @else if question.q.trim().chars().count() < 2 {
                 p.soft { "Write at least two letters. Filters of the query language narrow the search: kind:Pod, ns:team-a, state:failed, cluster:prod." }
             } @else {
-                (results(question, found, several, (waits, now)))
+                (results(question, found, several, now))
             }
         }
     }
 }
 
-fn results(question: &Question, found: &Found, several: bool, (waits, now): (bool, Timestamp)) -> Markup {
+fn results(question: &Question, found: &Found, several: bool, now: Timestamp) -> Markup {
+    let waits = waits(found);
     // That nothing was found where nothing was searched says nothing of what is there.
     let unknown = !waits && found.is_unknown();
     html! {
@@ -94,7 +87,7 @@ fn results(question: &Question, found: &Found, several: bool, (waits, now): (boo
             }
             @if found.hits.len() < found.total { span.soft { "the best " (thousands(found.hits.len())) " show" } }
             span.space {}
-            @if found.of > 0 || !unknown { span.soft { (searched(&Found { done: !waits, ..found.clone() })) } }
+            @if found.of > 0 || !unknown { span.soft { (searched(found)) } }
         }
         div.search-body.narrowable[!found.kinds.is_empty()] {
             @if !found.kinds.is_empty() { div.facets {
@@ -124,7 +117,7 @@ fn results(question: &Question, found: &Found, several: bool, (waits, now): (boo
                         }
                     }
                 }
-                (gaps(&Found { done: !waits, ..found.clone() }, several))
+                (gaps(found, several))
             }
         }
     }
@@ -178,7 +171,7 @@ mod tests {
 
     fn shown(q: &str, found: &Found) -> String {
         let question = Question { q: q.to_owned(), ..Question::default() };
-        view(&question, found, (None, true, false), crate::samples::now()).into_string()
+        view(&question, found, (None, true), crate::samples::now()).into_string()
     }
 
     #[test]
