@@ -32,5 +32,9 @@ pub mod story;
 mod user;
 mod validate;
 
+/// Annotation of an object of the past: since when it exists (RFC 3339). Where the API server is not this one, objects that
+/// tell it are as new as any.
+const BEGAN: &str = "drydock.pilothouse.dev/began";
+
 pub use server::{Options, Server, ServerError};
 pub use user::User;

@@ -1,8 +1,9 @@
 //! The story on the embedded server: every state that it promises comes to pass, and it ends when told.
+#![expect(clippy::unwrap_used, reason = "a test fails loudly when a server is not as it should be")]
 
 use std::time::{Duration, Instant};
 
-use pilothouse_drydock::story::{Credential, Story, StoryOptions, Target};
+use pilothouse_drydock::story::{Credential, Story, StoryHandle, StoryOptions, Target};
 use pilothouse_drydock::{Options, Server};
 use pilothouse_model::Read;
 use serde_json::{Value, json};
@@ -88,8 +89,8 @@ const PODS: &str = "/api/v1/pods";
 const NOTEBOOKS: &str = "/apis/kubeflow.org/v1/notebooks";
 const TRAIN_JOBS: &str = "/apis/trainer.kubeflow.org/v1alpha1/trainjobs";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_promised_state_comes_to_pass() {
+/// A story on a cluster of its own.
+async fn told(speed: f64) -> (Server, Client, StoryHandle) {
     let server = Server::start(Options::default()).await.unwrap();
     let client = Client::of(&server);
     let target = Target {
@@ -97,7 +98,74 @@ async fn every_promised_state_comes_to_pass() {
         ca_pem: server.certificate_authority().as_bytes().to_vec(),
         credential: Credential::Token(server.token("admin").unwrap().to_owned()),
     };
-    let story = Story::start(target, StoryOptions { seed: 1, speed: 6.0, ..StoryOptions::default() }).await.unwrap();
+    let story = Story::start(target, StoryOptions { seed: 1, speed, ..StoryOptions::default() }).await.unwrap();
+    (server, client, story)
+}
+
+/// All moments that an object's status tells, to the second.
+fn moments(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => vec![text[..19].to_owned()],
+        Value::Array(items) => items.iter().flat_map(moments).collect(),
+        Value::Object(fields) => fields.values().flat_map(moments).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Since when it exists, to the second.
+fn made(object: &Value) -> &str {
+    &object.text("/metadata/creationTimestamp").unwrap()[..19]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_older_than_what_it_is_in_or_tells_of_what_was_before_it() {
+    let (server, client, story) = told(1.0).await;
+    let workflows = "/apis/argoproj.io/v1alpha1/workflows";
+    let experiments = "/apis/kubeflow.org/v1beta1/experiments";
+    client.until(workflows, "of the past", |one| one.text("/status/phase") == Some("Succeeded")).await;
+    client.until(experiments, "of the past", |one| is(one, "Failed")).await;
+    let mut all = Vec::new();
+    for path in
+        [PODS, "/apis/batch/v1/jobs", "/apis/jobset.x-k8s.io/v1alpha2/jobsets", TRAIN_JOBS, workflows, experiments]
+    {
+        all.extend(client.list(path).await);
+    }
+    all.extend(client.list("/apis/kubeflow.org/v1beta1/trials").await);
+    let places = [client.list("/api/v1/namespaces").await, client.list("/api/v1/nodes").await].concat();
+    let events = client.list("/api/v1/events").await;
+    let mut owned = 0;
+    for object in &all {
+        let what = format!("{} {}", object.text("/metadata/name").unwrap(), made(object));
+        for at in ["/metadata/namespace", "/spec/nodeName"] {
+            let place = places.iter().find(|place| place.text("/metadata/name") == object.text(at));
+            assert!(place.is_none_or(|place| made(place) <= made(object)), "{what}: {place:?}");
+        }
+        let owner = object.text("/metadata/ownerReferences/0/uid");
+        let owner = all.iter().find(|one| owner.is_some() && one.text("/metadata/uid") == owner);
+        assert!(owner.is_none_or(|owner| made(owner) <= made(object)), "{what}: {owner:?}");
+        owned += usize::from(owner.is_some());
+        let earlier = moments(&object["status"]).into_iter().find(|moment| &**moment < made(object));
+        assert_eq!(earlier, None, "{what}");
+        let uid = object.text("/metadata/uid");
+        let heard = events.iter().find(|event| event.text("/involvedObject/uid") == uid && uid.is_some());
+        let goes_on = |event: &Value| ["BackOff", "Failed"].map(Some).contains(&event.text("/reason"));
+        let past = object
+            .pointer("/metadata/annotations")
+            .is_some_and(|notes| notes["drydock.pilothouse.dev/began"].is_string());
+        assert!(!past || heard.is_none_or(goes_on), "{what}: {heard:?}");
+    }
+    let now = jiff::Timestamp::now();
+    let old = |object: &&Value| {
+        object.time("/metadata/creationTimestamp").is_some_and(|made| now.duration_since(made).as_hours() > 0)
+    };
+    assert!(owned > 20 && all.iter().filter(old).count() > 50, "{owned} of {}", all.len());
+    story.stop().await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_promised_state_comes_to_pass() {
+    let (server, client, story) = told(6.0).await;
 
     let waiting = |reason: &'static str| {
         move |pod: &Value| pod.text("/status/containerStatuses/0/state/waiting/reason") == Some(reason)

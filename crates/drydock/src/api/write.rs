@@ -59,7 +59,11 @@ impl Intent {
 
 /// This moment, as Kubernetes writes it: whole seconds.
 pub(crate) fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    stamp(Timestamp::now())
+}
+
+fn stamp(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `POST` of an object.

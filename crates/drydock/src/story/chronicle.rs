@@ -11,6 +11,7 @@ use pilothouse_model::Read;
 use super::api::{Api, ApiError};
 use super::clock::{Clock, stamp};
 use super::dice::fnv64;
+use super::fate;
 use super::kind::Kind;
 
 /// How many events the story keeps in the cluster: those of some twenty minutes.
@@ -18,6 +19,9 @@ const KEPT: usize = 6000;
 
 /// The same event is not counted up more often than this.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// What kubelets go on to tell of what is past. The rest happened then: clusters forget events within an hour.
+const GOES_ON: [&str; 2] = ["BackOff", "Failed"];
 
 /// What to write.
 pub(super) struct Entry<'a> {
@@ -49,6 +53,9 @@ impl Chronicle {
 
     /// Writes an event, or counts it up. Events are for people: one that cannot be written is only traced.
     pub(super) async fn write(&self, api: &Api, object: &Value, entry: &Entry<'_>) {
+        if fate::is_past(object) && !GOES_ON.contains(&entry.reason) {
+            return;
+        }
         if let Err(error) = self.try_write(api, object, entry).await {
             tracing::debug!(reason = entry.reason, %error, "an event could not be written");
         }

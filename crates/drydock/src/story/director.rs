@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rand::RngExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -139,16 +140,17 @@ async fn pipelines(stage: &Stage) -> Result<(), ApiError> {
 
 /// Starts runs one after another and cleans up behind them.
 async fn runs(stage: &Stage, scale: f64) {
+    let opened = stage.clock.now();
     let mut number = 0_usize;
     for round in 0_usize.. {
         for index in scenario::shuffled(stage.dice, round) {
             let pace = stage.dice.between(&format!("pace {number}"), PACE.0, PACE.1) / scale.clamp(0.1, 20.0);
-            if let Err(error) = clean(stage, scale).await {
+            if let Err(error) = clean(stage, opened, scale).await {
                 tracing::warn!(%error, "finished runs could not be cleaned up");
             }
             while going_on(stage) as f64 >= AT_ONCE * scale {
                 tokio::time::sleep(stage.clock.wait(pace)).await;
-                if let Err(error) = clean(stage, scale).await {
+                if let Err(error) = clean(stage, opened, scale).await {
                     tracing::warn!(%error, "finished runs could not be cleaned up");
                 }
             }
@@ -186,9 +188,11 @@ fn going_on(stage: &Stage) -> usize {
 }
 
 /// Deletes the oldest finished runs, and those that hang.
-async fn clean(stage: &Stage, scale: f64) -> Result<(), ApiError> {
+async fn clean(stage: &Stage, opened: Timestamp, scale: f64) -> Result<(), ApiError> {
     let (over, going): (Vec<_>, Vec<_>) = own_runs(stage).into_iter().partition(|(kind, run)| is_over(*kind, run));
-    let age = |run: &Value| run.time("/metadata/creationTimestamp").map_or(0.0, |made| stage.clock.since(made));
+    // What hangs since before the story opened is there to be seen, too.
+    let age =
+        |run: &Value| run.time("/metadata/creationTimestamp").map_or(0.0, |made| stage.clock.since(made.max(opened)));
     for (kind, run) in going.iter().filter(|(_, run)| age(run) > PATIENCE) {
         stage.delete_once(*kind, run).await?;
     }

@@ -14,8 +14,7 @@ use super::dice::Dice;
 pub(super) const PREFIX: &str = "drydock.pilothouse.dev/";
 /// What becomes of the pod.
 pub(super) const FATE: &str = "drydock.pilothouse.dev/fate";
-/// When a run of the past began (RFC 3339).
-pub(super) const BEGAN: &str = "drydock.pilothouse.dev/began";
+pub(super) use crate::BEGAN;
 /// Which kind of text the containers print: one of the embedded server's log profiles.
 pub(super) const LOG_PROFILE: &str = "drydock.pilothouse.dev/log-profile";
 /// How long the image takes to pull, in story seconds.
@@ -107,6 +106,11 @@ pub(super) fn inherit(object: &Value) -> Map<String, Value> {
         .filter(|(key, _)| key.starts_with(PREFIX))
         .map(|(key, value)| (key.to_owned(), value.clone()))
         .collect()
+}
+
+/// Whether what it tells of happened before the story opened. What befalls a node befalls it now, since whenever it stands.
+pub(super) fn is_past(object: &Value) -> bool {
+    super::annotation(object, BEGAN).is_some() && object.text("/kind") != Some("Node")
 }
 
 /// The annotations for one part: of all fates that were handed down, the one for its role and attempt.

@@ -3,7 +3,8 @@
 use pilothouse_model::Read;
 use serde_json::{Value, json};
 
-use super::now;
+use super::{now, stamp};
+use crate::BEGAN;
 use crate::failure::{Failure, FieldProblem};
 use crate::present;
 use crate::random;
@@ -122,6 +123,7 @@ pub(super) fn fresh(served: &Served, value: Value) -> Result<Value, Failure> {
     if value.text("/metadata/resourceVersion").is_some_and(|version| !version.is_empty()) {
         return Err(Failure::bad_request("resourceVersion should not be set on objects to be created"));
     }
+    let since = since(&value);
     let unique = random::unique_id().map_err(|error| Failure::internal(error.to_string()))?;
     if let Some(metadata) = value["metadata"].as_object_mut() {
         for field in [
@@ -135,7 +137,7 @@ pub(super) fn fresh(served: &Served, value: Value) -> Result<Value, Failure> {
             metadata.remove(field);
         }
         metadata.insert("uid".to_owned(), json!(unique));
-        metadata.insert("creationTimestamp".to_owned(), json!(now()));
+        metadata.insert("creationTimestamp".to_owned(), json!(since));
         if served.generation {
             metadata.insert("generation".to_owned(), json!(1));
         }
@@ -147,6 +149,13 @@ pub(super) fn fresh(served: &Served, value: Value) -> Result<Value, Failure> {
         fields.remove("status");
     }
     Ok(value)
+}
+
+/// Since when a new object exists: the present, or what it tells of the past, so that a story can have one.
+fn since(value: &Value) -> String {
+    let told = value.pointer("/metadata/annotations").and_then(|notes| notes.get(BEGAN)?.as_str());
+    let told = told.and_then(pilothouse_model::time::parse).filter(|told| *told < jiff::Timestamp::now());
+    told.map_or_else(now, stamp)
 }
 
 fn drop_empty_maps(metadata: &mut serde_json::Map<String, Value>) {

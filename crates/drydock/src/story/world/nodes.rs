@@ -98,11 +98,11 @@ fn node(pool: &Pool, number: usize) -> Value {
     }
     let taints: Vec<Value> =
         pool.taint.iter().map(|(key, value)| json!({ "key": key, "value": value, "effect": "NoSchedule" })).collect();
-    let now = stamp(jiff::Timestamp::now());
+    let (since, now) = (super::began(), stamp(jiff::Timestamp::now()));
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
         json!({
             "type": kind, "status": status, "reason": reason, "message": message,
-            "lastHeartbeatTime": now, "lastTransitionTime": now,
+            "lastHeartbeatTime": now, "lastTransitionTime": since,
         })
     };
     json!({

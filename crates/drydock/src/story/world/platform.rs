@@ -6,7 +6,7 @@ use super::super::api::ApiError;
 use super::super::fate;
 use super::super::kind::Kind;
 use super::super::stage::Stage;
-use super::object;
+use super::{ensure, object};
 
 /// Namespace, name, image, replicas, port of its Service (0: none).
 type Row = (&'static str, &'static str, &'static str, u32, u32);
@@ -63,11 +63,9 @@ const DAEMON_SETS: &[(&str, &str, &str, bool)] = &[
 pub(super) async fn seed(stage: &Stage) -> Result<(), ApiError> {
     for namespace in ["default", "kubeflow", "kube-system", "monitoring"] {
         let labels = json!({ "kubernetes.io/metadata.name": namespace });
-        stage.ensure(Kind::Namespace, json!({ "metadata": { "name": namespace, "labels": labels } })).await?;
+        ensure(stage, Kind::Namespace, json!({ "metadata": { "name": namespace, "labels": labels } })).await?;
     }
-    stage
-        .ensure(
-            Kind::StorageClass,
+    ensure(stage, Kind::StorageClass,
             json!({
                 "metadata": { "name": "shared-nvme", "annotations": { "storageclass.kubernetes.io/is-default-class": "true" } },
                 "provisioner": "csi.storage.example.com", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
@@ -150,17 +148,17 @@ async fn settings(stage: &Stage) -> Result<(), ApiError> {
     let dashboard = json!({ "data": {
         "links": r#"{"menuLinks":[{"type":"item","link":"/jupyter/","text":"Notebooks"}],"externalLinks":[],"quickLinks":[]}"#,
     } });
-    stage.ensure(Kind::ConfigMap, object("kubeflow", "dashboard-config", &none, dashboard)).await?;
+    ensure(stage, Kind::ConfigMap, object("kubeflow", "dashboard-config", &none, dashboard)).await?;
     let katib =
         json!({ "data": { "katib-config.yaml": "apiVersion: config.kubeflow.org/v1beta1\nkind: KatibConfig\n" } });
-    stage.ensure(Kind::ConfigMap, object("kubeflow", "katib-config", &none, katib)).await?;
+    ensure(stage, Kind::ConfigMap, object("kubeflow", "katib-config", &none, katib)).await?;
     let secret = json!({ "type": "Opaque", "stringData": { "accesskey": "minio", "secretkey": "demo-only" } });
-    stage.ensure(Kind::Secret, object("kubeflow", "mlpipeline-minio-artifact", &none, secret)).await?;
+    ensure(stage, Kind::Secret, object("kubeflow", "mlpipeline-minio-artifact", &none, secret)).await?;
     for (name, size) in [("mysql-pv-claim", "20Gi"), ("minio-pvc", "500Gi"), ("katib-mysql", "10Gi")] {
         let claim = json!({ "spec": {
             "accessModes": ["ReadWriteOnce"], "storageClassName": "shared-nvme", "resources": { "requests": { "storage": size } },
         } });
-        stage.ensure(Kind::PersistentVolumeClaim, object("kubeflow", name, &none, claim)).await?;
+        ensure(stage, Kind::PersistentVolumeClaim, object("kubeflow", name, &none, claim)).await?;
     }
     Ok(())
 }
@@ -209,7 +207,7 @@ async fn runtimes(stage: &Stage) -> Result<(), ApiError> {
             "metadata": { "name": name, "labels": { "trainer.kubeflow.org/framework": framework } },
             "spec": { "mlPolicy": { "numNodes": 1, "torch": { "numProcPerNode": "auto" } }, "template": { "spec": { "replicatedJobs": jobs } } },
         });
-        stage.ensure(Kind::ClusterTrainingRuntime, runtime).await?;
+        ensure(stage, Kind::ClusterTrainingRuntime, runtime).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::api::ApiError;
 use super::super::kind::Kind;
 use super::super::stage::Stage;
-use super::{TEAM_MEMBER, VIEWER, object};
+use super::{TEAM_MEMBER, VIEWER, ensure, object};
 
 /// A team of the platform.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub(in super::super) const TEAMS: &[Team] = &[
 
 pub(super) async fn seed(stage: &Stage) -> Result<(), ApiError> {
     for role in cluster_roles() {
-        stage.ensure(Kind::ClusterRole, role).await?;
+        ensure(stage, Kind::ClusterRole, role).await?;
     }
     let everyone = json!({
         "metadata": { "name": "platform-viewers" },
@@ -47,7 +47,7 @@ pub(super) async fn seed(stage: &Stage) -> Result<(), ApiError> {
             { "apiGroup": RBAC, "kind": "Group", "name": "platform-viewers" },
         ],
     });
-    stage.ensure(Kind::ClusterRoleBinding, everyone).await?;
+    ensure(stage, Kind::ClusterRoleBinding, everyone).await?;
     for team in TEAMS {
         one(stage, team).await?;
     }
@@ -120,9 +120,8 @@ async fn one(stage: &Stage, team: &Team) -> Result<(), ApiError> {
         "metadata": { "name": namespace },
         "spec": { "owner": { "kind": "User", "name": team.owner }, "resourceQuotaSpec": { "hard": hard } },
     });
-    stage.ensure(Kind::Profile, profile).await?;
-    stage
-        .ensure(
+    ensure(stage, Kind::Profile, profile).await?;
+    ensure(stage,
             Kind::Namespace,
             json!({ "metadata": {
                 "name": namespace,
@@ -134,14 +133,14 @@ async fn one(stage: &Stage, team: &Team) -> Result<(), ApiError> {
             } }),
         )
         .await?;
-    stage
-        .ensure(
-            Kind::ResourceQuota,
-            object(namespace, "kf-resource-quota", &json!({}), json!({ "spec": { "hard": hard } })),
-        )
-        .await?;
+    ensure(
+        stage,
+        Kind::ResourceQuota,
+        object(namespace, "kf-resource-quota", &json!({}), json!({ "spec": { "hard": hard } })),
+    )
+    .await?;
     for account in ["default-editor", "default-viewer", "default"] {
-        stage.ensure(Kind::ServiceAccount, object(namespace, account, &json!({}), json!({}))).await?;
+        ensure(stage, Kind::ServiceAccount, object(namespace, account, &json!({}), json!({}))).await?;
     }
     rights(stage, team).await?;
     belongings(stage, team).await
@@ -162,11 +161,14 @@ async fn rights(stage: &Stage, team: &Team) -> Result<(), ApiError> {
             "subjects": [{ "apiGroup": RBAC, "kind": "User", "name": user }],
         })
     };
-    stage.ensure(Kind::RoleBinding, binding("namespaceAdmin", "kubeflow-edit", team.owner)).await?;
+    ensure(stage, Kind::RoleBinding, binding("namespaceAdmin", "kubeflow-edit", team.owner)).await?;
     if namespace == "team-vision" {
-        stage
-            .ensure(Kind::RoleBinding, binding("user-tom-example-com-clusterrole-edit", "kubeflow-edit", TEAM_MEMBER))
-            .await?;
+        ensure(
+            stage,
+            Kind::RoleBinding,
+            binding("user-tom-example-com-clusterrole-edit", "kubeflow-edit", TEAM_MEMBER),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -176,19 +178,19 @@ async fn belongings(stage: &Stage, team: &Team) -> Result<(), ApiError> {
     let namespace = team.namespace;
     let labels = json!({ "platform.example.com/team": namespace });
     let settings = json!({ "data": { "MLFLOW_TRACKING_URI": "http://mlflow.kubeflow:5000", "DATASET": format!("s3://datasets/{}", team.subject) } });
-    stage.ensure(Kind::ConfigMap, object(namespace, "training-settings", &labels, settings)).await?;
+    ensure(stage, Kind::ConfigMap, object(namespace, "training-settings", &labels, settings)).await?;
     let secret = json!({ "type": "Opaque", "stringData": { "AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo-only" } });
-    stage.ensure(Kind::Secret, object(namespace, "s3-credentials", &labels, secret)).await?;
+    ensure(stage, Kind::Secret, object(namespace, "s3-credentials", &labels, secret)).await?;
     let pod_default = json!({ "spec": {
         "desc": "Allow access to the object store", "selector": { "matchLabels": { "s3-access": "true" } },
         "envFrom": [{ "secretRef": { "name": "s3-credentials" } }],
     } });
-    stage.ensure(Kind::PodDefault, object(namespace, "s3-access", &json!({}), pod_default)).await?;
+    ensure(stage, Kind::PodDefault, object(namespace, "s3-access", &json!({}), pod_default)).await?;
     for (name, size) in [(format!("{}-data", team.subject), "500Gi"), ("checkpoints".to_owned(), "1Ti")] {
         let claim = json!({ "spec": {
             "accessModes": ["ReadWriteMany"], "storageClassName": "shared-nvme", "resources": { "requests": { "storage": size } },
         } });
-        stage.ensure(Kind::PersistentVolumeClaim, object(namespace, &name, &labels, claim)).await?;
+        ensure(stage, Kind::PersistentVolumeClaim, object(namespace, &name, &labels, claim)).await?;
     }
     Ok(())
 }
