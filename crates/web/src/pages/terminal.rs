@@ -65,6 +65,10 @@ fn panel((namespace, pod): (&str, &str), running: &[&str], scene: &Scene<'_>) ->
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use pilothouse_model::Resource;
+
     use super::*;
     use crate::samples;
 
@@ -74,5 +78,19 @@ mod tests {
             samples::with_scene(|scene| panel(("a&b", "web\"><script>"), &["<main>", "side"], scene)).into_string();
         assert!(!html.contains("<script>") && html.contains("<option value=\"&lt;main&gt;\">&lt;main&gt;"), "{html}");
         assert!(html.contains("/terminal/a%26b/web%22%3E%3Cscript%3E\""), "{html}");
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_runs_no_commands_is_told_from_rights_that_are_missing() {
+        let (engine, _folder) = crate::tests::engine();
+        let cluster = engine.cluster("prod").unwrap();
+        let mut object = samples::object_view();
+        let shown = |object: &ObjectView| samples::with_scene(|scene| view(&cluster, object, scene)).into_string();
+        let html = shown(&object);
+        assert!(html.contains("This cluster runs no commands") && !html.contains("<button"), "{html}");
+        let served = Resource { subresources: vec!["exec".into()], ..Resource::clone(&object.resource) };
+        object.resource = Arc::new(served);
+        assert!(!shown(&object).contains("This cluster runs no commands"));
+        engine.shutdown();
     }
 }
