@@ -9,7 +9,7 @@ mod send;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pilothouse_cluster::{Write, WriteMethod as Method};
+use pilothouse_cluster::{Access, Write, WriteMethod as Method};
 use pilothouse_model::{Action, GroupResource, Instrument, Object, Resource, WriteMethod};
 use serde_json::{Value, json};
 
@@ -42,6 +42,23 @@ impl Target {
     /// The object of this name.
     pub fn new(resource: &Arc<Resource>, namespace: Option<&str>, name: &str) -> Self {
         Self { resource: Arc::clone(resource), namespace: namespace.map(str::to_owned), name: name.to_owned() }
+    }
+
+    /// The pod of this name.
+    pub(crate) fn pod(namespace: &str, name: &str) -> Self {
+        Self::new(&Arc::new(Resource::new("", "v1", "pods", "Pod")), Some(namespace), name)
+    }
+
+    /// The right to do something with it; a part of it where `subresource` names one.
+    pub(crate) fn access(&self, verb: &str, subresource: &str) -> Access {
+        Access {
+            verb: verb.to_owned(),
+            group: self.resource.group.to_string(),
+            resource: self.resource.plural.to_string(),
+            subresource: Some(subresource.to_owned()).filter(|part| !part.is_empty()),
+            namespace: self.namespace.clone(),
+            name: Some(self.name.clone()),
+        }
     }
 
     pub(crate) fn is_secret(&self) -> bool {

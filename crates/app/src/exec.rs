@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pilothouse_cluster::{Access, ClusterError, Connection, ExecCut, ExecEnd, ExecInput, ExecOptions, ExecOutput};
-use pilothouse_model::{Read, Resource};
+use pilothouse_model::Read;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
@@ -176,7 +175,7 @@ impl Cluster {
         every: Duration,
     ) -> Result<Session, AppError> {
         let connection = self.own_connection()?;
-        let target = Target::new(&Arc::new(pods()), Some(namespace), pod);
+        let target = Target::pod(namespace, pod);
         sensible(&options.command)?;
         let (options, defaulted) = self.chosen(&target, options).await?;
         let deed = |step: &str| Deed {
@@ -192,7 +191,7 @@ impl Cluster {
         // Its first line is written before anything can happen.
         self.inner.audit.record(begins)?.told(json!({"outcome": "begins"}));
         let record = self.inner.audit.record(ends)?;
-        let access = needed(namespace, pod);
+        let access = needed(&target);
         let opened = match first_allowed(&connection, &access).await {
             Ok(()) => connection.exec(namespace, pod, &options).await,
             Err(error) => Err(error),
@@ -232,25 +231,9 @@ impl Cluster {
     }
 }
 
-fn pods() -> Resource {
-    Resource::new("", "v1", "pods", "Pod")
-}
-
-/// The right to run commands in a pod, by verb.
-fn access(verb: &str, namespace: &str, pod: &str) -> Access {
-    Access {
-        verb: verb.to_owned(),
-        group: String::new(),
-        resource: "pods".to_owned(),
-        subresource: Some("exec".to_owned()),
-        namespace: Some(namespace.to_owned()),
-        name: Some(pod.to_owned()),
-    }
-}
-
 /// What it takes to run commands in a pod.
-pub(crate) fn needed(namespace: &str, pod: &str) -> [Access; 2] {
-    VERBS.map(|verb| access(verb, namespace, pod))
+pub(crate) fn needed(pod: &Target) -> [Access; 2] {
+    VERBS.map(|verb| pod.access(verb, "exec"))
 }
 
 fn sensible(command: &[String]) -> Result<(), AppError> {
@@ -369,7 +352,8 @@ mod tests {
 
     #[test]
     fn refusals_say_what_they_mean() {
-        let error = not_opened(ClusterError::Forbidden { message: missing(&access("get", "a", "web")) });
+        let error =
+            not_opened(ClusterError::Forbidden { message: missing(&Target::pod("a", "web").access("get", "exec")) });
         assert_eq!(error.message, "not allowed: you may not get pods/exec of pod \"web\" in the namespace \"a\"");
         let message = "the cluster does not serve /api/v1/namespaces/a/pods/web/exec".to_owned();
         let error = not_opened(ClusterError::NotFound { message });

@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use pilothouse_cluster::{Access, LogOptions, LogStream};
-use pilothouse_model::Resource;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -53,8 +51,7 @@ impl Cluster {
         every: Duration,
     ) -> Result<Log, AppError> {
         let connection = self.own_connection()?;
-        let pods = Arc::new(Resource::new("", "v1", "pods", "Pod"));
-        let target = Target::new(&pods, Some(namespace), pod);
+        let target = Target::pod(namespace, pod);
         let record = self.inner.audit.record(Deed {
             subresource: "log",
             summary: json!({"container": options.container, "follow": options.follow, "previous": options.previous}),
@@ -70,15 +67,7 @@ impl Cluster {
                 return Err(refused(error));
             }
         };
-        let access = Access {
-            verb: "get".to_owned(),
-            group: String::new(),
-            resource: "pods".to_owned(),
-            subresource: Some("log".to_owned()),
-            namespace: Some(namespace.to_owned()),
-            name: Some(pod.to_owned()),
-        };
-        Ok(Log(guarded(self.clone(), access, stream, every)))
+        Ok(Log(guarded(self.clone(), target.access("get", "log"), stream, every)))
     }
 }
 

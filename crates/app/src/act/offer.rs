@@ -96,7 +96,7 @@ impl Cluster {
         let mut all = Vec::new();
         let offer = |id, title, danger| Offer { id, title, danger };
         if target.is_secret() {
-            all.push((offer("reveal", "Reveal values", Danger::Reversible), vec![access(target, "get", "")]));
+            all.push((offer("reveal", "Reveal values", Danger::Reversible), vec![target.access("get", "")]));
         }
         if object.deleted().is_none() {
             let actions = self.actions_of(resource, object);
@@ -104,17 +104,16 @@ impl Cluster {
                 let access = needed(target, &action);
                 (offer(action.id, action.title, action.danger), vec![access])
             }));
-            if let Some(namespace) = target.namespace.as_deref().filter(|_| runs_commands(target, object)) {
-                let needed = exec::needed(namespace, &target.name).to_vec();
-                all.push((offer("terminal", "Terminal", Danger::Disruptive), needed));
+            if runs_commands(target, object) {
+                all.push((offer("terminal", "Terminal", Danger::Disruptive), exec::needed(target).to_vec()));
             }
         }
         // The values of a Secret are hidden: what would be edited is not the object.
         if resource.offers("update") && !target.is_secret() {
-            all.push((offer("edit", "Edit", Danger::Disruptive), vec![access(target, "update", "")]));
+            all.push((offer("edit", "Edit", Danger::Disruptive), vec![target.access("update", "")]));
         }
         if resource.offers("delete") {
-            all.push((offer("delete", "Delete", Danger::Destructive), vec![access(target, "delete", "")]));
+            all.push((offer("delete", "Delete", Danger::Destructive), vec![target.access("delete", "")]));
         }
         all
     }
@@ -128,21 +127,10 @@ fn runs_commands(target: &Target, object: &Object) -> bool {
         && !Containers::of(object).running().is_empty()
 }
 
-fn access(target: &Target, verb: &str, subresource: &str) -> Access {
-    Access {
-        verb: verb.to_owned(),
-        group: target.resource.group.to_string(),
-        resource: target.resource.plural.to_string(),
-        subresource: Some(subresource.to_owned()).filter(|part| !part.is_empty()),
-        namespace: target.namespace.clone(),
-        name: Some(target.name.clone()),
-    }
-}
-
 /// The right that an action needs.
 fn needed(target: &Target, action: &Action) -> Access {
     let Permission { verb, subresource } = &action.permission;
-    let about = access(target, verb, subresource);
+    let about = target.access(verb, subresource);
     match action.request.method {
         WriteMethod::Create(created) => {
             Access { group: created.group.to_owned(), resource: created.plural.to_owned(), name: None, ..about }
