@@ -196,6 +196,7 @@ async fn streams_follow(plane: &Plane, grants: bool) {
             watcher.agrees(&truth, step).await;
         }
     }
+    assert!(watchers.iter().any(Watcher::has_counts), "counts are told, too");
     let robot = watchers.iter().find(|watcher| watcher.user.name.ends_with(":robot")).unwrap();
     let namespace = robot.user.name.split(':').nth(2).unwrap();
     admin.send(Method::DELETE, &format!("/api/v1/namespaces/{namespace}/serviceaccounts/robot"), None).await;

@@ -107,6 +107,11 @@ impl<'a> Watcher<'a> {
         }
     }
 
+    /// Whether any page was told of other counts than it began with.
+    pub(crate) fn has_counts(&self) -> bool {
+        self.lists.iter().any(|(_, follower)| follower.told.lock().unwrap().counts.is_some())
+    }
+
     /// Waits until everything has ended because the credential is not good any more.
     pub(crate) async fn ends(&self) {
         for follower in self.lists.iter().map(|(_, follower)| follower).chain(self.object.iter().map(|(_, one)| one)) {

@@ -200,14 +200,16 @@ pub(super) async fn streams_agree(plane: &Plane, lone: &Lone, token: &str, (seen
         stream.until(&format!("map-of-{namespace}")).await;
     }
     let mark = format!("new-{}", lone.proxy.seen().len());
-    for namespace in NAMESPACES {
+    // What must not be told happens first: it would have been told by then.
+    let others: Vec<&str> = NAMESPACES.into_iter().filter(|name| !seen.contains(name)).collect();
+    for namespace in others.iter().chain(seen) {
         let map = json!({"metadata": {"name": format!("{mark}-of-{namespace}")}});
         plane.admin.ensure(&format!("/api/v1/namespaces/{namespace}/configmaps"), &map).await;
     }
     for namespace in seen {
         stream.until(&format!("{mark}-of-{namespace}")).await;
     }
-    for other in NAMESPACES.iter().filter(|name| !seen.contains(name)) {
+    for other in others {
         assert!(!stream.text().contains(&format!("-of-{other}")), "{}", stream.text());
     }
     for namespace in NAMESPACES {
