@@ -1,5 +1,6 @@
 //! `pilothouse serve`: the web console over the clusters of a kubeconfig, on loopback.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
         Command::Serve(_) | Command::Demo(_) => "warn,kube_client=off",
         _ => "off",
     };
-    let filter = EnvFilter::try_from_env("PILOTHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let filter = filter(std::env::var_os("PILOTHOUSE_LOG").as_deref(), usual)?;
     // Colours are for a terminal, and for who wants them; a file gets plain lines.
     let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(OneLine { colours });
@@ -41,6 +42,16 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| Failure::Other("a TLS provider is installed already".to_owned()))
+}
+
+/// What the log tells: what somebody wants of it, or the usual.
+fn filter(wanted: Option<&OsStr>, usual: &str) -> Result<EnvFilter, Failure> {
+    let wanted = wanted.filter(|wanted| !wanted.is_empty()).map(OsStr::to_string_lossy);
+    EnvFilter::try_new(wanted.as_deref().unwrap_or(usual)).map_err(|error| {
+        Failure::Other(format!(
+            "PILOTHOUSE_LOG does not say what the log is to tell: {error}; write info, or warn,kube=debug"
+        ))
+    })
 }
 
 fn log_format(arguments: &Arguments) -> LogFormat {
@@ -213,6 +224,21 @@ mod tests {
     use std::future::{pending, ready};
 
     use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_understood_is_not_taken_for_the_usual_one() {
+        let told = |wanted: Option<&str>| {
+            filter(wanted.map(OsStr::new), "warn,kube_client=off").map(|filter| filter.to_string())
+        };
+        assert_eq!(told(Some("info")).unwrap(), "info");
+        for usual in [None, Some("")] {
+            assert!(told(usual).unwrap().contains("kube_client=off"), "{usual:?}");
+        }
+        for wrong in ["loud=7x", "info,,=="] {
+            let why = told(Some(wrong));
+            assert!(matches!(&why, Err(Failure::Other(why)) if why.contains("PILOTHOUSE_LOG")), "{wrong}: {why:?}");
+        }
+    }
 
     #[tokio::test]
     async fn what_does_not_end_is_left_after_the_farewell() {

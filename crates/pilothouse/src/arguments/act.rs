@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
 
 use super::namespace;
 
@@ -26,7 +26,8 @@ pub(crate) struct LogsArguments {
     #[arg(short, long)]
     pub(crate) previous: bool,
     /// Only so many lines from the end; -1 for all
-    #[arg(long, value_name = "LINES", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "LINES", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true,
+        value_parser = value_parser!(i64).range(-1..))]
     pub(crate) tail: i64,
     /// Only what is younger than this: 90s, 5m, 2h
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
@@ -117,7 +118,8 @@ pub(crate) struct DeleteArguments {
     #[arg(long, value_name = "HOW", default_value = "background")]
     pub(crate) cascade: Cascade,
     /// Seconds that it has to end in peace; -1 for its own
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true,
+        value_parser = value_parser!(i64).range(..=i64::from(u32::MAX)))]
     pub(crate) grace_period: i64,
     /// End it at once: a grace period of one second
     #[arg(long)]
@@ -216,7 +218,20 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[test]
+    fn what_cannot_be_asked_for_is_refused_and_not_left_out() {
+        let read = |line: &str| crate::arguments::Arguments::try_parse_from(line.split(' ')).is_ok();
+        for tail in ["-1", "0", "20"] {
+            assert!(read(&format!("pilothouse logs web --tail {tail}")), "{tail}");
+        }
+        assert!(!read("pilothouse logs web --tail -2"));
+        assert!(read("pilothouse delete pod web --grace-period -1"));
+        assert!(!read("pilothouse delete pod web --grace-period 4294967296"), "it would be deleted with its own grace");
+    }
 
     #[test]
     fn durations_are_read_as_go_writes_them() {
