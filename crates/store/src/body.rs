@@ -101,7 +101,9 @@ impl Body {
                 let json = unpack(frame, dictionary.as_deref())?;
                 match (*known, Known::of(row)) {
                     (0, _) => read(&json),
-                    (wanted, known) if known.check() == wanted => read(&known.put_back(&json)),
+                    (wanted, known) if known.check() == wanted => {
+                        read(&known.put_back(&json, MAX_OBJECT_BYTES).map_err(BodyError::TooLarge)?)
+                    }
                     _ => Err(BodyError::OtherRow),
                 }
             }

@@ -62,18 +62,24 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Puts texts in the place of bytes.
-    pub(super) fn put_back(&self, packed: &[u8]) -> Vec<u8> {
-        let mut json = Vec::with_capacity(packed.len() * 2);
+    /// Puts texts in the place of bytes, as long as that makes no more than `most` of them; else tells how many it would have
+    /// made so far.
+    pub(super) fn put_back(&self, packed: &[u8], most: usize) -> Result<Vec<u8>, usize> {
+        let mut json = Vec::with_capacity((packed.len() * 2).min(most));
         for part in packed.chunk_by(|before, _| *before >= b' ') {
             let (last, rest) = match part.split_last() {
                 Some((last, rest)) if *last < b' ' => (usize::from(*last).checked_sub(1), rest),
                 _ => (None, part),
             };
+            let text = last.and_then(|last| self.0.get(last)).map_or("", |text| text);
+            let size = json.len() + rest.len() + text.len();
+            if size > most {
+                return Err(size);
+            }
             json.extend_from_slice(rest);
-            json.extend(last.and_then(|last| self.0.get(last)).into_iter().flat_map(|text| text.bytes()));
+            json.extend_from_slice(text.as_bytes());
         }
-        json
+        Ok(json)
     }
 }
 
@@ -85,4 +91,21 @@ fn escaped(text: &str) -> Option<Cow<'_, str>> {
     let mut json = serde_json::to_string(text).ok()?;
     json.pop();
     (!json.is_empty()).then(|| Cow::Owned(json.split_off(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_become_too_large_is_not_put_back() {
+        let known = Known(vec![Cow::Borrowed("a message"), Cow::Borrowed("the name")]);
+        let mut packed = br#"["a message","the name","a message"]"#.to_vec();
+        let whole = packed.clone();
+        known.take_out(&mut packed, &mut Vec::new());
+        assert_eq!(packed, b"[\"\x01\",\"\x02\",\"\x01\"]");
+        assert_eq!(known.put_back(&packed, whole.len()), Ok(whole.clone()));
+        assert_eq!(known.put_back(&packed, whole.len() - 1), Err(whole.len()));
+        assert!(known.put_back(&packed, packed.len()).is_err(), "its packed size says nothing");
+    }
 }
