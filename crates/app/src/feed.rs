@@ -261,7 +261,7 @@ async fn write(
                 continue;
             }
         };
-        let fold = if let (_, Some(Signal::Page { .. })) = &told { LIST_FOLD } else { FOLD };
+        let fold = if let (_, Some(Signal::Page(_))) = &told { LIST_FOLD } else { FOLD };
         let deadline = Instant::now() + fold;
         loop {
             let (index, Some(signal)) = told else { return };
@@ -284,7 +284,7 @@ async fn write(
 /// Lets the writer take in a signal; `None` when the runtime shuts down.
 async fn take(mut writer: Writer, index: usize, signal: Signal) -> Option<Writer> {
     let heavy = match &signal {
-        Signal::Page { objects, .. } => objects.len() > LARGE,
+        Signal::Page(items) => items.len() > LARGE,
         Signal::Listed => true,
         _ => false,
     };

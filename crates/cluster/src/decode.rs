@@ -5,59 +5,13 @@ use std::fmt;
 use pilothouse_model::{Object, Resource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::signal::Malformed;
-
 mod secret;
-
-/// A page of a list: its head decoded, its items still raw, so that the next page can be asked for at once.
-#[derive(Debug, Deserialize)]
-pub(crate) struct RawPage<'a> {
-    pub(crate) metadata: ListMeta,
-    /// Go writes an empty list as `null`; an answer that has no `items` at all is no list, which is not an empty one.
-    #[serde(borrow, deserialize_with = "nullable")]
-    pub(crate) items: Vec<&'a RawValue>,
-}
 
 /// Reads a list that Go may have written as `null`.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// `metadata` of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct ListMeta {
-    pub(crate) resource_version: String,
-    #[serde(rename = "continue")]
-    pub(crate) next: String,
-}
-
-/// The objects of a page, and the items that are none.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Decoded {
-    pub(crate) objects: Vec<Object>,
-    pub(crate) malformed: Vec<Malformed>,
-}
-
-/// Decodes the items of a page from the one at `begin` on.
-pub(crate) fn items(items: &[&RawValue], begin: usize, resource: &Resource) -> Decoded {
-    let stamp = Stamp::of(resource);
-    let mut decoded = Decoded { objects: Vec::with_capacity(items.len() - begin), malformed: Vec::new() };
-    for (index, item) in items.iter().enumerate().skip(begin) {
-        match stamp.object(item.get().as_bytes()) {
-            Ok(object) => decoded.objects.push(object),
-            Err(why) => {
-                let which = name_of(item.get());
-                let name = which.clone().unwrap_or_else(|| format!("item {}", index + 1));
-                let why = format!("{name} of {} cannot be read: {why}", resource.group_resource());
-                decoded.malformed.push(Malformed { which, why });
-            }
-        }
-    }
-    decoded
 }
 
 /// Decodes one object.
@@ -128,18 +82,18 @@ fn refuse_too_large(json: &[u8]) -> Result<(), String> {
 }
 
 /// What lists leave out of their items, and what to hide.
-struct Stamp {
+pub(crate) struct Stamp {
     api_version: String,
     kind: String,
     secret: bool,
 }
 
 impl Stamp {
-    fn of(resource: &Resource) -> Self {
+    pub(crate) fn of(resource: &Resource) -> Self {
         Self { api_version: resource.api_version(), kind: resource.kind.to_string(), secret: is_secret(resource) }
     }
 
-    fn object(&self, json: &[u8]) -> Result<Object, String> {
+    pub(crate) fn object(&self, json: &[u8]) -> Result<Object, String> {
         refuse_too_large(json)?;
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         let mut map = WithoutManagedFields

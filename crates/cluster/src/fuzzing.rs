@@ -1,11 +1,15 @@
 //! The doors through which bytes of a server come in, for fuzzers alone (`cfg(fuzzing)`): not a part of the room's interface.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use pilothouse_model::Resource;
 
-use crate::decode::{self, RawPage};
+use crate::decode;
 use crate::discovery;
 use crate::exec;
 use crate::frames::{Frame, Lines};
+use crate::items::Items;
 use crate::reason;
 
 /// Reads bytes as everything that a server may answer; panics when any of it breaks a promise.
@@ -13,12 +17,8 @@ pub fn everything(bytes: &[u8]) {
     let pods = Resource { namespaced: true, ..Resource::new("", "v1", "pods", "Pod") };
     let secrets = Resource { namespaced: true, ..Resource::new("", "v1", "secrets", "Secret") };
     for resource in [&pods, &secrets] {
-        if let Ok(page) = serde_json::from_slice::<RawPage<'_>>(bytes) {
-            // All of it, and what comes after a part that was read before.
-            for begin in [0, page.items.len() / 2] {
-                let decoded = decode::items(&page.items, begin, resource);
-                assert_eq!(decoded.objects.len() + decoded.malformed.len(), page.items.len() - begin);
-            }
+        if let Ok((_, parts)) = Items::split(&Bytes::copy_from_slice(bytes), &Arc::new(resource.clone())) {
+            parts.into_iter().for_each(|items| assert_eq!(items.len(), items.objects().count()));
         }
         if let Ok(object) = decode::object(bytes, resource) {
             assert!(!object.name().is_empty());

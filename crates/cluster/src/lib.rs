@@ -18,6 +18,7 @@ mod follow;
 mod frames;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod items;
 mod list;
 mod logs;
 mod path;
@@ -34,6 +35,7 @@ pub use connection::Connection;
 pub use discovery::{Discovery, Problem};
 pub use error::{ClusterError, ErrorKind};
 pub use exec::{Exec, ExecCut, ExecEnd, ExecInput, ExecOptions, ExecOutput};
+pub use items::Items;
 pub use logs::{LogOptions, LogStream};
 pub use review::{Access, Identity, Rule, Rules};
 pub use signal::{Malformed, Signal};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pilothouse_model::Object;
 
 use crate::error::ClusterError;
+use crate::items::Items;
 
 /// One thing that a watch saw, in the order it happened.
 ///
@@ -19,13 +20,8 @@ pub enum Signal {
         /// Whether none has been completed yet.
         first: bool,
     },
-    /// A page of the list.
-    Page {
-        /// The objects.
-        objects: Vec<Object>,
-        /// The items that are not objects.
-        malformed: Vec<Malformed>,
-    },
+    /// A page of the list, or a part of one.
+    Page(Items),
     /// The list is complete.
     Listed,
     /// An object was created or changed.

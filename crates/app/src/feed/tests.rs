@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pilothouse_cluster::{ClusterError, Malformed};
+use bytes::Bytes;
+use pilothouse_cluster::{ClusterError, Items, Malformed};
 use pilothouse_model::{
     Action, Cause, GroupResource, Link, Manifest, Object, Objects, Page, Place, Projection, Section,
 };
@@ -84,10 +85,14 @@ impl Feed {
         self.signals.send((0, Some(signal))).unwrap();
     }
 
+    fn page(&self, texts: impl IntoIterator<Item = String>) {
+        let resource = Arc::new(Resource::new("", "v1", "widgets", "Widget"));
+        self.tell(Signal::Page(Items::new(resource, texts.into_iter().map(Bytes::from).collect())));
+    }
+
     fn list(&self, names: &[&str]) {
         self.tell(Signal::Listing { first: false });
-        let objects = names.iter().map(|name| widget(name)).collect();
-        self.tell(Signal::Page { objects, malformed: Vec::new() });
+        self.page(names.iter().map(|name| widget(name).value().to_string()));
         self.tell(Signal::Listed);
     }
 
@@ -165,8 +170,7 @@ async fn a_relist_shows_when_it_is_whole_and_trouble_keeps_what_was_known() {
     feed.list(&["a", "b"]);
     feed.until("the list", complete).await;
     feed.tell(Signal::Listing { first: false });
-    let objects = vec![widget("c")];
-    feed.tell(Signal::Page { objects, malformed: vec![unreadable(0)] });
+    feed.page([widget("c").value().to_string(), "{}".to_owned()]);
     feed.until("the page", |_, freshness| !freshness.notes(&Sight::All).is_empty()).await;
     assert_eq!(feed.names(), ["a", "b"], "half a list is never shown");
     feed.trouble(unreachable());

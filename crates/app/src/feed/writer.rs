@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pilothouse_cluster::{ClusterError, ErrorKind, Malformed, Signal};
+use pilothouse_cluster::{ClusterError, ErrorKind, Items, Malformed, Signal};
 use pilothouse_model::{Completeness, Object};
 use pilothouse_store::{Compressor, Interner, Record, RowId, Snapshot, Table};
 use tokio::time::Instant;
@@ -99,7 +99,7 @@ impl Writer {
                 part.pending.clear();
                 part.unreadable = Unreadable::default();
             }
-            Signal::Page { objects, malformed } => self.page(index, objects, malformed),
+            Signal::Page(items) => self.page(index, items),
             Signal::Listed => self.listed(index),
             Signal::Applied(object) => {
                 if let Some(record) = self.record(index, &object) {
@@ -122,14 +122,18 @@ impl Writer {
         }
     }
 
-    fn page(&mut self, index: usize, objects: Vec<Object>, malformed: Vec<Malformed>) {
-        malformed.into_iter().for_each(|one| self.malformed(index, one));
-        for object in objects {
+    fn page(&mut self, index: usize, items: Items) {
+        for item in items.objects() {
+            let object = match item {
+                Ok(object) => object,
+                Err(malformed) => {
+                    self.malformed(index, malformed);
+                    continue;
+                }
+            };
             let record = self.record(index, &object);
             // What cannot be shown in its new version stays as it was.
             let id = record.as_ref().map_or_else(|| self.projector.id(&object), |record| RowId::of(&record.row));
-            // As text it takes a tenth.
-            drop(object);
             let part = &mut self.parts[index];
             part.listed.insert(id);
             match record {

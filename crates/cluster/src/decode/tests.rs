@@ -1,9 +1,12 @@
 //! What decoding keeps, drops and refuses.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::items::Items;
 use crate::tests::resource;
 
 #[test]
@@ -123,15 +126,6 @@ proptest! {
 }
 
 #[test]
-fn an_answer_without_items_is_no_list_and_null_is_an_empty_one() {
-    for other in ["{}", r#"{"status": "ok"}"#, r#"{"metadata": {}}"#, r#"{"items": []}"#] {
-        assert!(serde_json::from_str::<RawPage<'_>>(other).is_err(), "{other}");
-    }
-    let page: RawPage<'_> = serde_json::from_str(r#"{"metadata": {"resourceVersion": "7"}, "items": null}"#).unwrap();
-    assert_eq!((page.metadata.resource_version.as_str(), page.items.len()), ("7", 0));
-}
-
-#[test]
 fn an_object_that_would_fill_the_memory_is_refused_by_name() {
     let maps = resource("", "v1", "configmaps", "ConfigMap");
     let of = |data: String| format!("{{\"metadata\":{{\"name\":\"big\"}},\"data\":{data}}}");
@@ -145,9 +139,8 @@ fn an_object_that_would_fill_the_memory_is_refused_by_name() {
     }
     let whole = of(format!("\"{}\"", "x".repeat(5 << 20)));
     assert_eq!(object(whole.as_bytes(), &maps).unwrap().name(), "big");
-    let raws: Vec<Box<RawValue>> =
-        texts[..2].iter().map(|(text, _)| RawValue::from_string(text.clone()).unwrap()).collect();
-    let page: Vec<&RawValue> = raws.iter().map(|raw| &**raw).collect();
-    let decoded = items(&page, 0, &maps);
-    assert!(decoded.objects.is_empty() && decoded.malformed.iter().all(|one| one.which.as_deref() == Some("big")));
+    let items = texts[..2].iter().map(|(text, _)| text.clone().into()).collect();
+    for item in Items::new(Arc::new(maps), items).objects() {
+        assert_eq!(item.unwrap_err().which.as_deref(), Some("big"));
+    }
 }

@@ -7,8 +7,9 @@ use pilothouse_model::{PrinterColumn, Resource};
 use serde::Deserialize;
 
 use crate::connection::Connection;
-use crate::decode::{ListMeta, nullable};
+use crate::decode::nullable;
 use crate::error::ClusterError;
+use crate::items::ListMeta;
 use crate::path::escape;
 
 const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

@@ -12,13 +12,13 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
-use pilothouse_model::{Resource, Str};
+use pilothouse_model::{Object, Resource, Str};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 
 use crate::backoff::Pace;
-use crate::{Connection, Contexts, Signal};
+use crate::{Connection, Contexts, Malformed, Signal};
 
 /// One request, as a script sees it.
 pub(super) struct Asked {
@@ -224,12 +224,20 @@ pub(super) async fn story(signals: &mut Receiver<Signal>, count: usize) -> Vec<S
     told
 }
 
+/// The objects of a page, and what is none.
+pub(super) fn page_of(signal: Signal) -> (Vec<Object>, Vec<Malformed>) {
+    let Signal::Page(items) = signal else { panic!("{signal:?} is no page") };
+    let (objects, malformed): (Vec<_>, Vec<_>) = items.objects().partition(Result::is_ok);
+    (objects.into_iter().flatten().collect(), malformed.into_iter().filter_map(Result::err).collect())
+}
+
 pub(super) fn words(signal: &Signal) -> String {
     match signal {
         Signal::Listing { first: true } => "listing for the first time".to_owned(),
         Signal::Listing { first: false } => "listing again".to_owned(),
-        Signal::Page { objects, malformed, .. } => {
-            let names = objects.iter().map(|object| object.name()).chain(malformed.iter().map(|_| "?"));
+        Signal::Page(items) => {
+            let names =
+                items.clone().objects().map(|item| item.map_or("?".to_owned(), |object| object.name().to_owned()));
             format!("page {}", names.collect::<Vec<_>>().join(" "))
         }
         Signal::Listed => "listed".to_owned(),

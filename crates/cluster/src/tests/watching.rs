@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::fake::{
-    Ending, Fake, answer, event, next, pace, page, pod, pods, refusal, resource, slowly, status, story, streamed,
+    Ending, Fake, answer, event, next, pace, page, page_of, pod, pods, refusal, resource, slowly, status, story,
+    streamed,
 };
 use crate::backoff::Pace;
 use crate::list::Scope;
@@ -58,7 +59,7 @@ async fn items_get_the_kind_that_lists_leave_out_and_how_many_are_to_come_is_tol
     .await;
     let mut signals = fake.watch(resource("kubeflow.org", "v1", "notebooks", "Notebook"));
     next(&mut signals).await;
-    let Signal::Page { objects, .. } = next(&mut signals).await else { panic!("no page") };
+    let (objects, _) = page_of(next(&mut signals).await);
     assert_eq!((objects[0].api_version(), objects[0].kind()), ("kubeflow.org/v1", "Notebook"));
 }
 
@@ -284,7 +285,7 @@ async fn a_malformed_item_costs_one_warning_and_nothing_else() {
     .await;
     let mut signals = fake.watch(pods());
     next(&mut signals).await;
-    let Signal::Page { objects, malformed, .. } = next(&mut signals).await else { panic!("no page") };
+    let (objects, malformed) = page_of(next(&mut signals).await);
     assert_eq!(objects.iter().map(|object| object.name()).collect::<Vec<_>>(), ["a", "z"]);
     assert_eq!(malformed.len(), 3, "{malformed:?}");
     assert_eq!(malformed.iter().map(|one| one.which.as_deref()).collect::<Vec<_>>(), [Some("team-a/b"), None, None]);
@@ -352,7 +353,7 @@ async fn a_secret_comes_without_its_values() {
     let secrets = resource("", "v1", "secrets", "Secret");
     let mut signals = fake.watch(secrets.clone());
     next(&mut signals).await;
-    let Signal::Page { objects, .. } = next(&mut signals).await else { panic!("no page") };
+    let (objects, _) = page_of(next(&mut signals).await);
     story(&mut signals, 1).await;
     let Signal::Applied(applied) = next(&mut signals).await else { panic!("no change") };
     let got = fake.connect().get(&secrets, Some("team-a"), "s").await.unwrap();
