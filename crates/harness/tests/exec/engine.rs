@@ -5,7 +5,7 @@ use std::time::Duration;
 use pilothouse_app::{AppError, Ended, ErrorKind, ExecInput, ExecOptions, Output, Session};
 use pilothouse_harness::kubelet::{V4, V5};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::world::{PATIENCE, World, role, rule, shell, to_end};
@@ -52,7 +52,7 @@ async fn each_person_runs_what_that_person_may_and_both_ends_are_recorded() {
     let told: Vec<_> = lines
         .iter()
         .map(|line| {
-            let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+            let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
             [text(&line["who"]["name"]), text(&line["summary"]["step"]), text(&line["result"]["outcome"])].join(" ")
         })
         .collect();
@@ -77,6 +77,23 @@ async fn each_person_runs_what_that_person_may_and_both_ends_are_recorded() {
     assert!(!text.contains(&world.plane.api("ada").credential().token), "no token");
 }
 
+const BOT: &str = "/api/v1/namespaces/a/serviceaccounts/bot";
+
+/// Makes a service account that may run commands.
+async fn make_bot(world: &World) {
+    let admin = world.plane.admin();
+    admin.ensure("/api/v1/namespaces/a/serviceaccounts", &json!({"metadata": {"name": "bot"}})).await;
+    role(admin, "bot", &[rule("pods/exec", &["create", "get"])], &[("ServiceAccount", "bot")]).await;
+}
+
+/// A token of it.
+async fn token(world: &World, spec: &Value) -> String {
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});
+    let path = format!("{BOT}/token");
+    let asked = world.plane.admin().send(Method::POST, &path, Some(("application/json", &request))).await;
+    asked.body["status"]["token"].as_str().unwrap_or_else(|| panic!("{}", asked.body)).to_owned()
+}
+
 /// A command that says back what it is told, and has done so once.
 async fn talking(world: &World, name: &str, token: &str) -> Session {
     let cluster = world.with_token(name, token);
@@ -92,12 +109,8 @@ async fn talking(world: &World, name: &str, token: &str) -> Session {
 async fn a_command_ends_when_its_right_is_gone_and_when_its_token_is_revoked() {
     let world = World::start(V4).await;
     let admin = world.plane.admin();
-    admin.ensure("/api/v1/namespaces/a/serviceaccounts", &json!({"metadata": {"name": "bot"}})).await;
-    role(admin, "bot", &[rule("pods/exec", &["create", "get"])], &[("ServiceAccount", "bot")]).await;
-    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
-    let path = "/api/v1/namespaces/a/serviceaccounts/bot";
-    let asked = admin.send(Method::POST, &format!("{path}/token"), Some(("application/json", &request))).await;
-    let token = asked.body["status"]["token"].as_str().unwrap_or_else(|| panic!("{}", asked.body)).to_owned();
+    make_bot(&world).await;
+    let token = token(&world, &json!({"audiences": []})).await;
 
     let hers = talking(&world, "ada", &world.plane.api("ada").credential().token).await;
     let bots = talking(&world, "bot", &token).await;
@@ -108,7 +121,7 @@ async fn a_command_ends_when_its_right_is_gone_and_when_its_token_is_revoked() {
     assert!(matches!(&ended, Ended::Cut(error) if error.kind == ErrorKind::Forbidden), "{ended:?}");
     timeout(PATIENCE, input.closed()).await.unwrap();
 
-    assert_eq!(admin.send(Method::DELETE, path, None).await.status, 200);
+    assert_eq!(admin.send(Method::DELETE, BOT, None).await.status, 200);
     let (_, _, ended) = to_end(bots).await;
     assert!(matches!(&ended, Ended::Cut(error) if error.kind == ErrorKind::Unauthorized), "{ended:?}");
 
@@ -143,19 +156,14 @@ async fn bound(world: &World, secret: &str) -> String {
     let admin = world.plane.admin();
     admin.ensure("/api/v1/namespaces/a/secrets", &json!({"metadata": {"name": secret}})).await;
     let to = json!({"kind": "Secret", "apiVersion": "v1", "name": secret});
-    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-        "spec": {"audiences": [], "boundObjectRef": to}});
-    let path = "/api/v1/namespaces/a/serviceaccounts/bot/token";
-    let asked = admin.send(Method::POST, path, Some(("application/json", &request))).await;
-    asked.body["status"]["token"].as_str().unwrap_or_else(|| panic!("{}", asked.body)).to_owned()
+    token(world, &json!({"audiences": [], "boundObjectRef": to})).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_goes_on_with_a_newer_token_and_ends_with_that_one() {
     let world = World::start(V4).await;
     let admin = world.plane.admin();
-    admin.ensure("/api/v1/namespaces/a/serviceaccounts", &json!({"metadata": {"name": "bot"}})).await;
-    role(admin, "bot", &[rule("pods/exec", &["create", "get"])], &[("ServiceAccount", "bot")]).await;
+    make_bot(&world).await;
     let (first, second) = (bound(&world, "first").await, bound(&world, "second").await);
     let mut session = talking(&world, "bot", &first).await;
     session.go_on_as(&world.with_token("bot", &second));
