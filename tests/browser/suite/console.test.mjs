@@ -149,6 +149,9 @@ for (const kind of ["demo", "real"]) {
       await palette.waitFor();
       await palette.locator("input").fill("pods");
       await palette.getByRole("option").first().waitFor();
+      // As a page does that still waits for something.
+      await page.evaluate(() => globalThis.htmx.ajax("GET", location.pathname, { target: "#shell", swap: "outerMorph", select: "#shell" }));
+      assert.ok(await palette.getByRole("option").count() > 0, "what was found stays when the page is fetched again");
       await page.keyboard.press("Escape");
       await palette.waitFor({ state: "hidden" });
       assert.deepEqual(page.complaints, []);
