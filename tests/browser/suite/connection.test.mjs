@@ -60,9 +60,9 @@ test("a console that stands still is told from one where nothing happens, and is
   try {
     // What was on its way has arrived by then.
     await page.waitForTimeout(500);
-    await timed.clock.fastForward(30_000);
+    await timed.clock.fastForward(20_000);
     assert.equal(await banner.isVisible(), false, "the console may be silent for a while");
-    await timed.clock.fastForward(12_000);
+    await timed.clock.fastForward(22_000);
     await banner.waitFor();
     assert.match(await banner.innerText(), /connection to Pilothouse is lost/);
     assert.equal((await page.locator("header .connection").innerText()).trim(), "Not known");
