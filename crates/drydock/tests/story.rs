@@ -154,6 +154,19 @@ async fn nothing_is_older_than_what_it_is_in_or_tells_of_what_was_before_it() {
             .is_some_and(|notes| notes["drydock.pilothouse.dev/began"].is_string());
         assert!(!past || heard.is_none_or(goes_on), "{what}: {heard:?}");
     }
+    for experiment in client.list(experiments).await {
+        let uid = experiment.text("/metadata/uid");
+        let trials: Vec<&Value> = all.iter().filter(|one| one.text("/metadata/ownerReferences/0/uid") == uid).collect();
+        let times =
+            trials.iter().map(|trial| ["startTime", "completionTime"].map(|name| trial["status"][name].as_str()));
+        let times: Vec<_> = times.collect();
+        let parallel = usize::try_from(experiment.integer("/spec/parallelTrialCount").unwrap()).unwrap();
+        for [start, _] in &times {
+            let at_once =
+                times.iter().filter(|[other, end]| other <= start && end.is_none_or(|end| Some(end) > *start));
+            assert!(at_once.count() <= parallel, "{}: {times:?}", experiment["metadata"]["name"]);
+        }
+    }
     let now = jiff::Timestamp::now();
     let old = |object: &&Value| {
         object.time("/metadata/creationTimestamp").is_some_and(|made| now.duration_since(made).as_hours() > 0)

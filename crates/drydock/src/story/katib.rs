@@ -274,8 +274,19 @@ async fn make_trial(stage: &Stage, experiment: &Value, number: i64) -> Result<()
     add_labels(&mut trial, &[(EXPERIMENT, super::name(experiment))]);
     let role = format!("trial-{number}");
     add(&mut trial, "annotations", fate::resolve(&fate::inherit(experiment), &role, 0));
+    // A trial of a past experiment began when there was room for it.
+    if super::annotation(experiment, fate::BEGAN).is_some()
+        && let Some(last) = last_end(&stage.mirror.owned(Kind::Trial, experiment))
+    {
+        trial["metadata"]["annotations"][fate::BEGAN] = stamp(last).into();
+    }
     stage.ensure(Kind::Trial, trial).await?;
     Ok(())
+}
+
+/// When the last of these trials ended that has.
+fn last_end(trials: &[Arc<Value>]) -> Option<Timestamp> {
+    trials.iter().filter_map(|trial| trial.time("/status/completionTime")).max()
 }
 
 async fn report(
@@ -291,7 +302,7 @@ async fn report(
         append_condition(&mut conditions, &Said { kind, status, reason, message }, at);
     };
     set("Created", true, "ExperimentCreated", "Experiment is created", began(experiment));
-    let finish = trials.iter().filter_map(|trial| trial.time("/status/completionTime")).max().unwrap_or(now);
+    let finish = last_end(trials).unwrap_or(now);
     match end {
         None if tally.active() > 0 => {
             if super::condition_is(experiment, "Succeeded", "True") {

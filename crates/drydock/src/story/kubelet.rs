@@ -84,11 +84,16 @@ async fn advance(stage: &Stage, pod: &Value) -> Result<Next, ApiError> {
         here = Standing { now: Now::Creating, restarts: 0, last: None, next: Some(pull_seconds(stage, pod)) };
     }
     let reported = status::report(stage, pod, start, &here);
-    let changed = stage.set_status(Kind::Pod, pod, &reported).await?;
-    if changed {
+    let news = is_news(&pod["status"], &reported);
+    if stage.set_status(Kind::Pod, pod, &reported).await? && news {
         tell(stage, pod, &here).await;
     }
     Ok(here.next.map_or(Next::Change, |next| Next::In((next - elapsed).max(0.1))))
+}
+
+/// Whether anything befell the container. That the node comes back and is believed again does not.
+fn is_news(before: &Value, now: &Value) -> bool {
+    ["/containerStatuses/0/state", "/reason"].iter().any(|at| before.pointer(at) != now.pointer(at))
 }
 
 /// Ends a pod that is being deleted: its containers get a moment to stop.
@@ -152,5 +157,26 @@ pub(super) fn eviction_message(of: Shortage, container: &str) -> String {
             "The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 8911Mi. Container \
              {container} was using 188120Mi, request is 0, has larger consumption of ephemeral-storage. "
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_container_that_goes_on_starts_once() {
+        let status = |ready: &str, started: &str| {
+            json!({
+                "conditions": [{ "type": "Ready", "status": ready }],
+                "containerStatuses": [{ "state": { "running": { "startedAt": started } } }],
+            })
+        };
+        assert!(is_news(&Value::Null, &status("True", "early")));
+        assert!(!is_news(&status("False", "early"), &status("True", "early")), "its node was lost and came back");
+        assert!(is_news(&status("True", "early"), &status("True", "late")), "it was restarted");
+        assert!(is_news(&status("True", "early"), &json!({ "reason": "Evicted" })));
     }
 }
