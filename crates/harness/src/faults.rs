@@ -135,11 +135,6 @@ impl Faults {
         format!("http://{}", self.address)
     }
 
-    /// The same under an address that a client does not take for its own machine, so that it asks for compression.
-    pub fn distant_url(&self) -> String {
-        format!("http://0.0.0.0:{}", self.address.port())
-    }
-
     /// Writes a kubeconfig whose server is `url`, with the credential's token.
     pub fn kubeconfig(folder: &Path, name: &str, (url, token): (&str, &str)) -> PathBuf {
         let config = json!({
