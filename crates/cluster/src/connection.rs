@@ -168,14 +168,15 @@ impl Connection {
 
     /// The body of the answer to a plain GET.
     pub(crate) async fn read(&self, path: &str) -> Result<Bytes, ClusterError> {
-        self.read_within(path, LONGEST).await
+        self.read_within(path, LONGEST, BytesMut::new()).await
     }
 
-    /// The same, of an answer that may have another length.
-    pub(crate) async fn read_within(&self, path: &str, limit: usize) -> Result<Bytes, ClusterError> {
+    /// The same, of an answer that may have another length, written into `memory`.
+    pub(crate) async fn read_within(&self, path: &str, limit: usize, memory: BytesMut) -> Result<Bytes, ClusterError> {
         let call = Call::get(path);
         let response = self.send(&call).await?;
-        self.collect_whole(response.into_body(), &call.words(), limit).await
+        let bytes = self.collect_into(memory, response.into_body(), limit).await?;
+        if bytes.len() < limit { Ok(bytes) } else { Err(too_large(&call.words(), limit)) }
     }
 
     /// Sends a request and waits for the head of a good answer. A refused credential of ours is renewed once; a person's
@@ -249,8 +250,11 @@ impl Connection {
     }
 
     /// The whole body, or its beginning when it is longer than `limit`.
-    pub(crate) async fn collect(&self, mut body: Body, limit: usize) -> Result<Bytes, ClusterError> {
-        let mut bytes = BytesMut::new();
+    pub(crate) async fn collect(&self, body: Body, limit: usize) -> Result<Bytes, ClusterError> {
+        self.collect_into(BytesMut::new(), body, limit).await
+    }
+
+    async fn collect_into(&self, mut bytes: BytesMut, mut body: Body, limit: usize) -> Result<Bytes, ClusterError> {
         while bytes.len() < limit {
             let frame = timeout(PAUSE, body.frame()).await.map_err(|_| self.silent(PAUSE))?;
             let Some(frame) = frame else { break };

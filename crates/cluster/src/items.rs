@@ -17,6 +17,11 @@ use crate::signal::Malformed;
 const PART: usize = 50;
 const PART_BYTES: usize = 1 << 19;
 
+/// Where the items begin, behind the head. Within a text its quotes would stand behind backslashes.
+const ITEMS: &[u8] = b",\"items\":[";
+/// As far as is looked for them.
+const LONGEST_HEAD: usize = 8 << 10;
+
 /// `metadata` of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -70,6 +75,20 @@ impl Items {
                 Malformed { which, why: format!("{name} of {} cannot be read: {why}", resource.group_resource()) }
             })
         })
+    }
+
+    /// The head of a page, where it stands before the items, as API servers write it for the kinds that they know; known
+    /// before all of the page is read through.
+    pub(crate) fn head(body: &[u8]) -> Option<ListMeta> {
+        #[derive(Deserialize)]
+        struct Head {
+            metadata: ListMeta,
+        }
+        let beginning = &body[..body.len().min(LONGEST_HEAD)];
+        let end = beginning.windows(ITEMS.len()).position(|window| window == ITEMS)?;
+        let text = [&beginning[..end], b"}"].concat();
+        // Whatever else it is, it is read with the items.
+        serde_json::from_slice(&text).ok().map(|Head { metadata }| metadata)
     }
 
     /// The head of a page, and its items in parts of bounded size; or why it is none.
@@ -140,6 +159,21 @@ mod tests {
                     assert!(number % 10 == 3 && malformed.why.starts_with(&place), "{malformed:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_head_before_the_items_is_known_before_they_are_read() {
+        let head = |text: &str| Items::head(text.as_bytes()).map(|head| (head.resource_version, head.next));
+        let text = r#"{"kind":"PodList","metadata":{"resourceVersion":"7","continue":"a,\"items\":[b"},"items":[{"a"#;
+        assert_eq!(head(text), Some(("7".to_owned(), "a,\"items\":[b".to_owned())));
+        for other in [
+            r#"{"apiVersion":"v1","items":[{"x":1}],"metadata":{"resourceVersion":"7"}}"#,
+            r#"{"x":{"metadata":{},"items":[]},"metadata":{"resourceVersion":"7"}}"#,
+            r#"{"metadata":{"resourceVersion":"7"},"items":null}"#,
+            "",
+        ] {
+            assert_eq!(head(other), None, "{other}");
         }
     }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
+use futures::future::{BoxFuture, FutureExt, ready};
 use pilothouse_model::Resource;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::spawn_blocking;
 
 use crate::connection::{Connection, malformed};
 use crate::error::ClusterError;
-use crate::items::Items;
+use crate::items::{Items, ListMeta};
 use crate::path;
 use crate::signal::Signal;
 
@@ -52,44 +54,93 @@ pub(crate) async fn list(
 ) -> Result<String, ClusterError> {
     // One page is delivered, one more may wait for that, and the next is on its way: neither side waits for the other's
     // every page. More would be in memory for nothing.
-    let (queue, mut waiting) = mpsc::channel::<Vec<Items>>(1);
+    let (queue, mut waiting) = mpsc::channel::<(String, Splitting)>(1);
     let read = async move {
         let mut limit = scope.page;
         let mut path = scope.path(&format!("limit={limit}"))?;
+        let mut read = Vec::new();
         loop {
-            let body = connection.read_within(&path, LONGEST).await?;
+            let body = connection.read_within(&path, LONGEST, reclaimed(&mut read)).await?;
+            read.push(body.clone());
             limit = next_limit(limit, body.len());
-            let resource = Arc::clone(&scope.resource);
-            // Megabytes are read through: the runtime has others to serve.
-            let split = spawn_blocking(move || Items::split(&body, &resource)).await;
-            let split = split.unwrap_or_else(|_| Err("the decoding was interrupted".to_owned()));
-            let (head, parts) = split.map_err(|reason| malformed(&path, reason))?;
-            if queue.send(parts).await.is_err() {
-                return Ok(head.resource_version);
-            }
-            match head.next.as_str() {
-                "" => return Ok::<String, ClusterError>(head.resource_version),
-                token => path = scope.path(&format!("limit={limit}&continue={}", path::escape(token)))?,
+            let head = Items::head(&body);
+            let mut splitting = split(body, &scope.resource);
+            let head = match head {
+                Some(head) => head,
+                None => {
+                    let (head, parts) = splitting.await.map_err(|reason| malformed(&path, reason))?;
+                    splitting = ready(Ok((head.clone(), parts))).boxed();
+                    head
+                }
+            };
+            let following = match head.next.as_str() {
+                "" => None,
+                token => Some(scope.path(&format!("limit={limit}&continue={}", path::escape(token)))?),
+            };
+            let delivered = queue.send((path, splitting)).await;
+            match following.filter(|_| delivered.is_ok()) {
+                Some(following) => path = following,
+                None => return Ok::<String, ClusterError>(head.resource_version),
             }
         }
     };
-    // When nobody listens any more, the whole task is being dropped.
     let deliver = async move {
-        while let Some(parts) = waiting.recv().await {
+        while let Some((path, splitting)) = waiting.recv().await {
+            let (_, parts) = splitting.await.map_err(|reason| malformed(&path, reason))?;
             for items in parts {
                 if sender.send(Signal::Page(items)).await.is_err() {
-                    return;
+                    // Nobody listens any more: the whole task is being dropped.
+                    return Ok(());
                 }
             }
         }
+        Ok::<(), ClusterError>(())
     };
     // What was read before something went wrong is delivered: it is true, and may be all that there will be.
-    tokio::join!(read, deliver).0
+    let (read, delivered) = tokio::join!(read, deliver);
+    delivered?;
+    read
+}
+
+/// A page that is taken apart.
+type Splitting = BoxFuture<'static, Result<(ListMeta, Vec<Items>), String>>;
+
+/// Takes a page apart. Megabytes are read through, beside the runtime, which has others to serve.
+fn split(body: Bytes, resource: &Arc<Resource>) -> Splitting {
+    let resource = Arc::clone(resource);
+    let task = spawn_blocking(move || Items::split(&body, &resource));
+    async move { task.await.unwrap_or_else(|_| Err("the decoding was interrupted".to_owned())) }.boxed()
+}
+
+/// The memory of a page that nobody reads any more, if there is one: new memory has to be asked of the system, page by page.
+fn reclaimed(read: &mut Vec<Bytes>) -> BytesMut {
+    for _ in 0..read.len() {
+        match read.remove(0).try_into_mut() {
+            Ok(mut memory) => {
+                memory.clear();
+                return memory;
+            }
+            Err(in_use) => read.push(in_use),
+        }
+    }
+    BytesMut::new()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_taken_over_from_a_page_that_nobody_reads() {
+        let page = |text: &str| BytesMut::from(text).freeze();
+        let (first, second) = (page("first"), page("second"));
+        let in_use = first.slice(1..);
+        let (mut read, place) = (vec![first, second.clone()], second.as_ptr());
+        drop(second);
+        let memory = reclaimed(&mut read);
+        assert_eq!((memory.len(), memory.as_ptr(), &*in_use), (0, place, &b"irst"[..]));
+        assert_eq!((read.len(), reclaimed(&mut read).capacity()), (1, 0), "the other one is read");
+    }
 
     #[test]
     fn pages_of_large_objects_become_smaller() {
