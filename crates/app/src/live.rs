@@ -92,8 +92,8 @@ impl Cluster {
             ask,
             window,
             tally: Tally::default(),
-            version: chosen.table.subscribe(),
-            rights: chosen.remembered.as_deref().map(Remembered::subscribe),
+            version: chosen.subscribe(),
+            rights: chosen.changes.clone(),
             chosen,
             paused: None,
             refused: None,
@@ -258,8 +258,8 @@ impl LiveWindow {
         }
         match open(&chosen, &self.ask) {
             Ok(window) => {
-                self.version = chosen.table.subscribe();
-                self.rights = chosen.remembered.as_deref().map(Remembered::subscribe);
+                self.version = chosen.subscribe();
+                self.rights = chosen.changes.clone();
                 // What is on the screen and may not be seen any more is taken from it.
                 self.window = window.in_place_of(&mut self.window);
                 self.chosen = chosen;

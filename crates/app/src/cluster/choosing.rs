@@ -48,21 +48,22 @@ impl Cluster {
     fn choose_narrower(&self, source: &Source, whole: Chosen) -> Result<Chosen, AppError> {
         let holder = Holder::Console;
         let remembered = self.remembered(&holder);
+        let changes = Some(remembered.subscribe());
         let known = match source {
             Source::Workloads => remembered.known(),
             Source::Resource(resource) => remembered.about(resource.group_resource()),
         };
         let rights = match known {
             Known::Rights(rights) => rights,
-            Known::Pending => return Ok(Chosen { pending: true, remembered: Some(remembered), ..whole }),
-            Known::Failed(_) => return Ok(Chosen { remembered: Some(remembered), ..whole }),
+            Known::Pending => return Ok(Chosen { pending: true, remembered: Some(remembered), changes, ..whole }),
+            Known::Failed(_) => return Ok(Chosen { remembered: Some(remembered), changes, ..whole }),
         };
         let (table, reach) = match source {
             Source::Resource(resource) => {
                 let sight = rights.view(resource).listed;
                 // That nothing may be read is told best in the cluster's own words.
                 if !matches!(sight, Sight::Some(_)) {
-                    return Ok(Chosen { remembered: Some(remembered), ..whole });
+                    return Ok(Chosen { remembered: Some(remembered), changes, ..whole });
                 }
                 (self.own_table(&holder, resource, &sight, &[]).0, sight)
             }
@@ -71,17 +72,18 @@ impl Cluster {
                 let sights = remembered.sights(&rights, &catalog);
                 let reach = sights.reach.clone();
                 if reach.is_none() {
-                    return Ok(Chosen { remembered: Some(remembered), ..whole });
+                    return Ok(Chosen { remembered: Some(remembered), changes, ..whole });
                 }
                 (self.derived(None, Some(Cut { sights, holder, own: true })), reach)
             }
         };
-        Ok(Chosen { remembered: Some(remembered), sight: Sight::All, reach, ..Chosen::new(source, table) })
+        Ok(Chosen { remembered: Some(remembered), changes, sight: Sight::All, reach, ..Chosen::new(source, table) })
     }
 
     /// The shared table, cut to what the person may see; or the person's own.
     fn choose_for_person(&self, holder: Holder, source: &Source, ask: &Ask) -> Result<Chosen, AppError> {
         let remembered = self.remembered(&holder);
+        let changes = Some(remembered.subscribe());
         let known = match source {
             Source::Workloads => remembered.about_in(GroupResource::new("", "pods"), &ask.namespaces),
             Source::Resource(resource) => remembered.about_in(resource.group_resource(), &ask.namespaces),
@@ -103,7 +105,7 @@ impl Cluster {
             }
             (Known::Rights(rights), Source::Workloads) => self.choose_workloads(holder, &remembered, &rights),
         };
-        Ok(Chosen { remembered: Some(remembered), ..chosen })
+        Ok(Chosen { remembered: Some(remembered), changes, ..chosen })
     }
 
     /// The table of a resource of which a person sees something: the one that all share where the console may read it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pilothouse_model::{Completeness, Plan, Sight};
 use pilothouse_store::{Selection, Snapshot};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::ask::{Ask, Listing, Source};
@@ -12,7 +13,7 @@ use crate::clock;
 use crate::error::AppError;
 use crate::feed::{Freshness, LiveTable, Reading};
 use crate::paging;
-use crate::rights::{Known, Remembered};
+use crate::rights::{Changes, Known, Remembered};
 use crate::words::some;
 
 /// What rows are called that are put together from several kinds.
@@ -33,6 +34,8 @@ pub(crate) struct Chosen {
     pub(super) pending: bool,
     /// Keeps the rights renewed for as long as the answer is held.
     pub(crate) remembered: Option<Arc<Remembered>>,
+    /// Tells when they are others than those that it was chosen by.
+    pub(crate) changes: Option<Changes>,
     /// The one moment of the table that may be read, where what is in sight depends on what it holds.
     pub(crate) only: Option<Arc<Reading>>,
 }
@@ -51,6 +54,7 @@ impl Chosen {
             foreign: false,
             pending: false,
             remembered: None,
+            changes: None,
             only: None,
         }
     }
@@ -63,6 +67,15 @@ impl Chosen {
     /// What the table holds, now or at the one moment that may be read.
     pub(crate) fn moment(&self) -> Arc<Reading> {
         self.only.clone().unwrap_or_else(|| self.table.moment())
+    }
+
+    /// Wakes with every moment of its table that is later than the one to read.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        let mut news = self.table.subscribe();
+        if !Arc::ptr_eq(&self.moment(), &self.table.moment()) {
+            news.mark_changed();
+        }
+        news
     }
 
     /// Whether it is still being asked what may be seen.
@@ -85,9 +98,8 @@ impl Chosen {
     /// Waits until the rights are known and the table is loaded (or cannot be), or until the deadline.
     pub(crate) async fn settled(&self, deadline: Instant) {
         if self.pending
-            && let Some(remembered) = &self.remembered
+            && let (Some(remembered), Some(mut changes)) = (&self.remembered, self.changes.clone())
         {
-            let mut changes = remembered.subscribe();
             if matches!(remembered.known(), Known::Pending) {
                 remembered.settled(deadline).await;
             } else if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
@@ -225,6 +237,7 @@ mod tests {
         table.set_completeness(Completeness::Complete);
         table.commit();
         shared.publish(table.snapshot(), Freshness::default());
+        assert!(judged.subscribe().has_changed().unwrap() && !open.subscribe().has_changed().unwrap());
         let read = |chosen: &Chosen| chosen.answer(&Ask::default()).unwrap().completeness;
         assert_eq!((read(&open), read(&judged)), (Completeness::Complete, Completeness::Loading));
     }

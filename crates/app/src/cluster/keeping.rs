@@ -79,10 +79,11 @@ impl Cluster {
     }
 
     async fn discover(&self, reached: &Reached) -> Result<String, ClusterError> {
-        let connection = match self.holder() {
-            Ok(holder) => self.connection_of(&holder),
-            Err(_) => self.inner.connection.clone(),
+        let nobody = |_| ClusterError::Unauthorized {
+            server: self.server().to_owned(),
+            reason: "there is no credential to ask it with".to_owned(),
         };
+        let connection = self.connection_of(&self.holder().map_err(nobody)?);
         let version = match connection.version().await {
             // What it serves tells more than which version it is.
             Err(ClusterError::Forbidden { .. }) => UNTOLD.to_owned(),

@@ -10,7 +10,7 @@ use super::{Counts, telling};
 use crate::ask::{Ask, Source};
 use crate::cluster::{Chosen, Cluster};
 use crate::error::ErrorKind;
-use crate::rights::{Changes, Remembered};
+use crate::rights::Changes;
 
 /// The shortest time between two counts.
 const APART: Duration = Duration::from_secs(2);
@@ -94,9 +94,8 @@ fn apart(took: Duration, windows: u32) -> Duration {
 
 impl Basis {
     fn of(chosen: Chosen) -> Self {
-        // Listens before it looks: nothing happens in between unheard.
-        let news = chosen.table.subscribe();
-        let rights = chosen.remembered.as_deref().map(Remembered::subscribe);
+        let news = chosen.subscribe();
+        let rights = chosen.changes.clone();
         let version = chosen.moment().0.version();
         Self { chosen, version, news, rights }
     }

@@ -220,6 +220,7 @@ impl Answer {
 }
 
 /// Tells of other rights.
+#[derive(Clone)]
 pub(crate) struct Changes {
     receiver: watch::Receiver<Answer>,
 }

@@ -62,6 +62,11 @@ pub(super) async fn renew(cluster: Weak<Inner>, remembered: Weak<Remembered>) {
         let Some((inner, this)) = cluster.upgrade().zip(remembered.upgrade()) else { return };
         if this.is_at_rest() {
             this.asleep.store(true, Ordering::Release);
+            // Whoever asked in between found nobody asleep.
+            if !this.is_at_rest() {
+                this.asleep.store(false, Ordering::Release);
+                continue;
+            }
             // What was told is not renewed: whoever asks next wakes this, and waits.
             this.publish(Known::Pending, Duration::ZERO);
             renewal = Renewal::default();
