@@ -19,8 +19,11 @@ pub(crate) struct Pace {
     pub(crate) watch: Duration,
     /// How long one lasts of a server that has sent no bookmark yet: its silence tells nothing, a new answer does.
     pub(crate) brief: Duration,
-    /// How long a watch that sends bookmarks (each minute) may be silent.
+    /// How long a watch that sends bookmarks (each minute) may be silent...
     pub(crate) silence: Duration,
+    /// ...and how long before its first one: an API server that was started again sends none for a resource of which nothing
+    /// has changed since.
+    pub(crate) unmarked: Duration,
     /// A watch that lasted this long was a good one.
     pub(crate) settled: Duration,
     /// Objects in a page of a list.
@@ -36,6 +39,7 @@ impl Default for Pace {
             watch: Duration::from_secs(240),
             brief: Duration::from_secs(50),
             silence: Duration::from_secs(150),
+            unmarked: Duration::from_secs(80),
             settled: Duration::from_secs(5),
             page: 500,
         }

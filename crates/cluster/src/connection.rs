@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +11,8 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use pilothouse_model::{Object, Resource};
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use crate::backoff::Pace;
@@ -40,6 +42,24 @@ pub struct Connection {
     bare: Arc<Credential>,
     /// The person who asks; else the console itself does.
     token: Option<Token>,
+    /// Shared by all who ask this server.
+    reach: Arc<Reach>,
+}
+
+/// Whether the server could be reached when it was last asked.
+#[derive(Default)]
+struct Reach {
+    lost: AtomicBool,
+    back: Notify,
+}
+
+impl Reach {
+    fn heard(&self, answered: bool) {
+        let lost = self.lost.swap(!answered, Ordering::AcqRel);
+        if lost && answered {
+            self.back.notify_waiters();
+        }
+    }
 }
 
 /// One request to the API server.
@@ -92,18 +112,24 @@ impl Connection {
     pub fn open(contexts: &Contexts, name: &str) -> Result<Self, ClusterError> {
         let credential = Credential::new(contexts, name)?;
         let bare = Arc::new(credential.bare());
-        Ok(Self { credential: Arc::new(credential), bare, token: None })
+        Ok(Self { credential: Arc::new(credential), bare, token: None, reach: Arc::default() })
     }
 
     /// The same server, found and trusted in the same way, asked with this bearer token alone: nothing of our own credential
     /// goes along, and nothing of it is tried when the server refuses the token. Cheap.
     pub fn with_token(&self, token: &Token) -> Self {
-        Self { credential: Arc::clone(&self.bare), bare: Arc::clone(&self.bare), token: Some(token.clone()) }
+        Self { token: Some(token.clone()), ..self.without_credential() }
     }
 
     /// The same server, found and trusted in the same way, asked without any credential.
     pub fn without_credential(&self) -> Self {
-        Self { credential: Arc::clone(&self.bare), bare: Arc::clone(&self.bare), token: None }
+        let Self { bare, reach, .. } = self;
+        Self { credential: Arc::clone(bare), bare: Arc::clone(bare), token: None, reach: Arc::clone(reach) }
+    }
+
+    /// Is over when the server, which could not be reached, has answered somebody.
+    pub(crate) fn back(&self) -> Notified<'_> {
+        self.reach.back.notified()
     }
 
     /// The API server's URL.
@@ -197,12 +223,19 @@ impl Connection {
         let request = self.request(call).map_err(|error| (error, None))?;
         let (client, generation) = self.credential.client().await.map_err(|error| (error, None))?;
         let response = match timeout(ANSWER, client.send(request)).await {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => {
+                self.reach.heard(true);
+                response
+            }
             Ok(Err(error)) => {
+                self.reach.heard(false);
                 let told = reason::from_kube(self.server(), &error);
                 return Err((if reason::was_sent(&error) { call.left_open(told) } else { told }, None));
             }
-            Err(_) => return Err((call.left_open(self.silent(ANSWER)), None)),
+            Err(_) => {
+                self.reach.heard(false);
+                return Err((call.left_open(self.silent(ANSWER)), None));
+            }
         };
         if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);

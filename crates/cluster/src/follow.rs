@@ -50,8 +50,10 @@ pub(crate) struct Follow<'a> {
     pub(crate) version: &'a mut String,
     /// How many frames came.
     pub(crate) frames: usize,
-    /// Whether this server sends bookmarks, so that silence means something.
+    /// Whether this server sent bookmarks, when one was last due: then silence means something.
     pub(crate) bookmarks: &'a mut bool,
+    /// Whether this watch has brought one.
+    pub(crate) marked: bool,
     /// Whether what was missed before it was opened has been told.
     pub(crate) caught_up: bool,
 }
@@ -87,7 +89,8 @@ impl Follow<'_> {
         // Whether something came of which it was not said that it is all.
         let mut owed = true;
         loop {
-            let end = if *self.bookmarks { deadline.min(heard + self.pace.silence) } else { deadline };
+            let silence = if self.marked { self.pace.silence } else { self.pace.unmarked };
+            let end = if *self.bookmarks { deadline.min(heard + silence) } else { deadline };
             let patience = if owed { end.min(Instant::now() + QUIET) } else { end };
             let frame = match timeout_at(patience, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
@@ -102,6 +105,7 @@ impl Follow<'_> {
                 }
                 Err(_) if Instant::now() >= end => {
                     tracing::debug!(path, "a watch went silent");
+                    *self.bookmarks = false;
                     return End::Over;
                 }
                 // Half a frame means that more is to come.
@@ -153,7 +157,7 @@ impl Follow<'_> {
                 (Signal::Deleted(object), Some(version))
             }
             Frame::Bookmark(version) => {
-                *self.bookmarks = true;
+                (*self.bookmarks, self.marked) = (true, true);
                 self.caught_up = true;
                 (Signal::Fresh, Some(version))
             }

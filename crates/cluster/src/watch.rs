@@ -7,7 +7,7 @@ use pilothouse_model::Resource;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep};
 
-use crate::backoff::{Backoff, Pace};
+use crate::backoff::{Backoff, Pace, jitter};
 use crate::connection::Connection;
 use crate::error::{ClusterError, ErrorKind};
 use crate::follow::{End, Follow};
@@ -16,6 +16,9 @@ use crate::signal::Signal;
 
 /// How many signals wait for a slow listener; a page of large objects is some megabytes.
 const CAPACITY: usize = 4;
+
+/// Within which time those ask again who waited for a server that is back.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// After how many refusals of a watch it is listed again.
 const REFUSALS: usize = 4;
@@ -102,6 +105,7 @@ impl Life {
                 version: &mut version,
                 frames: 0,
                 bookmarks: &mut self.bookmarks,
+                marked: false,
                 caught_up: false,
             };
             let end = follow.run().await;
@@ -144,11 +148,18 @@ impl Life {
         }
     }
 
-    /// Tells of an error and waits.
+    /// Tells of an error and waits; for a server that could not be reached no longer than until it has answered somebody.
     async fn rest(&mut self, error: ClusterError) {
         let retry_in = self.backoff.after(&error);
+        let unreachable = error.kind() == ErrorKind::Unreachable;
+        let connection = self.connection.clone();
+        let back = connection.back();
         self.tell(Signal::Trouble { error, retry_in }).await;
-        sleep(retry_in).await;
+        tokio::select! {
+            () = sleep(retry_in) => {}
+            // All who waited ask, but not all at the same moment.
+            () = back, if unreachable => sleep(jitter(TOGETHER).min(retry_in)).await,
+        }
     }
 
     /// Sends a signal. That nobody listens is seen by the loops above.

@@ -56,6 +56,10 @@ impl Drop for Fake {
 
 impl Fake {
     pub(super) async fn start(script: impl Fn(Asked) -> Response + Send + Sync + 'static) -> Self {
+        Self::start_on("127.0.0.1:0", script).await
+    }
+
+    pub(super) async fn start_on(address: &str, script: impl Fn(Asked) -> Response + Send + Sync + 'static) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
         let counts: Mutex<HashMap<String, usize>> = Mutex::default();
@@ -78,7 +82,7 @@ impl Fake {
             let response = script(Asked { method, path: uri.path().to_owned(), query, headers, body, before });
             async move { response }
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move {
             axum::serve(listener, Router::new().fallback(answer)).await.unwrap();

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::fake::{
-    Ending, Fake, answer, event, next, pace, page, page_of, pod, pods, refusal, resource, slowly, status, story,
-    streamed,
+    Ending, Fake, answer, connect, event, next, pace, page, page_of, pod, pods, refusal, resource, slowly, status,
+    story, streamed, words,
 };
 use crate::backoff::Pace;
 use crate::list::Scope;
@@ -193,8 +193,38 @@ async fn a_watch_that_falls_silent_is_opened_again() {
     })
     .await;
     let mut signals = fake.watch_at(pods(), Pace { silence: Duration::from_millis(100), ..pace() });
-    let told = story(&mut signals, 7).await;
-    assert!(told.contains(&"applied a@51".to_owned()), "{told:?}");
+    while words(&next(&mut signals).await) != "applied a@51" {}
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_server_asks_when_it_has_answered_somebody() {
+    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let connection = connect(&format!("http://{address}"), "token: t");
+    let long = Duration::from_secs(3600);
+    let pace = Pace { first: long, longest: long, ..pace() };
+    let mut signals = crate::watch::start(connection.clone(), Arc::new(pods()), (None, None), pace);
+    assert_eq!(story(&mut signals, 2).await, ["listing for the first time", "trouble unreachable"]);
+    let _fake = Fake::start_on(&address.to_string(), |asked| match asked.is_watch() {
+        false => page(&[pod("a", 1)], 10, ""),
+        true => streamed(&[], Ending::Open),
+    })
+    .await;
+    assert!(connection.get(&pods(), Some("team-a"), "a").await.is_err(), "it answers with a list");
+    assert_eq!(story(&mut signals, 3).await, ["listing for the first time", "page a", "listed"]);
+}
+
+#[tokio::test]
+async fn a_server_that_sends_bookmarks_no_more_is_asked_often_again() {
+    let fake = Fake::start(|asked| match (asked.is_watch(), asked.get("resourceVersion")) {
+        (false, _) => page(&[], 10, ""),
+        (true, "10") => streamed(&[event("BOOKMARK", &json!({"metadata": {"resourceVersion": "50"}}))], Ending::Clean),
+        // For long at first: it is known for its bookmarks. Then as of one that sends none.
+        (true, _) if asked.get("timeoutSeconds").parse::<u64>().unwrap() > 100 => streamed(&[], Ending::Open),
+        (true, _) => streamed(&[event("ADDED", &pod("a", 51))], Ending::Open),
+    })
+    .await;
+    let mut signals = fake.watch_at(pods(), Pace { unmarked: Duration::from_millis(100), ..pace() });
+    while words(&next(&mut signals).await) != "applied a@51" {}
 }
 
 #[tokio::test]
