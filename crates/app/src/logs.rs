@@ -8,10 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use pilothouse_cluster::{Access, LogOptions, LogStream};
+use pilothouse_model::Completeness;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::act::{Target, refused};
+use crate::ask::{Ask, Source};
 use crate::audit::Deed;
 use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
@@ -37,6 +39,18 @@ impl Stream for Log {
 }
 
 impl Cluster {
+    /// Why not all pods of a namespace are known; `None` when they are.
+    pub async fn why_pods_are_unknown(&self, namespace: &str, patience: Duration) -> Result<Option<String>, AppError> {
+        let catalog = self.wait_catalog(patience).await?;
+        let pods = Source::Resource(catalog.resource("core", "v1", "pods")?);
+        let ask = Ask { namespaces: vec![namespace.to_owned()], confined: true, limit: Some(0), ..Ask::default() };
+        Ok(match self.list_settled(&pods, &ask, patience).await?.completeness {
+            Completeness::Complete | Completeness::Absent => None,
+            Completeness::Loading => Some("pods are still being read".to_owned()),
+            Completeness::Stale(why) | Completeness::Broken(why) | Completeness::Forbidden(why) => Some(why),
+        })
+    }
+
     /// The log of a pod's container. It ends within half a minute after the reader may not read it any more.
     pub async fn logs(&self, namespace: &str, pod: &str, options: &LogOptions) -> Result<Log, AppError> {
         self.logs_checked(namespace, pod, options, CHECK).await

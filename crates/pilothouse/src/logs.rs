@@ -77,7 +77,10 @@ pub(crate) async fn pod(cluster: &Cluster, kind: &str, namespace: &str, name: &s
     let names: Vec<&str> =
         below.filter(|one| one.api_version == "v1" && one.kind == "Pod").map(|one| one.name.as_str()).collect();
     let Some(first) = names.first() else {
-        return Err(Failure::Other(format!("no pods stand below {}/{name}", resource.kind)));
+        return Err(Failure::Other(match cluster.why_pods_are_unknown(namespace, PATIENCE).await? {
+            Some(why) => format!("it is not known which pods stand below {}/{name}: {why}", resource.kind),
+            None => format!("no pods stand below {}/{name}", resource.kind),
+        }));
     };
     if names.len() > 1 {
         say(&format!("Found {} pods, using pod/{first}", names.len()));

@@ -97,7 +97,7 @@ async fn two_people_at_the_same_addresses_get_their_own_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pods_that_may_be_listed_and_not_read_do_not_close_the_page_of_their_owner() {
+async fn logs_of_what_owns_pods_say_which_may_not_be_read_and_that_others_are_not_known() {
     let world = World::start(true).await;
     let admin = Api::new(Credential::read(&world.server.kubeconfig("admin").unwrap()));
     let (rbac, group) = ("/apis/rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io");
@@ -109,16 +109,25 @@ async fn pods_that_may_be_listed_and_not_read_do_not_close_the_page_of_their_own
     let pod = json!({"metadata": {"name": "listed", "ownerReferences": owner}, "spec": spec});
     admin.ensure("/api/v1/namespaces/part/pods", &pod).await;
     let rule = |plural: &str, verbs: &[&str]| json!({"apiGroups": [""], "resources": [plural], "verbs": verbs});
-    let rules = json!([rule("configmaps", &["get", "list"]), rule("pods", &["list"])]);
-    let role = json!({"metadata": {"name": "some"}, "rules": rules});
-    admin.ensure(&format!("{rbac}/namespaces/part/roles"), &role).await;
-    let binding = json!({
-        "metadata": {"name": "some"}, "roleRef": {"apiGroup": group, "kind": "Role", "name": "some"},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": "ada"}],
-    });
-    admin.ensure(&format!("{rbac}/namespaces/part/rolebindings"), &binding).await;
+    let rules = |pods: &[&str]| json!([rule("configmaps", &["get", "list"]), rule("pods", pods)]);
+    for (user, rules) in [("ada", rules(&["list"])), ("ben", rules(&["get"]))] {
+        let role = json!({"metadata": {"name": user}, "rules": rules});
+        admin.ensure(&format!("{rbac}/namespaces/part/roles"), &role).await;
+        let binding = json!({
+            "metadata": {"name": user}, "roleRef": {"apiGroup": group, "kind": "Role", "name": user},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+        });
+        admin.ensure(&format!("{rbac}/namespaces/part/rolebindings"), &binding).await;
+    }
     let ada = world.sign_in("ada").await;
     let logs = world.get(&ada, "/c/prod/r/core/v1/configmaps/namespaces/part/owner?view=logs").await;
     assert_eq!(logs.status, 200, "{}", logs.body);
     assert!(logs.body.contains("pods &quot;listed&quot; is forbidden"), "{}", logs.body);
+    let ben = world.sign_in("ben").await;
+    let logs = world.get(&ben, "/c/prod/r/core/v1/configmaps/namespaces/part/owner?view=logs").await;
+    assert!(
+        logs.body.contains("It is not known which pods stand below it."),
+        "who may list none is not told that there are none: {}",
+        logs.body
+    );
 }

@@ -8,7 +8,7 @@ use axum::response::sse::{Event, KeepAlive};
 use futures::stream::{self, Stream, StreamExt};
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, Containers, ErrorKind, Lines, Log, LogOptions, ObjectView};
-use pilothouse_model::{GroupResource, Object};
+use pilothouse_model::{GroupResource, Level, Object};
 use serde_json::json;
 
 use crate::components::freshness::notice;
@@ -50,14 +50,14 @@ impl Asked {
             let wrong = |_| AppError::new(ErrorKind::BadInput, format!("`{name}` must be a whole number"));
             text(name).map(|text| text.parse::<u64>().map_err(wrong)).transpose()
         };
-        let flag = |name: &str| text(name).is_some_and(|text| !matches!(text, "0" | "false"));
+        let flag = |name: &str| if text(name).is_some() { visit.flag(name) } else { Ok(false) };
         let options = LogOptions {
             container: text("container").map(crate::visit::name_of).transpose()?.map(str::to_owned),
-            follow: flag("follow"),
-            previous: flag("previous"),
+            follow: flag("follow")?,
+            previous: flag("previous")?,
             tail_lines: number("tail")?.or(number("tailLines")?),
             since_seconds: number("sinceSeconds")?,
-            timestamps: flag("timestamps"),
+            timestamps: flag("timestamps")?,
             limit_bytes: number("limitBytes")?,
             ..LogOptions::default()
         };
@@ -87,7 +87,10 @@ pub(crate) async fn view(visit: &Visit, cluster: &Cluster, object: &ObjectView) 
     let names: Vec<&str> = if own { vec![&*object.row.name] } else { pods(object).collect() };
     let asked_pod = visit.query("pod").filter(|pod| names.contains(pod));
     let Some(pod) = asked_pod.or_else(|| names.first().copied()) else {
-        return Ok(notice(pilothouse_model::Level::Idle, "No pods stand below it at the moment.", ""));
+        return Ok(match cluster.why_pods_are_unknown(namespace, crate::visit::PATIENCE).await? {
+            Some(why) => notice(Level::Warning, "It is not known which pods stand below it.", &why),
+            None => notice(Level::Idle, "No pods stand below it at the moment.", ""),
+        });
     };
     let containers = if own {
         containers(&object.object)
@@ -98,11 +101,7 @@ pub(crate) async fn view(visit: &Visit, cluster: &Cluster, object: &ObjectView) 
             Ok(read) => containers(&read.object),
             // It may be listed and not read, or be gone by now: that is no failure of the object whose page this is.
             Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => {
-                return Ok(notice(
-                    pilothouse_model::Level::Error,
-                    &error.message,
-                    error.hint.as_deref().unwrap_or_default(),
-                ));
+                return Ok(notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()));
             }
             Err(error) => return Err(error),
         }
