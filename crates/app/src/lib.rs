@@ -65,4 +65,4 @@ pub use pilothouse_cluster::{Access, ConfigError, Contexts, ExecInput, ExecOptio
 pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as CompletionKind, QueryError};
 pub use pilothouse_query::{conditions, narrow, widen};
 pub use pilothouse_store::{Delta, Record, RowId};
-pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, Search, SearchAsk, SearchGap, What, Why};
+pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, SHORTEST_SEARCH, Search, SearchAsk, SearchGap, What, Why};

@@ -37,7 +37,7 @@ const STEP: Duration = Duration::from_millis(80);
 /// How long a search goes on.
 const LONGEST: Duration = Duration::from_secs(30);
 /// What is shorter is found everywhere.
-const SHORTEST: usize = 2;
+pub const SHORTEST_SEARCH: usize = 2;
 
 /// A question about everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl Many {
                 closed: None,
             })
         };
-        let nothing = ask.text.trim().chars().count() < SHORTEST;
+        let nothing = ask.text.trim().chars().count() < SHORTEST_SEARCH;
         Ok(Search {
             places: if nothing { Vec::new() } else { self.clusters().iter().filter_map(place).collect() },
             words: conditions.as_ref().map(rank::words).unwrap_or_default(),

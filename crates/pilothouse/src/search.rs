@@ -1,6 +1,8 @@
 //! `pilothouse search`: everything that mentions some words.
 
-use pilothouse_app::{AppError, ConnectionState, ErrorKind, Found, Hit, Many, SearchAsk, SearchGap, Why, found_json};
+use pilothouse_app::{
+    AppError, ConnectionState, ErrorKind, Found, Hit, Many, SHORTEST_SEARCH, SearchAsk, SearchGap, Why, found_json,
+};
 use pilothouse_model::{Cell, ColumnKind, Completeness};
 
 use crate::arguments::{ClusterArguments, Document, Format, SearchArguments};
@@ -26,7 +28,7 @@ pub(crate) async fn run(arguments: &ClusterArguments, options: &SearchArguments)
         namespaces: if options.all_namespaces { Vec::new() } else { options.namespace.clone() },
         limit: options.limit,
     };
-    if ask.text.trim().chars().count() < 2 {
+    if ask.text.trim().chars().count() < SHORTEST_SEARCH {
         return Err(Failure::Other("write at least two letters of what to look for".to_owned()));
     }
     let found = many.search(ask)?.settled(PATIENCE).await?;

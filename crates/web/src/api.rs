@@ -64,7 +64,15 @@ async fn known(operation: &'static Operation, request: Request, next: Next) -> R
     }
 }
 
+/// What may be given several times: each is one more.
+const REPEATED: [&str; 3] = ["cluster", "namespace", "ns"];
+
 fn unknown(operation: &Operation, pairs: &Pairs) -> Option<AppError> {
+    let again = |at: usize| pairs[..at].iter().any(|(name, _)| *name == pairs[at].0);
+    if let Some(at) = (0..pairs.len()).find(|at| again(*at) && !REPEATED.contains(&pairs[*at].0.as_str())) {
+        let message = format!("{} takes one `{}`, not several", operation.id, pairs[at].0);
+        return Some(AppError::new(ErrorKind::BadInput, message).hint("leave all but one of them out"));
+    }
     let known: Vec<&str> = operation.parameters.iter().map(|parameter| parameter.name).collect();
     let short = |name: &str| !known.is_empty() && SHORT.contains(&name);
     let odd: Vec<String> = pairs
@@ -288,6 +296,9 @@ mod tests {
         assert_eq!(error.message, "listObjects does not know the parameters `limitt`, `wide`");
         assert!(error.hint.unwrap().contains("labelSelector"));
         assert!(unknown(operation("getObject"), &pairs(&["ns"])).is_some());
+        assert_eq!(unknown(operation("listObjects"), &pairs(&["ns", "namespace", "ns", "namespace"])), None);
+        let error = unknown(operation("listObjects"), &pairs(&["limit", "q", "limit"])).unwrap();
+        assert_eq!(error.message, "listObjects takes one `limit`, not several");
     }
 
     #[test]

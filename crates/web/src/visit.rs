@@ -97,6 +97,17 @@ impl Visit {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// A parameter that is on or off; off when it is left out.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, AppError> {
+        match self.query(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(other) => {
+                Err(AppError::new(ErrorKind::BadInput, format!("`{name}={other}` is neither true nor false")))
+            }
+        }
+    }
+
     /// The question.
     pub(crate) fn question(&self) -> Result<Question, AppError> {
         Question::read(&self.pairs)
@@ -214,7 +225,8 @@ fn failed(
         }
         _ => title(error, down.is_some()),
     };
-    let again = down.is_none() && error.kind == ErrorKind::Unavailable;
+    // Rights come and go.
+    let again = down.is_none() && matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Forbidden);
     let body = html! {
         @if down.is_none() { div.head { div { h1 { (title) } } } }
         @if let Some(state) = down {
@@ -314,6 +326,8 @@ mod tests {
         let (title, body, waits) = page(&busy, &connected());
         assert!(body.contains("Too many requests.") && body.contains("data-again"), "{body}");
         assert!(waits && title == "The cluster does not answer this now", "{title}");
+        let (_, body, waits) = page(&AppError::new(ErrorKind::Forbidden, "not yours"), &connected());
+        assert!(waits && body.contains("data-again"), "{body}");
         let (title, body, waits) = page(&busy, &ConnectionState::Connecting);
         assert!(waits && title.ends_with("yet") && body.contains("data-watch"), "{title} {body}");
     }

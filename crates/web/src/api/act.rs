@@ -23,12 +23,9 @@ async fn target(visit: &Visit) -> Result<(Cluster, Target), AppError> {
     Ok((cluster, target))
 }
 
-fn flag(visit: &Visit, name: &str) -> Result<bool, AppError> {
-    match visit.query(name) {
-        None | Some("" | "false" | "0") => Ok(false),
-        Some("true" | "1" | "All") => Ok(true),
-        Some(_) => Err(AppError::new(ErrorKind::BadInput, format!("`{name}` must be true or false"))),
-    }
+/// Whether it is only tried; `All` is Kubernetes' own word for it.
+fn dry_run(visit: &Visit) -> Result<bool, AppError> {
+    if visit.query("dryRun") == Some("All") { Ok(true) } else { visit.flag("dryRun") }
 }
 
 fn number<T: std::str::FromStr>(visit: &Visit, name: &str) -> Result<Option<T>, AppError> {
@@ -73,17 +70,21 @@ pub(super) async fn act(visit: Visit) -> Response {
 
 async fn acted(visit: &Visit) -> Result<Value, AppError> {
     let (cluster, target) = target(visit).await?;
-    let (number, dry_run) = (number(visit, "number")?, flag(visit, "dryRun")?);
+    let (number, dry_run) = (number(visit, "number")?, dry_run(visit)?);
     let choice = Choice { number, expected: expected(visit), dry_run };
     Ok(told(&cluster.act(&target, visit.param("action")?, &choice).await?))
 }
 
 /// `DELETE …/{name}`
-pub(super) async fn delete(visit: Visit) -> Response {
-    answer(deleted(&visit).await)
+pub(super) async fn delete(visit: Visit, body: Bytes) -> Response {
+    answer(deleted(&visit, &body).await)
 }
 
-async fn deleted(visit: &Visit) -> Result<Value, AppError> {
+async fn deleted(visit: &Visit, body: &Bytes) -> Result<Value, AppError> {
+    if !body.is_empty() {
+        return Err(AppError::new(ErrorKind::BadInput, "deleting takes no body")
+            .hint("say how in the address: dryRun, propagationPolicy, gracePeriodSeconds, uid, resourceVersion"));
+    }
     let (cluster, target) = target(visit).await?;
     let wrong = |text: &str| {
         AppError::new(ErrorKind::BadInput, format!("`{text}` is no propagation policy"))
@@ -94,7 +95,7 @@ async fn deleted(visit: &Visit) -> Result<Value, AppError> {
         propagation: policy.transpose()?,
         grace: number(visit, "gracePeriodSeconds")?,
         expected: expected(visit),
-        dry_run: flag(visit, "dryRun")?,
+        dry_run: dry_run(visit)?,
     };
     Ok(told(&cluster.delete(&target, &deletion).await?))
 }
@@ -107,7 +108,7 @@ pub(super) async fn replace(visit: Visit, body: Bytes) -> Response {
 async fn replaced(visit: &Visit, body: &Bytes) -> Result<Value, AppError> {
     let (cluster, target) = target(visit).await?;
     let text = std::str::from_utf8(body).map_err(|_| AppError::new(ErrorKind::BadInput, "the body is no text"))?;
-    Ok(told(&cluster.replace(&target, parse_object(text)?, flag(visit, "dryRun")?).await?))
+    Ok(told(&cluster.replace(&target, parse_object(text)?, dry_run(visit)?).await?))
 }
 
 /// `POST …/reveal`

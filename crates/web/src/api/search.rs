@@ -1,7 +1,7 @@
 //! Search over everything.
 
 use axum::response::Response;
-use pilothouse_app::{AppError, ErrorKind, MOST_RESULTS, SearchAsk, found_json};
+use pilothouse_app::{AppError, ErrorKind, MOST_RESULTS, SHORTEST_SEARCH, SearchAsk, found_json};
 use serde_json::Value;
 
 use super::{PATIENCE, answer};
@@ -18,6 +18,10 @@ async fn found(visit: &Visit) -> Result<Value, AppError> {
         return Err(
             AppError::new(ErrorKind::BadInput, "a search needs words: q=web").hint("write what to look for in q")
         );
+    }
+    if question.q.trim().chars().count() < SHORTEST_SEARCH {
+        let message = format!("a search needs {SHORTEST_SEARCH} letters at least");
+        return Err(AppError::new(ErrorKind::BadInput, message).hint("write more of what to look for in q"));
     }
     if question.limit.is_some_and(|limit| limit > MOST_RESULTS) {
         let message = format!("a search gives {MOST_RESULTS} results at most");
