@@ -205,6 +205,7 @@ impl Shared {
             refresh: None,
             subject: None,
             until: now.saturating_add(self.lasts),
+            number: rand::random(),
         }
     }
 
@@ -231,6 +232,7 @@ impl Shared {
             refresh: granted.refresh,
             subject: Some(granted.subject),
             until: now.saturating_add(self.lasts),
+            number: rand::random(),
         })
     }
 

@@ -165,7 +165,7 @@ fn person(session: &Session) -> [u8; 32] {
 /// Stands for the session itself, in one browser; with a renewed token it is the same.
 pub(crate) fn sitting(session: &Session) -> [u8; 32] {
     let [cluster, kind, who] = whose(session);
-    fingerprint(&[cluster, kind, who, &session.until.to_string()])
+    fingerprint(&[cluster, kind, who, &session.until.to_string(), &session.number.to_string()])
 }
 
 /// What tells the one whose session it is from everybody else. A name that the cluster did not say may be that of many: then it
@@ -288,7 +288,12 @@ mod tests {
         let again = Session { token: "two".into(), subject: Some("1".into()), ..hers.clone() };
         assert_eq!(person(&hers), person(&again), "from two browsers, with a token or by an issuer");
         assert_eq!(sitting(&hers), sitting(&again), "renewed, it is the same session");
-        assert_ne!(sitting(&hers), sitting(&Session { until: hers.until + 1, ..again }), "begun at another time");
+        assert_ne!(
+            sitting(&hers),
+            sitting(&Session { until: hers.until + 1, ..again.clone() }),
+            "begun at another time"
+        );
+        assert_ne!(sitting(&hers), sitting(&Session { number: 1, ..again }), "begun at the same time elsewhere");
         assert_ne!(person(&hers), person(&Session { name: "ben".into(), ..hers.clone() }));
         assert_ne!(person(&hers), person(&Session { cluster: "dev".into(), ..hers.clone() }));
 

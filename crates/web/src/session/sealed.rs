@@ -39,6 +39,9 @@ pub(crate) struct Session {
     pub(crate) subject: Option<String>,
     /// When the session ends, whatever its tokens say.
     pub(crate) until: i64,
+    /// Drawn when it began: tells it from others of the same person.
+    #[serde(default)]
+    pub(crate) number: u64,
 }
 
 impl std::fmt::Debug for Session {
@@ -228,6 +231,7 @@ pub(crate) mod tests {
             refresh: Some("again".into()),
             subject: None,
             until: 10_000,
+            number: 0,
         }
     }
 
