@@ -266,7 +266,7 @@ mod tests {
         let totals: Vec<&Value> = (0..parts.len()).map(|index| &told[index]["total"]).collect();
         assert_eq!(totals, [&Value::Null, &Value::Null, &Value::Null, &json!(0), &json!(0), &json!(0)]);
         assert_eq!((&told[0]["error"], &told[0]["complete"]), (&json!("refused"), &json!(false)));
-        let notes = vec!["the cluster does not let us list jobs.batch".to_owned()];
+        let notes = vec!["jobs.batch may not be listed".to_owned()];
         assert_eq!(parts_json(&[Part { notes, ..part(Completeness::Complete, 0) }])[0]["complete"], false);
     }
 
@@ -288,7 +288,7 @@ mod tests {
         assert!(known(Completeness::Complete, Vec::new()) && known(Completeness::Absent, Vec::new()));
         assert!(!known(Completeness::Loading, Vec::new()));
         assert!(!known(Completeness::Forbidden("no".to_owned()), Vec::new()));
-        let denied = vec!["the cluster does not let us list jobs.batch".to_owned()];
+        let denied = vec!["jobs.batch may not be listed".to_owned()];
         assert!(!known(Completeness::Complete, denied), "workloads of a kind that may not be listed are missing");
     }
 }

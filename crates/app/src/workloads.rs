@@ -34,7 +34,8 @@ pub(crate) type Open<'a> = dyn FnMut(&Arc<Resource>, Scope) -> Arc<LiveTable> + 
 /// Starts to derive the workloads of a cluster in a scope, from all that there is or from what some may see. Does not keep
 /// the cluster: the cluster keeps the table.
 pub(crate) fn derive(cluster: &Cluster, scope: Scope, cut: Option<Cut>) -> LiveTable {
-    let discreet = cluster.settings().shared;
+    // What went wrong with somebody's own credential is that one's to know.
+    let discreet = cluster.settings().shared && !cut.as_ref().is_some_and(|cut| cut.own);
     let state = Derivation { cut, discreet, ..Derivation::new(scope, cluster.inner.instruments) };
     let shared = Shared::new(Workload::columns().into(), state.table.snapshot(), None);
     let changed = cluster.inner.changed.subscribe();

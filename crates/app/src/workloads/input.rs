@@ -154,7 +154,7 @@ pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, discreet: bool
             Completeness::Complete | Completeness::Loading | Completeness::Absent => {}
         }
     }
-    let forbidden = (!forbidden.is_empty()).then(|| format!("the cluster does not let us list {}", some(&forbidden)));
+    let forbidden = (!forbidden.is_empty()).then(|| format!("{} may not be listed", some(&forbidden)));
     let reasons = reasons.into_iter().map(|(why, names)| format!("{}: {why}", some(&names)));
     forbidden.into_iter().chain(reasons).collect()
 }

@@ -380,7 +380,7 @@ async fn the_table_is_complete_when_all_is_known_that_rows_look_at() {
     world.happen(&Happening::Know(2, 3));
     let (snapshot, freshness) = world.step(&mut derivation);
     assert_eq!(*snapshot.completeness(), Completeness::Complete);
-    assert_eq!(freshness.notes.to_vec(), ["the cluster does not let us list pods"]);
+    assert_eq!(freshness.notes.to_vec(), ["pods may not be listed"]);
     for kind in [2, 3, 4] {
         world.happen(&Happening::Know(kind, 4));
     }

@@ -87,7 +87,7 @@ async fn everybody_sees_just_the_own_where_the_console_may_nothing() {
     // Who may not list namespaces has to name them; the page says so, and then knows them.
     let narrow = plane.token(NARROW);
     let cookie = lone.sign_in(&narrow).await;
-    let page = pods_page(&lone, &cookie, "does not let you list this").await;
+    let page = pods_page(&lone, &cookie, "does not let you list all of this").await;
     assert!(page.body.contains("Namespaces, separated by commas"), "{}", page.body);
     sees_just_the_own(&plane, &lone, NARROW, "&ns=one,two").await;
     sees_just_the_own(&plane, &lone, NARROW, "").await;
@@ -128,7 +128,7 @@ async fn nothing_is_told(lone: &Lone, plane: &Plane) {
     deeds_agree(lone, (NOTHING, &token), &cookie, (&[], &[])).await;
     for path in ["/c/prod", "/c/prod/workloads", "/c/prod/r/core/v1/pods"] {
         let page = lone.page(&cookie, ("GET", path), "").await;
-        assert!(page.status == 200 && page.body.contains("does not let you list this"), "{path}: {}", page.body);
+        assert!(page.status == 200 && page.body.contains("does not let you list all of this"), "{path}: {}", page.body);
         assert!(!page.body.contains("-of-"), "{path}: {}", page.body);
     }
 }

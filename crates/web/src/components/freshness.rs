@@ -48,7 +48,7 @@ pub(crate) fn trouble(completeness: &Completeness) -> Markup {
             (Level::Warning, "What is shown was true once; the cluster does not tell of changes at the moment.", reason)
         }
         Completeness::Forbidden(reason) => {
-            (Level::Error, "The cluster does not let you list this. Pick namespaces that you may read.", reason)
+            (Level::Error, "The cluster does not let you list all of this. Pick namespaces that you may read.", reason)
         }
         Completeness::Broken(reason) => (Level::Error, "This could not be read. It is tried again.", reason),
         Completeness::Absent => return notice(Level::Idle, "The cluster does not serve this resource.", ""),

@@ -126,7 +126,7 @@ pub(crate) fn parts(listed: &Listed<'_>, summary: &Summary, scene: &Scene<'_>) -
 fn total(listed: &Listed<'_>, summary: &Summary) -> Markup {
     let known =
         !matches!(summary.completeness, Completeness::Forbidden(_) | Completeness::Broken(_) | Completeness::Absent);
-    if !known && summary.unfiltered == 0 {
+    if !known && (summary.unfiltered == 0 || summary.total == 0) {
         return html! { span.total { "Number unknown" } };
     }
     let loading = summary.completeness == Completeness::Loading;
@@ -285,6 +285,7 @@ mod tests {
         assert_eq!(shown(&all, &summary(500, 500, Completeness::Loading), total), "1–100 of 500 rows so far");
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Loading), total), "Loading");
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Forbidden("no".into())), total), "Number unknown");
+        assert_eq!(shown(&filtered, &summary(0, 9, Completeness::Forbidden("no".into())), total), "Number unknown");
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Complete), total), "0 rows");
     }
 
