@@ -14,6 +14,7 @@ use futures::StreamExt;
 use futures::stream;
 use pilothouse_model::{Object, Resource, Str};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 
@@ -56,10 +57,10 @@ impl Drop for Fake {
 
 impl Fake {
     pub(super) async fn start(script: impl Fn(Asked) -> Response + Send + Sync + 'static) -> Self {
-        Self::start_on("127.0.0.1:0", script).await
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
     }
 
-    pub(super) async fn start_on(address: &str, script: impl Fn(Asked) -> Response + Send + Sync + 'static) -> Self {
+    pub(super) fn start_on(listener: TcpListener, script: impl Fn(Asked) -> Response + Send + Sync + 'static) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
         let counts: Mutex<HashMap<String, usize>> = Mutex::default();
@@ -82,7 +83,6 @@ impl Fake {
             let response = script(Asked { method, path: uri.path().to_owned(), query, headers, body, before });
             async move { response }
         };
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move {
             axum::serve(listener, Router::new().fallback(answer)).await.unwrap();

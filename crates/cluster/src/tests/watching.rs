@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::json;
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 
 use super::fake::{
@@ -198,17 +199,18 @@ async fn a_watch_that_falls_silent_is_opened_again() {
 
 #[tokio::test]
 async fn whoever_waits_for_a_server_asks_when_it_has_answered_somebody() {
-    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let connection = connect(&format!("http://{address}"), "token: t");
+    // Bound, so that nobody else gets the port, and not listening yet: whoever connects is refused.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let connection = connect(&format!("http://{}", socket.local_addr().unwrap()), "token: t");
     let long = Duration::from_secs(3600);
     let pace = Pace { first: long, longest: long, ..pace() };
     let mut signals = crate::watch::start(connection.clone(), Arc::new(pods()), (None, None), pace);
     assert_eq!(story(&mut signals, 2).await, ["listing for the first time", "trouble unreachable"]);
-    let _fake = Fake::start_on(&address.to_string(), |asked| match asked.is_watch() {
+    let _fake = Fake::start_on(socket.listen(16).unwrap(), |asked| match asked.is_watch() {
         false => page(&[pod("a", 1)], 10, ""),
         true => streamed(&[], Ending::Open),
-    })
-    .await;
+    });
     assert!(connection.get(&pods(), Some("team-a"), "a").await.is_err(), "it answers with a list");
     assert_eq!(story(&mut signals, 3).await, ["listing for the first time", "page a", "listed"]);
 }
