@@ -224,7 +224,8 @@ impl Connection {
         let (client, generation) = self.credential.client().await.map_err(|error| (error, None))?;
         let response = match timeout(ANSWER, client.send(request)).await {
             Ok(Ok(response)) => {
-                self.reach.heard(true);
+                // A server that is starting answers, and is not back.
+                self.reach.heard(!response.status().is_server_error());
                 response
             }
             Ok(Err(error)) => {

@@ -151,14 +151,14 @@ impl Life {
     /// Tells of an error and waits; for a server that could not be reached no longer than until it has answered somebody.
     async fn rest(&mut self, error: ClusterError) {
         let retry_in = self.backoff.after(&error);
-        let unreachable = error.kind() == ErrorKind::Unreachable;
+        let away = matches!(error, ClusterError::Unreachable { .. } | ClusterError::Other { code: 500.., .. });
         let connection = self.connection.clone();
         let back = connection.back();
         self.tell(Signal::Trouble { error, retry_in }).await;
         tokio::select! {
             () = sleep(retry_in) => {}
             // All who waited ask, but not all at the same moment.
-            () = back, if unreachable => sleep(jitter(TOGETHER).min(retry_in)).await,
+            () = back, if away => sleep(jitter(TOGETHER).min(retry_in)).await,
         }
     }
 

@@ -68,7 +68,9 @@ async fn known(operation: &'static Operation, request: Request, next: Next) -> R
 const REPEATED: [&str; 3] = ["cluster", "namespace", "ns"];
 
 fn unknown(operation: &Operation, pairs: &Pairs) -> Option<AppError> {
-    let again = |at: usize| pairs[..at].iter().any(|(name, _)| *name == pairs[at].0);
+    // A short name is the same parameter.
+    let meant = |name: &str| if name == "l" { "labelSelector" } else { name }.to_owned();
+    let again = |at: usize| pairs[..at].iter().any(|(name, _)| meant(name) == meant(&pairs[at].0));
     if let Some(at) = (0..pairs.len()).find(|at| again(*at) && !REPEATED.contains(&pairs[*at].0.as_str())) {
         let message = format!("{} takes one `{}`, not several", operation.id, pairs[at].0);
         return Some(AppError::new(ErrorKind::BadInput, message).hint("leave all but one of them out"));
@@ -299,6 +301,7 @@ mod tests {
         assert_eq!(unknown(operation("listObjects"), &pairs(&["ns", "namespace", "ns", "namespace"])), None);
         let error = unknown(operation("listObjects"), &pairs(&["limit", "q", "limit"])).unwrap();
         assert_eq!(error.message, "listObjects takes one `limit`, not several");
+        assert!(unknown(operation("listObjects"), &pairs(&["l", "labelSelector"])).is_some());
     }
 
     #[test]

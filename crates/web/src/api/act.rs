@@ -33,9 +33,14 @@ fn number<T: std::str::FromStr>(visit: &Visit, name: &str) -> Result<Option<T>, 
     visit.query(name).map(|text| text.parse().map_err(wrong)).transpose()
 }
 
-fn expected(visit: &Visit) -> Expected {
-    let text = |name: &str| visit.query(name).filter(|text| !text.is_empty()).map(str::to_owned);
-    Expected { uid: text("uid"), version: text("resourceVersion") }
+/// Which object is meant. An empty one is a script whose variable is not set: nothing may be done unguarded for it.
+fn expected(visit: &Visit) -> Result<Expected, AppError> {
+    let text = |name: &str| match visit.query(name) {
+        Some("") => Err(AppError::new(ErrorKind::BadInput, format!("`{name}` is empty"))
+            .hint("name the object that you saw, or leave it out")),
+        given => Ok(given.map(str::to_owned)),
+    };
+    Ok(Expected { uid: text("uid")?, version: text("resourceVersion")? })
 }
 
 fn told(done: &Done) -> Value {
@@ -71,7 +76,7 @@ pub(super) async fn act(visit: Visit) -> Response {
 async fn acted(visit: &Visit) -> Result<Value, AppError> {
     let (cluster, target) = target(visit).await?;
     let (number, dry_run) = (number(visit, "number")?, dry_run(visit)?);
-    let choice = Choice { number, expected: expected(visit), dry_run };
+    let choice = Choice { number, expected: expected(visit)?, dry_run };
     Ok(told(&cluster.act(&target, visit.param("action")?, &choice).await?))
 }
 
@@ -94,7 +99,7 @@ async fn deleted(visit: &Visit, body: &Bytes) -> Result<Value, AppError> {
     let deletion = Deletion {
         propagation: policy.transpose()?,
         grace: number(visit, "gracePeriodSeconds")?,
-        expected: expected(visit),
+        expected: expected(visit)?,
         dry_run: dry_run(visit)?,
     };
     Ok(told(&cluster.delete(&target, &deletion).await?))
