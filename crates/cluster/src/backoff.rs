@@ -101,6 +101,11 @@ pub(crate) fn jitter(span: Duration) -> Duration {
     span.mul_f64(rand::rng().random_range(1.0..=1.5))
 }
 
+/// Some part of the span.
+pub(crate) fn within(span: Duration) -> Duration {
+    span.mul_f64(rand::rng().random_range(0.0..1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

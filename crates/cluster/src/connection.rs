@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,11 +10,10 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use pilothouse_model::{Object, Resource};
 use serde::Deserialize;
-use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, mpsc};
-use tokio::time::timeout;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::backoff::Pace;
+use crate::backoff::{Pace, within};
 use crate::config::Contexts;
 use crate::credential::Credential;
 use crate::discovery::{self, Discovery};
@@ -23,7 +21,7 @@ use crate::error::ClusterError;
 use crate::reason;
 use crate::signal::Signal;
 use crate::token::Token;
-use crate::{decode, path, watch};
+use crate::{decode, path};
 
 /// How long a server may take to begin an answer; its own limit for a request is a minute.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -46,19 +44,44 @@ pub struct Connection {
     reach: Arc<Reach>,
 }
 
-/// Whether the server could be reached when it was last asked.
-#[derive(Default)]
+/// A server that was lost for ten times as long as this is asked this often whether it is back, for all who wait for it...
+const ASK: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+/// ...how long it may take to answer...
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// ...and how long it may answer that it is not ready and is still taken for one that starts.
+const STARTING: Duration = Duration::from_secs(60);
+/// Within which time those ask again who waited for a server that is back.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// Whether a server can be reached, as all see it who ask it.
 struct Reach {
-    lost: AtomicBool,
-    back: Notify,
+    /// How often it was lost or came back, odd while it is lost, and when it last was.
+    turns: watch::Sender<(u64, Instant)>,
+    /// Held by the one who asks for all who wait.
+    asking: Mutex<()>,
+    /// Since when a lost server answers, and is not ready.
+    starting: Mutex<Option<Instant>>,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { turns: watch::Sender::new((0, Instant::now())), asking: Mutex::default(), starting: Mutex::default() }
+    }
 }
 
 impl Reach {
-    fn heard(&self, answered: bool) {
-        let lost = self.lost.swap(!answered, Ordering::AcqRel);
-        if lost && answered {
-            self.back.notify_waiters();
-        }
+    fn is_lost(turns: u64) -> bool {
+        turns % 2 == 1
+    }
+
+    fn set_lost(&self, lost: bool) {
+        self.turns.send_if_modified(|(turns, when)| {
+            let turned = Self::is_lost(*turns) != lost;
+            if turned {
+                (*turns, *when) = (*turns + 1, Instant::now());
+            }
+            turned
+        });
     }
 }
 
@@ -127,9 +150,64 @@ impl Connection {
         Self { credential: Arc::clone(bare), bare: Arc::clone(bare), token: None, reach: Arc::clone(reach) }
     }
 
-    /// Is over when the server, which could not be reached, has answered somebody.
-    pub(crate) fn back(&self) -> Notified<'_> {
-        self.reach.back.notified()
+    /// How often the server was lost or came back, for [`Self::back`].
+    pub fn turns(&self) -> u64 {
+        self.reach.turns.borrow().0
+    }
+
+    /// Is over when the server was lost after it had turned `since` times, or was lost then, and is ready again; not for all
+    /// who wait at the same moment. While it is lost, one of those who wait asks it.
+    pub async fn back(&self, since: u64) {
+        let (mut turns, mut losses) = (self.reach.turns.subscribe(), self.reach.turns.subscribe());
+        let asks = async {
+            while losses.wait_for(|(turns, _)| Reach::is_lost(*turns)).await.is_ok() {
+                let _turn = self.reach.asking.lock().await;
+                let mut wait = ASK[0];
+                while Reach::is_lost(self.turns()) {
+                    sleep(wait).await;
+                    wait = match self.regain().await {
+                        Err(ClusterError::Unreachable { .. }) => {
+                            let lost_for = self.reach.turns.borrow().1.elapsed();
+                            (lost_for / 10).clamp(ASK[0], ASK[1])
+                        }
+                        // It starts, or is back.
+                        _ => ASK[0],
+                    };
+                }
+            }
+        };
+        let is_back = async { drop(turns.wait_for(|(turns, _)| *turns > since && !Reach::is_lost(*turns)).await) };
+        tokio::select! {
+            () = is_back => {}
+            () = asks => {}
+        }
+        sleep(within(TOGETHER)).await;
+    }
+
+    /// Asks a server that was lost whether it is ready; an error says why it is not. What one answers that is still starting
+    /// is not to be believed: at first it neither knows all that it serves nor who may do what.
+    pub async fn regain(&self) -> Result<(), ClusterError> {
+        let mut starting = self.reach.starting.lock().await;
+        if !Reach::is_lost(self.turns()) {
+            return Ok(());
+        }
+        match timeout(ASK_WITHIN, self.send_once(&Call::get("/readyz"))).await {
+            Err(_) => return Err(self.silent(ASK_WITHIN)),
+            Ok(Err((error @ ClusterError::Unreachable { .. }, _))) => {
+                *starting = None;
+                return Err(error);
+            }
+            Ok(Err((error @ ClusterError::Other { code: 500.., .. }, _)))
+                if starting.get_or_insert_with(Instant::now).elapsed() < STARTING =>
+            {
+                return Err(error);
+            }
+            // One that does not let us ask this is taken as ready.
+            Ok(_) => {}
+        }
+        *starting = None;
+        self.reach.set_lost(false);
+        Ok(())
     }
 
     /// The API server's URL.
@@ -173,7 +251,7 @@ impl Connection {
     /// Lists a resource (in one namespace or in all) and follows it until the receiver is dropped. Must be called within a
     /// tokio runtime. See [`Signal`] for what comes.
     pub fn watch(&self, resource: Arc<Resource>, namespace: Option<String>) -> mpsc::Receiver<Signal> {
-        watch::start(self.clone(), resource, (namespace, None), Pace::default())
+        crate::watch::start(self.clone(), resource, (namespace, None), Pace::default())
     }
 
     /// The same for the one object of this name: all that may be listed by who may list it by name only.
@@ -183,7 +261,7 @@ impl Connection {
         namespace: Option<String>,
         name: String,
     ) -> mpsc::Receiver<Signal> {
-        watch::start(self.clone(), resource, (namespace, Some(name)), Pace::default())
+        crate::watch::start(self.clone(), resource, (namespace, Some(name)), Pace::default())
     }
 
     /// The JSON at `path`, decoded.
@@ -223,18 +301,16 @@ impl Connection {
         let request = self.request(call).map_err(|error| (error, None))?;
         let (client, generation) = self.credential.client().await.map_err(|error| (error, None))?;
         let response = match timeout(ANSWER, client.send(request)).await {
-            Ok(Ok(response)) => {
-                // A server that is starting answers, and is not back.
-                self.reach.heard(!response.status().is_server_error());
-                response
-            }
+            Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                self.reach.heard(false);
                 let told = reason::from_kube(self.server(), &error);
+                if matches!(told, ClusterError::Unreachable { .. }) {
+                    self.reach.set_lost(true);
+                }
                 return Err((if reason::was_sent(&error) { call.left_open(told) } else { told }, None));
             }
             Err(_) => {
-                self.reach.heard(false);
+                self.reach.set_lost(true);
                 return Err((call.left_open(self.silent(ANSWER)), None));
             }
         };

@@ -7,7 +7,7 @@ use pilothouse_model::Resource;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep};
 
-use crate::backoff::{Backoff, Pace, jitter};
+use crate::backoff::{Backoff, Pace};
 use crate::connection::Connection;
 use crate::error::{ClusterError, ErrorKind};
 use crate::follow::{End, Follow};
@@ -16,9 +16,6 @@ use crate::signal::Signal;
 
 /// How many signals wait for a slow listener; a page of large objects is some megabytes.
 const CAPACITY: usize = 4;
-
-/// Within which time those ask again who waited for a server that is back.
-const TOGETHER: Duration = Duration::from_secs(1);
 
 /// After how many refusals of a watch it is listed again.
 const REFUSALS: usize = 4;
@@ -38,8 +35,18 @@ pub(crate) fn start(
 
 /// Watches while anybody listens.
 pub(crate) async fn live(connection: Connection, scope: Scope, pace: Pace, sender: Sender<Signal>) {
-    let backoff = Backoff::new(pace.clone());
-    let mut life = Life { connection, scope, pace, sender: sender.clone(), backoff, listed: false, bookmarks: false };
+    let (backoff, circles) = (Backoff::new(pace.clone()), Backoff::new(pace.clone()));
+    let mut life = Life {
+        connection,
+        scope,
+        pace,
+        sender: sender.clone(),
+        backoff,
+        circles,
+        listed: false,
+        turns: 0,
+        bookmarks: false,
+    };
     tokio::select! {
         () = sender.closed() => {}
         () = life.run() => {}
@@ -52,9 +59,14 @@ struct Life {
     scope: Scope,
     pace: Pace,
     sender: Sender<Signal>,
+    /// After errors...
     backoff: Backoff,
+    /// ...and after ends that are none, which follow one another only where something is wrong.
+    circles: Backoff,
     /// Whether a list was ever completed.
     listed: bool,
+    /// How often the server had turned when it was last asked.
+    turns: u64,
     /// Whether the server sends bookmarks.
     bookmarks: bool,
 }
@@ -71,6 +83,7 @@ impl Life {
     /// One try at a list; on failure the wait is over when this returns.
     async fn list(&mut self) -> Option<String> {
         self.tell(Signal::Listing { first: !self.listed }).await;
+        self.turns = self.connection.turns();
         match list::list(&self.connection, &self.scope, &self.sender).await {
             Ok(version) => {
                 self.listed = true;
@@ -78,8 +91,8 @@ impl Life {
                 Some(version)
             }
             // A continue token has ended: normal for a long list, so the first time it begins anew at once.
-            Err(ClusterError::Gone { .. }) if self.backoff.is_fresh() => {
-                self.backoff.next();
+            Err(ClusterError::Gone { .. }) if self.circles.is_fresh() => {
+                self.circles.next();
                 None
             }
             Err(error) => {
@@ -97,6 +110,7 @@ impl Life {
         let mut refused = 0;
         loop {
             let begun = Instant::now();
+            self.turns = self.connection.turns();
             let mut follow = Follow {
                 connection: &self.connection,
                 scope: &self.scope,
@@ -112,6 +126,7 @@ impl Life {
             let lived = follow.frames > 0 || follow.caught_up || begun.elapsed() >= self.pace.settled;
             if lived && !matches!(end, End::Failed(_) | End::Broken(_)) {
                 self.backoff.reset();
+                self.circles.reset();
             }
             if self.sender.is_closed() {
                 return;
@@ -141,24 +156,22 @@ impl Life {
 
     /// After an end without an error: go on at once, but not in circles.
     async fn pause(&mut self, longest: Duration) {
-        let first = self.backoff.is_fresh();
-        let wait = self.backoff.next().min(longest);
+        let first = self.circles.is_fresh();
+        let wait = self.circles.next().min(longest);
         if !first {
             sleep(wait).await;
         }
     }
 
-    /// Tells of an error and waits; for a server that could not be reached no longer than until it has answered somebody.
+    /// Tells of an error and waits; where the server was lost, no longer than until it is back.
     async fn rest(&mut self, error: ClusterError) {
         let retry_in = self.backoff.after(&error);
-        let away = matches!(error, ClusterError::Unreachable { .. } | ClusterError::Other { code: 500.., .. });
-        let connection = self.connection.clone();
-        let back = connection.back();
+        let (server, resource) = (self.connection.server(), self.scope.resource.group_resource());
+        tracing::info!(server, %resource, %error, seconds = retry_in.as_secs_f64(), "a watch failed and waits");
         self.tell(Signal::Trouble { error, retry_in }).await;
         tokio::select! {
             () = sleep(retry_in) => {}
-            // All who waited ask, but not all at the same moment.
-            () = back, if away => sleep(jitter(TOGETHER).min(retry_in)).await,
+            () = self.connection.back(self.turns) => self.backoff.reset(),
         }
     }
 

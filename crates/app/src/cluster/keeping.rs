@@ -1,12 +1,13 @@
 //! What goes on for as long as a cluster is held: connecting, discovering again, letting go of tables.
 
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use futures::future::FutureExt;
 use jiff::SignedDuration;
-use pilothouse_cluster::ClusterError;
+use pilothouse_cluster::{ClusterError, Connection};
 
 use super::reached::Reached;
 use super::tables::TableKey;
@@ -84,6 +85,7 @@ impl Cluster {
             reason: "there is no credential to ask it with".to_owned(),
         };
         let connection = self.connection_of(&self.holder().map_err(nobody)?);
+        connection.regain().await?;
         let version = match connection.version().await {
             // What it serves tells more than which version it is.
             Err(ClusterError::Forbidden { .. }) => UNTOLD.to_owned(),
@@ -140,8 +142,17 @@ pub(super) async fn keep(cluster: Weak<Inner>, reached: Weak<Reached>, viewer: V
         if viewer == Viewer::Console {
             cluster_now.release();
         }
+        let connection = cluster_now.holder().map(|holder| cluster_now.connection_of(&holder)).ok();
+        let turns = connection.as_ref().map_or(0, Connection::turns);
+        let back = async {
+            match &connection {
+                Some(connection) => connection.back(turns).await,
+                None => pending().await,
+            }
+        };
         let known = reached_now.catalog.load().is_some();
-        let wait = if attempts == 0 && known && cluster_now.is_idle(&reached_now) {
+        let idle = attempts == 0 && known && cluster_now.is_idle(&reached_now);
+        let wait = if idle {
             REDISCOVER
         } else {
             match AssertUnwindSafe(cluster_now.attempt(&reached_now, &mut attempts)).catch_unwind().await {
@@ -150,7 +161,10 @@ pub(super) async fn keep(cluster: Weak<Inner>, reached: Weak<Reached>, viewer: V
             }
         };
         drop((cluster_now, reached_now));
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = back, if !idle => {}
+        }
     }
 }
 

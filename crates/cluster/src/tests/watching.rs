@@ -198,21 +198,38 @@ async fn a_watch_that_falls_silent_is_opened_again() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_server_asks_when_it_has_answered_somebody() {
+async fn whoever_waits_for_a_server_asks_as_soon_as_it_is_back() {
     // Bound, so that nobody else gets the port, and not listening yet: whoever connects is refused.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let connection = connect(&format!("http://{}", socket.local_addr().unwrap()), "token: t");
     let long = Duration::from_secs(3600);
     let pace = Pace { first: long, longest: long, ..pace() };
-    let mut signals = crate::watch::start(connection.clone(), Arc::new(pods()), (None, None), pace);
+    let mut signals = crate::watch::start(connection, Arc::new(pods()), (None, None), pace);
     assert_eq!(story(&mut signals, 2).await, ["listing for the first time", "trouble unreachable"]);
-    let _fake = Fake::start_on(socket.listen(16).unwrap(), |asked| match asked.is_watch() {
-        false => page(&[pod("a", 1)], 10, ""),
-        true => streamed(&[], Ending::Open),
+    // It is starting at first, and what it answers then is not to be believed.
+    let fake = Fake::start_on(socket.listen(16).unwrap(), |asked| match (asked.path.as_str(), asked.before) {
+        ("/readyz", 0) => refusal(500, "InternalError", "[-]poststarthook/crd-informer-synced failed"),
+        ("/readyz", _) => answer(json!({})),
+        _ if asked.is_watch() => streamed(&[], Ending::Open),
+        _ => page(&[pod("a", 1)], 10, ""),
     });
-    assert!(connection.get(&pods(), Some("team-a"), "a").await.is_err(), "it answers with a list");
     assert_eq!(story(&mut signals, 3).await, ["listing for the first time", "page a", "listed"]);
+    let asked: Vec<String> = fake.asked().iter().map(|asked| asked.split('?').next().unwrap().to_owned()).collect();
+    assert_eq!(asked[..3], ["/readyz", "/readyz", "/api/v1/pods"]);
+}
+
+#[tokio::test]
+async fn what_fails_alone_waits_as_long_as_it_must() {
+    // One API is away, the server is not.
+    let fake =
+        Fake::start(|_| refusal(503, "ServiceUnavailable", "the server is currently unable to handle the request"))
+            .await;
+    let long = Duration::from_secs(3600);
+    let mut signals = fake.watch_at(pods(), Pace { first: long, longest: long, ..pace() });
+    assert_eq!(story(&mut signals, 2).await, ["listing for the first time", "trouble other"]);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(fake.asked().len(), 1, "{:?}", fake.asked());
 }
 
 #[tokio::test]
