@@ -63,6 +63,6 @@ pub use operations::{Method, OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
 pub use pilothouse_cluster::{Access, ConfigError, Contexts, ExecInput, ExecOptions, LogOptions, Problem, Token};
 pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as CompletionKind, QueryError};
-pub use pilothouse_query::{conditions, narrow, widen};
+pub use pilothouse_query::{conditions, narrow, pointer, widen};
 pub use pilothouse_store::{Delta, Record, RowId};
 pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, SHORTEST_SEARCH, Search, SearchAsk, SearchGap, What, Why};

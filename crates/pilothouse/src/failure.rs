@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use pilothouse_app::{AppError, ConfigError, ErrorKind};
+use pilothouse_app::{AppError, ConfigError, ErrorKind, pointer};
 
 use crate::plain::say;
 
@@ -59,11 +59,7 @@ fn lines(error: &AppError) -> Vec<String> {
         _ => format!("error: {error}"),
     }];
     if let Some((question, span)) = &error.span {
-        lines.push(format!("  {question}"));
-        let width = |part: &str| part.chars().count();
-        let before = question.get(..span.start).map_or(0, width);
-        let marked = question.get(span.clone()).map_or(1, width).max(1);
-        lines.push(format!("  {}{}", " ".repeat(before), "^".repeat(marked)));
+        lines.extend(pointer(question, span).map(|line| format!("  {line}")));
     }
     lines.extend(error.hint.iter().map(|hint| format!("hint: {hint}")));
     lines

@@ -28,27 +28,24 @@ impl QueryError {
         self.suggestion = suggestion.map(Into::into);
         self
     }
+}
 
-    /// The question, or of a long one what is around the trouble, and below it, carets under the words that are wrong: two
-    /// lines for a terminal.
-    pub fn pointer(&self, text: &str) -> String {
-        let line: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let width = |part: Option<&str>| part.map_or(0, |part| part.chars().count());
-        let begin = width(text.get(..self.span.start));
-        let from = if line.len() > WIDEST { begin.saturating_sub(BEFORE) } else { 0 };
-        let to = line.len().min(from + WIDEST);
-        let carets = width(text.get(self.span.clone())).min(to.saturating_sub(begin)).max(1);
-        let left_out = |out: bool| if out { "…" } else { "" };
-        let shown: String = line[from..to].iter().collect();
-        let indent = begin - from + usize::from(from > 0);
-        format!(
-            "{}{shown}{}\n{}{}",
-            left_out(from > 0),
-            left_out(to < line.len()),
-            " ".repeat(indent),
-            "^".repeat(carets)
-        )
-    }
+/// A question, or of a long one what is around the trouble, and below it carets under the words that are wrong: two lines for
+/// a terminal. `span` is in bytes.
+pub fn pointer(text: &str, span: &Range<usize>) -> [String; 2] {
+    let line: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let width = |part: Option<&str>| part.map_or(0, |part| part.chars().count());
+    let begin = width(text.get(..span.start));
+    let from = if line.len() > WIDEST { begin.saturating_sub(BEFORE) } else { 0 };
+    let to = line.len().min(from + WIDEST);
+    let carets = width(text.get(span.clone())).min(to.saturating_sub(begin)).max(1);
+    let left_out = |out: bool| if out { "…" } else { "" };
+    let shown: String = line[from..to].iter().collect();
+    let indent = begin - from + usize::from(from > 0);
+    [
+        format!("{}{shown}{}", left_out(from > 0), left_out(to < line.len())),
+        format!("{}{}", " ".repeat(indent), "^".repeat(carets)),
+    ]
 }
 
 #[cfg(test)]
@@ -57,15 +54,13 @@ mod tests {
 
     #[test]
     fn of_a_long_question_what_is_around_the_trouble_is_shown() {
-        let error = |span: Range<usize>| QueryError { span, message: String::new(), suggestion: None };
-        assert_eq!(error(2..4).pointer("a\nbcd"), "a bcd\n  ^^");
+        assert_eq!(pointer("a\nbcd", &(2..4)), ["a bcd", "  ^^"]);
         let long = format!("{}wrong{}", "é".repeat(1000), "z".repeat(1000));
-        let shown = error(2000..2005).pointer(&long);
-        let (line, carets) = shown.split_once('\n').unwrap();
+        let [line, carets] = pointer(&long, &(2000..2005));
         assert_eq!((line.chars().count(), carets.trim_start()), (WIDEST + 2, "^^^^^"));
         let at = carets.chars().take_while(|c| *c == ' ').count();
         assert_eq!(line.chars().skip(at).take(5).collect::<String>(), "wrong");
-        let whole = error(0..long.len()).pointer(&long);
-        assert!(whole.chars().count() <= 2 * WIDEST + 3, "{whole}");
+        let whole = pointer(&long, &(0..long.len()));
+        assert!(whole.iter().all(|line| line.chars().count() <= WIDEST + 2), "{whole:?}");
     }
 }

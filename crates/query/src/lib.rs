@@ -65,7 +65,7 @@ mod value;
 use pilothouse_model::{Column, Filter};
 
 pub use complete::{Completion, Item, ItemKind, Values, Wanted, complete, complete_sort};
-pub use error::QueryError;
+pub use error::{QueryError, pointer};
 pub use field::fields;
 pub use narrow::{conditions, narrow, widen};
 pub use sort::{parse_fields, parse_sort};
@@ -80,7 +80,7 @@ pub use sort::{parse_fields, parse_sort};
 ///
 /// let error = pilothouse_query::parse("gpuu:>0", &columns).unwrap_err();
 /// assert_eq!(error.to_string(), "`gpuu` is not a field here; did you mean `gpu`?");
-/// assert_eq!(error.pointer("gpuu:>0"), "gpuu:>0\n^^^^");
+/// assert_eq!(pilothouse_query::pointer("gpuu:>0", &error.span), ["gpuu:>0", "^^^^"]);
 /// ```
 pub fn parse(text: &str, columns: &[Column]) -> Result<Filter, QueryError> {
     syntax::read(text)?.map_or(Ok(Filter::All), |syntax| resolve::resolve(&syntax, columns))
