@@ -278,9 +278,13 @@ fn identity(viewer: &Viewer, cluster: &ClusterId) -> (Value, Value) {
 
 /// Tells tokens apart without giving one away.
 fn fingerprint(token: &Token) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, token.reveal().as_bytes());
-    let hex: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", digest(token.reveal()))
+}
+
+/// The beginning of the SHA-256, 16 hexadecimal digits.
+fn digest(text: &str) -> String {
+    let whole = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    whole.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Outcome, HTTP status where there was one, and reason.
@@ -305,9 +309,7 @@ fn told(error: &ClusterError) -> (&'static str, Option<u16>, String) {
 pub(crate) fn request_id() -> String {
     static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let text = format!("{} {} {count}", std::process::id(), Timestamp::now().as_nanosecond());
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest(&format!("{} {} {count}", std::process::id(), Timestamp::now().as_nanosecond()))
 }
 
 #[cfg(test)]

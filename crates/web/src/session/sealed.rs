@@ -1,7 +1,6 @@
 //! Sessions of a shared console: what someone signed in with, sealed into cookies that only this console opens.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use pilothouse_app::Token;
@@ -209,11 +208,7 @@ fn purpose(cluster: &str) -> String {
 /// A name of any kind as a few letters that a cookie's name can hold.
 fn short(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    hash.as_ref().iter().take(8).fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    super::hex(&hash.as_ref()[..8])
 }
 
 #[cfg(test)]
