@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilothouse_model::{ClusterId, Column, Completeness, Filter};
+use pilothouse_model::{ClusterId, Column, Completeness, Filter, GroupResource};
 use pilothouse_store::Record;
 use tokio::time::{Instant, sleep_until};
 
@@ -260,7 +260,10 @@ impl Search {
                 place.closed = closed.map(|_| ask.nothing_listed());
                 place.kinds = Some(match place.closed {
                     Some(_) => Vec::new(),
-                    None => kinds(navigation, conditions.as_ref(), ask, MOST_KINDS),
+                    None => {
+                        let understanding = |name: GroupResource<'_>| cluster.instrument(name);
+                        kinds(navigation, &understanding, conditions.as_ref(), ask, MOST_KINDS)
+                    }
                 });
             }
             let kinds = place.kinds.as_deref_mut().unwrap_or_default();

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pilothouse_model::{ClusterId, Column, Comparison, Completeness, Field, Filter, GroupResource, Resource, Workload};
+use pilothouse_model::{
+    ClusterId, Column, Comparison, Completeness, Field, Filter, GroupResource, Instrument, Resource, Workload,
+};
 
 use super::rank::{self, Rank};
 use super::{Hit, SearchAsk};
@@ -35,7 +37,7 @@ pub(super) struct Kind {
     source: Source,
     /// How useful it is: its place in the order.
     place: usize,
-    /// Whether its objects run, as a whole or as a part of another.
+    /// Whether its objects run: workloads, and pods.
     runs: bool,
     columns: Option<Arc<[Column]>>,
     pub(super) progress: Progress,
@@ -53,9 +55,13 @@ pub(super) fn rules_out_cluster(filter: &Filter, id: &ClusterId) -> bool {
     may_hold(filter, &|leaf| decided(leaf, &id.0)) == Some(false)
 }
 
+/// What understands a resource of the cluster.
+pub(super) type Understanding<'a> = dyn Fn(GroupResource<'_>) -> Option<&'static dyn Instrument> + 'a;
+
 /// What is searched of what somebody may list in a cluster, the most useful first; `most` of it are opened.
 pub(super) fn kinds(
     navigation: Vec<NavigationGroup>,
+    understanding: &Understanding<'_>,
     conditions: Option<&Filter>,
     ask: &SearchAsk,
     most: usize,
@@ -77,12 +83,13 @@ pub(super) fn kinds(
     if needs_workloads(&ask.text) {
         return vec![kind((0, ("workloads".to_owned(), Source::Workloads, true)))];
     }
-    let wanted = |(_, resource): &(usize, Arc<Resource>)| {
-        (ask.namespaces.is_empty() || resource.namespaced)
-            && !conditions.is_some_and(|filter| rules_out_kind(filter, resource))
+    let wanted = |resource: &Arc<Resource>| {
+        is_searched(resource, ask) && !conditions.is_some_and(|filter| rules_out_kind(filter, resource))
     };
-    let sources = useful(navigation).into_iter().filter(wanted).map(|(rank, resource)| {
-        (resource.group_resource().to_string(), Source::Resource(resource), [WORKLOADS, PROJECTS].contains(&rank))
+    let sources = useful(navigation, understanding).into_iter().filter(wanted).map(|resource| {
+        let name = resource.group_resource();
+        let runs = name == PODS || understanding(name).is_some_and(|instrument| instrument.runs(name));
+        (name.to_string(), Source::Resource(Arc::clone(&resource)), runs)
     });
     sources.enumerate().map(kind).collect()
 }
@@ -90,9 +97,16 @@ pub(super) fn kinds(
 /// A kind that a search would look into, where it may list none of them, whatever its question; `None` where it may list
 /// some, or where there are none.
 pub(super) fn closed(served: Vec<NavigationGroup>, allowed: Vec<NavigationGroup>, ask: &SearchAsk) -> Option<Source> {
-    let anything = SearchAsk { namespaces: ask.namespaces.clone(), ..SearchAsk::default() };
-    let first = |navigation| kinds(navigation, None, &anything, 0).into_iter().next().map(|kind| kind.source);
+    let first = |navigation: Vec<NavigationGroup>| {
+        let mut items = navigation.into_iter().flat_map(|group| group.items);
+        items.find(|item| is_searched(&item.resource, ask)).map(|item| Source::Resource(item.resource))
+    };
     first(served).filter(|_| first(allowed).is_none())
+}
+
+/// Whether a search looks into a resource, whatever its question. Events are told with what they are about.
+fn is_searched(resource: &Resource, ask: &SearchAsk) -> bool {
+    &*resource.plural != "events" && resource.offers("watch") && (ask.namespaces.is_empty() || resource.namespaced)
 }
 
 /// Whether a question can only be asked of workloads: no table of objects has such fields.
@@ -114,41 +128,31 @@ fn rules_out_kind(filter: &Filter, resource: &Arc<Resource>) -> bool {
     may_hold(filter, &decided) == Some(false)
 }
 
-/// The rank of Kubernetes' own workloads.
-const WORKLOADS: usize = 0;
-/// The rank of what is known of projects: what they run.
-const PROJECTS: usize = 2;
+const PODS: GroupResource<'static> = GroupResource::new("", "pods");
 
-/// The resources that can be watched with their ranks, those first that people look for most. Events are told with what they are about.
-fn useful(navigation: Vec<NavigationGroup>) -> Vec<(usize, Arc<Resource>)> {
+/// The resources, those first that people look for most.
+fn useful(navigation: Vec<NavigationGroup>, understanding: &Understanding<'_>) -> Vec<Arc<Resource>> {
     const FIRST: [&str; 2] = ["namespaces", "nodes"];
-    let events = |resource: &Resource| &*resource.plural == "events";
     let mut all: Vec<(usize, Arc<Resource>)> = Vec::new();
     for group in navigation {
         for item in group.items {
             let resource = item.resource;
-            if events(&resource) || !resource.offers("watch") {
-                continue;
-            }
-            let understood = pilothouse_instruments::all()
-                .iter()
-                .any(|one| one.manifest().resources.contains(&GroupResource::new(&resource.group, &resource.plural)));
             let rank = match group.title.as_str() {
-                "Workloads" => WORKLOADS,
+                "Workloads" => 0,
                 _ if resource.group.is_empty() && FIRST.contains(&&*resource.plural) => 1,
                 "Network" => 3,
                 "Configuration" => 4,
                 "Storage" => 5,
                 "Cluster" => 6,
                 "Access" => 7,
-                _ if understood => PROJECTS,
+                _ if understanding(resource.group_resource()).is_some() => 2,
                 _ => 8,
             };
             all.push((rank, resource));
         }
     }
     all.sort_by_key(|(rank, _)| *rank);
-    all
+    all.into_iter().map(|(_, resource)| resource).collect()
 }
 
 impl Kind {
@@ -234,6 +238,8 @@ mod tests {
             resource("", "pods", "Pod", true, &watched),
             resource("metrics.k8s.io", "pods", "PodMetrics", true, &["list"]),
             resource("trainer.kubeflow.org", "trainjobs", "TrainJob", true, &watched),
+            resource("kubeflow.org", "profiles", "Profile", false, &watched),
+            resource("policy", "poddisruptionbudgets", "PodDisruptionBudget", true, &watched),
         ];
         for index in 0..200 {
             resources.push(resource(
@@ -253,7 +259,9 @@ mod tests {
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
             limit: None,
         };
-        let all = kinds(catalog().navigation(), conditions(text).as_ref(), &ask, 100);
+        let understanding =
+            |name: GroupResource<'_>| crate::cluster::understanding(pilothouse_instruments::all(), name);
+        let all = kinds(catalog().navigation(), &understanding, conditions(text).as_ref(), &ask, 100);
         assert!(all.iter().filter(|kind| kind.progress == Progress::Waiting).count() <= 100);
         all
     }
@@ -265,11 +273,12 @@ mod tests {
     #[test]
     fn the_useful_come_first_and_not_everything_is_opened() {
         let all = names("web", &[]);
-        let first = ["pods", "nodes", "trainjobs.trainer.kubeflow.org", "configmaps"];
-        assert_eq!(all[..4], first, "events and what cannot be watched are left out");
-        assert_eq!(all.len(), 204);
+        let (known, job) = (["profiles.kubeflow.org"], ["trainjobs.trainer.kubeflow.org"]);
+        let first = [&["pods", "poddisruptionbudgets.policy", "nodes"][..], &known, &job, &["configmaps"]].concat();
+        assert_eq!(all[..6], first, "events and what cannot be watched are left out");
+        assert_eq!(all.len(), 206);
         let run: Vec<_> = asked("web", &[]).into_iter().filter(|kind| kind.runs).map(|kind| kind.name).collect();
-        assert_eq!(run, [first[0], first[2]]);
+        assert_eq!(run, ["pods", job[0]], "what has no pods does not run, whoever knows it");
         assert!(!names("web", &["team-a"]).contains(&"nodes".to_owned()));
     }
 
