@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
-use pilothouse_app::{
-    AppError, Ask, Cluster, ConnectionState, ErrorKind, OPERATIONS, Operation, Source, explanation_json,
-};
+use pilothouse_app::{AppError, Ask, Cluster, ConnectionState, ErrorKind, OPERATIONS, Source, explanation_json};
 use pilothouse_model::{Completeness, Object, Resource};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,7 +17,7 @@ use std::sync::Arc;
 use crate::deeds::from_own_page;
 use crate::failure;
 use crate::pages::complete;
-use crate::question::{Pairs, Question};
+use crate::question::Question;
 use crate::server::Web;
 use crate::visit::Visit;
 
@@ -27,6 +25,7 @@ mod act;
 mod counts;
 mod many;
 mod openapi;
+mod parameters;
 mod rows;
 mod search;
 
@@ -36,60 +35,17 @@ pub(crate) const ROOT: &str = "/api/v1";
 /// A script waits longer than a person: for a whole first list.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What an operation's address may carry besides its parameters: the short names that pages use.
-const SHORT: [&str; 2] = ["ns", "l"];
-
 /// Every operation's route, and the document that describes them.
 pub(crate) fn routes() -> Router<Web> {
     let described = Router::new().route(&format!("{ROOT}/openapi.json"), get(describe));
     OPERATIONS.iter().fold(described, |router, operation| match handler(operation.id) {
         Some(handler) => {
             let handler = handler
-                .layer(from_fn(move |request, next| known(operation, request, next)))
+                .layer(from_fn(move |request, next| parameters::known(operation, request, next)))
                 .layer(from_fn(from_own_page));
             router.route(&format!("{ROOT}{}", operation.path), handler)
         }
         None => router,
-    })
-}
-
-/// Refuses parameters that an operation does not have: ignored, they would answer another question than the one asked.
-async fn known(operation: &'static Operation, request: Request, next: Next) -> Response {
-    match Query::<Pairs>::try_from_uri(request.uri()) {
-        Ok(Query(pairs)) => match unknown(operation, &pairs) {
-            Some(error) => failure::api(&error),
-            None => next.run(request).await,
-        },
-        Err(_) => failure::api(&AppError::new(ErrorKind::BadInput, "the parameters of this address cannot be decoded")),
-    }
-}
-
-/// What may be given several times: each is one more.
-const REPEATED: [&str; 3] = ["cluster", "namespace", "ns"];
-
-fn unknown(operation: &Operation, pairs: &Pairs) -> Option<AppError> {
-    // A short name is the same parameter.
-    let meant = |name: &str| if name == "l" { "labelSelector" } else { name }.to_owned();
-    let again = |at: usize| pairs[..at].iter().any(|(name, _)| meant(name) == meant(&pairs[at].0));
-    if let Some(at) = (0..pairs.len()).find(|at| again(*at) && !REPEATED.contains(&pairs[*at].0.as_str())) {
-        let message = format!("{} takes one `{}`, not several", operation.id, pairs[at].0);
-        return Some(AppError::new(ErrorKind::BadInput, message).hint("leave all but one of them out"));
-    }
-    let known: Vec<&str> = operation.parameters.iter().map(|parameter| parameter.name).collect();
-    let short = |name: &str| !known.is_empty() && SHORT.contains(&name);
-    let odd: Vec<String> = pairs
-        .iter()
-        .filter(|(name, _)| !known.contains(&name.as_str()) && !short(name))
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
-    let hint = match known.as_slice() {
-        [] => "it takes none".to_owned(),
-        known => format!("it takes {}", known.join(", ")),
-    };
-    let words = if odd.len() == 1 { "parameter" } else { "parameters" };
-    (!odd.is_empty()).then(|| {
-        AppError::new(ErrorKind::BadInput, format!("{} does not know the {words} {}", operation.id, odd.join(", ")))
-            .hint(hint)
     })
 }
 
@@ -286,23 +242,6 @@ fn doubts(completeness: &Completeness) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parameters_that_nobody_knows_are_named() {
-        let operation = |id: &str| OPERATIONS.iter().find(|operation| operation.id == id).unwrap();
-        let pairs = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
-        for good in [&["q", "namespace", "limit"][..], &["ns", "l", "sort"], &[]] {
-            assert_eq!(unknown(operation("listObjects"), &pairs(good)), None, "{good:?}");
-        }
-        let error = unknown(operation("listObjects"), &pairs(&["q", "limitt", "wide"])).unwrap();
-        assert_eq!(error.message, "listObjects does not know the parameters `limitt`, `wide`");
-        assert!(error.hint.unwrap().contains("labelSelector"));
-        assert!(unknown(operation("getObject"), &pairs(&["ns"])).is_some());
-        assert_eq!(unknown(operation("listObjects"), &pairs(&["ns", "namespace", "ns", "namespace"])), None);
-        let error = unknown(operation("listObjects"), &pairs(&["limit", "q", "limit"])).unwrap();
-        assert_eq!(error.message, "listObjects takes one `limit`, not several");
-        assert!(unknown(operation("listObjects"), &pairs(&["l", "labelSelector"])).is_some());
-    }
 
     #[test]
     fn every_operation_has_a_handler() {

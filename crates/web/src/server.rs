@@ -125,6 +125,7 @@ fn router_with(
     }
     let router = routes
         .fallback(pages::missing::show)
+        .method_not_allowed_fallback(pages::missing::method)
         .with_state(Web { engine, shutdown, shared, terminals })
         // A later layer stands further out: nothing above is reached without passing the guard, the fallback included.
         .layer(middleware::from_fn_with_state(Arc::new(guard), check))

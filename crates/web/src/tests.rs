@@ -322,6 +322,44 @@ async fn the_api_refuses_what_it_would_ignore() {
 }
 
 #[tokio::test]
+async fn what_a_route_does_not_take_is_refused_in_words() {
+    use axum::http::Method;
+    let console = console().await;
+    let cookie = ("cookie", console.cookie.as_str());
+    let own = [cookie, ("origin", "http://127.0.0.1:8700")];
+    for (method, path, allowed) in [
+        (Method::POST, "/api/v1/clusters", "GET,HEAD"),
+        (Method::PATCH, "/api/v1/clusters/prod/resources/core/v1/nodes/n", "DELETE,GET,HEAD,PUT"),
+        (Method::GET, "/api/v1/clusters/prod/resources/core/v1/secrets/namespaces/a/keys/reveal", "POST"),
+        (Method::OPTIONS, "/api/v1/openapi.json", "GET,HEAD"),
+    ] {
+        let answer = console.send(method.clone(), path, &own).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        let mut allow: Vec<_> =
+            answer.headers()[header::ALLOW].to_str().unwrap().split(',').map(str::to_owned).collect();
+        allow.sort();
+        assert_eq!(allow.join(","), allowed, "{method} {path}");
+        let body: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
+        assert_eq!(body["error"]["message"], format!("{method} cannot be asked of {path}"));
+    }
+    let page = console.send(Method::PUT, "/clusters", &own).await;
+    assert_eq!(
+        (page.status(), page.headers()[header::ALLOW].to_str().unwrap()),
+        (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD")
+    );
+    assert!(text(page).await.contains("<h1>PUT cannot be asked of /clusters.</h1>"));
+    for method in [Method::PUT, Method::DELETE] {
+        let mut request = get("/api/v1/clusters/prod/resources/core/v1/nodes/n", &own);
+        *request.method_mut() = method.clone();
+        *request.body_mut() = Body::from(vec![b' '; (4 << 20) + 1]);
+        let answer = console.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE, "{method}");
+        let body: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
+        assert_eq!(body["error"]["message"], "the body is larger than this operation takes");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_cluster_is_named_with_those_there_are() {
     let console = console().await;
     let response = console.enter("/c/prud", &[]).await;

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pilothouse_app::{
     AppError, Choice, Cluster, Deletion, Done, ErrorKind, Expected, Offer, Propagation, Target, parse_object,
@@ -33,14 +34,10 @@ fn number<T: std::str::FromStr>(visit: &Visit, name: &str) -> Result<Option<T>, 
     visit.query(name).map(|text| text.parse().map_err(wrong)).transpose()
 }
 
-/// Which object is meant. An empty one is a script whose variable is not set: nothing may be done unguarded for it.
-fn expected(visit: &Visit) -> Result<Expected, AppError> {
-    let text = |name: &str| match visit.query(name) {
-        Some("") => Err(AppError::new(ErrorKind::BadInput, format!("`{name}` is empty"))
-            .hint("name the object that you saw, or leave it out")),
-        given => Ok(given.map(str::to_owned)),
-    };
-    Ok(Expected { uid: text("uid")?, version: text("resourceVersion")? })
+/// Which object is meant.
+fn expected(visit: &Visit) -> Expected {
+    let text = |name: &str| visit.query(name).map(str::to_owned);
+    Expected { uid: text("uid"), version: text("resourceVersion") }
 }
 
 fn told(done: &Done) -> Value {
@@ -76,13 +73,25 @@ pub(super) async fn act(visit: Visit) -> Response {
 async fn acted(visit: &Visit) -> Result<Value, AppError> {
     let (cluster, target) = target(visit).await?;
     let (number, dry_run) = (number(visit, "number")?, dry_run(visit)?);
-    let choice = Choice { number, expected: expected(visit)?, dry_run };
+    let choice = Choice { number, expected: expected(visit), dry_run };
     Ok(told(&cluster.act(&target, visit.param("action")?, &choice).await?))
 }
 
+/// A body that is larger than what the operation takes, or that does not come.
+fn unread(rejection: &BytesRejection) -> Response {
+    let message = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than this operation takes",
+        _ => "the body did not come whole",
+    };
+    failure::plain(rejection.status(), &AppError::new(ErrorKind::BadInput, message), true)
+}
+
 /// `DELETE …/{name}`
-pub(super) async fn delete(visit: Visit, body: Bytes) -> Response {
-    answer(deleted(&visit, &body).await)
+pub(super) async fn delete(visit: Visit, body: Result<Bytes, BytesRejection>) -> Response {
+    match body {
+        Ok(body) => answer(deleted(&visit, &body).await),
+        Err(rejection) => unread(&rejection),
+    }
 }
 
 async fn deleted(visit: &Visit, body: &Bytes) -> Result<Value, AppError> {
@@ -99,15 +108,18 @@ async fn deleted(visit: &Visit, body: &Bytes) -> Result<Value, AppError> {
     let deletion = Deletion {
         propagation: policy.transpose()?,
         grace: number(visit, "gracePeriodSeconds")?,
-        expected: expected(visit)?,
+        expected: expected(visit),
         dry_run: dry_run(visit)?,
     };
     Ok(told(&cluster.delete(&target, &deletion).await?))
 }
 
 /// `PUT …/{name}`
-pub(super) async fn replace(visit: Visit, body: Bytes) -> Response {
-    answer(replaced(&visit, &body).await)
+pub(super) async fn replace(visit: Visit, body: Result<Bytes, BytesRejection>) -> Response {
+    match body {
+        Ok(body) => answer(replaced(&visit, &body).await),
+        Err(rejection) => unread(&rejection),
+    }
 }
 
 async fn replaced(visit: &Visit, body: &Bytes) -> Result<Value, AppError> {

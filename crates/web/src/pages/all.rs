@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use pilothouse_app::{AppError, ErrorKind, Many, ManyListing, ManySource, Source};
 use pilothouse_model::{Completeness, ObjectRef};
 
-use super::list::{About, clamped, filter, question_error, title_of};
+use super::list::{About, filter, oddities, question_error, title_of};
 use crate::components::icon::icon;
 use crate::components::listing::Listed;
 use crate::components::many::{ListedInAll, Told, listing};
@@ -83,16 +83,10 @@ async fn page(visit: &Visit, source: ManySource) -> Result<Content, AppError> {
     let listed = ListedInAll { question: &shown, here, watch, namespaced, label: &about.title, empty: &empty };
     let resolve = |_: &ObjectRef| None;
     let scene = Scene { cluster: "", now: visit.engine.now(), scope: question.scope(), resolve: &resolve };
-    let clamped = clamped(visit.query("limit"), question.rows());
+    let oddities = oddities(&visit.pairs, question.rows());
     let chooser = chooser(visit, &question, &listed.here);
     let complete = complete(&source, &question);
-    let body = view(
-        &listed,
-        (&about, &question, &complete),
-        (&answer, wrong.as_ref()),
-        (&html! { (clamped) }, &chooser),
-        &scene,
-    );
+    let body = view(&listed, (&about, &question, &complete), (&answer, wrong.as_ref()), (&oddities, &chooser), &scene);
     let waits = answer.parts.iter().any(|part| part.completeness == Completeness::Loading);
     Ok(Content { title: about.title, body, scoped: None, waits })
 }
@@ -114,7 +108,7 @@ fn view(
     listed: &ListedInAll<'_>,
     (about, question, complete): (&About, &Question, &Url),
     (answer, wrong): (&ManyListing, Option<&AppError>),
-    (clamped, chooser): (&Markup, &Markup),
+    (oddities, chooser): (&Markup, &Markup),
     scene: &Scene<'_>,
 ) -> Markup {
     let here = Some(listed.here.clone());
@@ -124,7 +118,7 @@ fn view(
         div.list-page {
             div.head { div { h1 { (about.title) } p.summary { (about.note) } } }
             (toolbar(listed, about, (question, complete, wrong.is_some()), chooser))
-            (clamped)
+            (oddities)
             @if let Some(error) = wrong {
                 (question_error(error, &asked))
                 p.soft { "Without the question:" }

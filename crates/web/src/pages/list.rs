@@ -13,7 +13,7 @@ use crate::components::namespaces::strangers;
 use crate::components::prose::sentence;
 use crate::components::scene::Scene;
 use crate::frame::Content;
-use crate::question::Question;
+use crate::question::{Pairs, Question};
 use crate::urls::{self, Url};
 use crate::visit::{PATIENCE, Visit};
 
@@ -94,8 +94,7 @@ async fn page(visit: &Visit, cluster: &Cluster, source: Source, about: (Url, Abo
         }
         Err(error) => return Err(error),
     };
-    let strangers =
-        html! { (strangers(cluster, &question.namespaces)) (clamped(visit.query("limit"), question.rows())) };
+    let strangers = html! { (strangers(cluster, &question.namespaces)) (oddities(&visit.pairs, question.rows())) };
     let empty = format!("No {}", about.title);
     let listed =
         Listed { source: &source, question: &question, here: Some(here.clone()), label: &about.title, empty: &empty };
@@ -136,12 +135,32 @@ fn view(
     }
 }
 
+/// Says where a page does not do what its address asks for.
+pub(super) fn oddities(pairs: &Pairs, shown: usize) -> Markup {
+    let asked = pairs.iter().rev().find(|(name, _)| name == "limit").map(|(_, value)| value.as_str());
+    html! { (doubled(pairs)) (clamped(asked, shown)) }
+}
+
 /// Says when a page shows another number of rows than its address asks for.
-pub(super) fn clamped(asked: Option<&str>, shown: usize) -> Markup {
+fn clamped(asked: Option<&str>, shown: usize) -> Markup {
     let other = asked.map(str::trim).filter(|asked| !asked.is_empty() && asked.parse() != Ok(shown));
     html! {
         @if let Some(asked) = other {
             (notice(Level::Warning, &format!("A page shows 1 to 1,000 rows, not {asked}: here at most {}.", thousands(shown)), ""))
+        }
+    }
+}
+
+/// Says when an address gives a parameter several values of which only the last counts. Namespaces and clusters add up, as a
+/// form sends them, and the page names them all.
+pub(super) fn doubled(pairs: &Pairs) -> Markup {
+    let single = [&["q"][..], &["l", "labelSelector"], &["sort"], &["offset"], &["limit"], &["wide"]];
+    html! {
+        @for names in single {
+            @let mut given = pairs.iter().filter(|(name, _)| names.contains(&name.as_str())).rev();
+            @if let Some((name, last)) = given.next() && given.any(|(_, before)| before != last) {
+                (notice(Level::Warning, &format!("The address gives {name} more than once: only {last:?}, the last, counts."), ""))
+            }
         }
     }
 }
@@ -244,6 +263,30 @@ mod tests {
         assert_eq!(clamped(Some("50"), 50).into_string(), "");
         assert!(clamped(Some("0"), 1).into_string().contains("not 0: here at most 1."));
         assert!(clamped(Some("5000"), 1000).into_string().contains("not 5000: here at most 1,000."));
+    }
+
+    #[test]
+    fn an_address_that_says_something_twice_is_told() {
+        let told = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            oddities(&pairs, 100).into_string()
+        };
+        for fine in
+            [&[("ns", "a"), ("namespace", "b"), ("cluster", "x"), ("cluster", "y")][..], &[("q", "a"), ("q", "a")]]
+        {
+            assert_eq!(told(fine), "", "{fine:?}");
+        }
+        let labels = told(&[("l", "a=b"), ("q", "x"), ("labelSelector", "<c>")]);
+        assert!(
+            labels.contains("gives labelSelector more than once: only &quot;&lt;c&gt;&quot;, the last, counts."),
+            "{labels}"
+        );
+        assert_eq!(
+            told(&[("q", "a"), ("q", "b"), ("sort", "name"), ("sort", "-age")]).matches("more than once").count(),
+            2
+        );
+        // What is clamped is the one that counts.
+        assert!(told(&[("limit", "50"), ("limit", "100")]).matches("A page shows").count() == 0);
     }
 
     #[test]

@@ -46,19 +46,17 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn read(visit: &Visit) -> Result<Self, AppError> {
         let text = |name: &str| visit.query(name).filter(|text| !text.is_empty());
-        let number = |name: &str| {
-            let wrong = |_| AppError::new(ErrorKind::BadInput, format!("`{name}` must be a whole number"));
-            text(name).map(|text| text.parse::<u64>().map_err(wrong)).transpose()
-        };
+        let number = |name: &str| text(name).map(|text| whole(name, text)).transpose();
+        let positive = |name: &str| text(name).map(|text| some(name, text)).transpose();
         let flag = |name: &str| if text(name).is_some() { visit.flag(name) } else { Ok(false) };
         let options = LogOptions {
             container: text("container").map(crate::visit::name_of).transpose()?.map(str::to_owned),
             follow: flag("follow")?,
             previous: flag("previous")?,
             tail_lines: number("tail")?.or(number("tailLines")?),
-            since_seconds: number("sinceSeconds")?,
+            since_seconds: positive("sinceSeconds")?,
             timestamps: flag("timestamps")?,
-            limit_bytes: number("limitBytes")?,
+            limit_bytes: positive("limitBytes")?,
             ..LogOptions::default()
         };
         Ok(Self { options })
@@ -77,6 +75,21 @@ impl Asked {
             Some(value) => url.with(name, value),
             None => url,
         })
+    }
+}
+
+fn whole(name: &str, text: &str) -> Result<u64, AppError> {
+    let wrong = |_| AppError::new(ErrorKind::BadInput, format!("`{name}` must be a whole number"));
+    text.parse().map_err(wrong)
+}
+
+/// The same of what cannot be nothing: Kubernetes refuses it, too.
+fn some(name: &str, text: &str) -> Result<u64, AppError> {
+    match whole(name, text)? {
+        0 => {
+            Err(AppError::new(ErrorKind::BadInput, format!("`{name}` must be 1 at least")).hint("leave it out for all"))
+        }
+        number => Ok(number),
     }
 }
 
@@ -259,5 +272,17 @@ pub(crate) async fn api(web: &Web, visit: &Visit, (namespace, pod): (&str, &str)
         Ok(log) if streams => sse(web, KeepAlive::default(), events(log).map(Ok)),
         Ok(log) => as_text(log, None, web),
         Err(error) => failure::api(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubernetes_takes_from_one_on_is_not_zero() {
+        assert_eq!((whole("tailLines", "0"), some("limitBytes", "1")), (Ok(0), Ok(1)));
+        assert_eq!(some("limitBytes", "0").unwrap_err().message, "`limitBytes` must be 1 at least");
+        assert_eq!(some("limitBytes", "-1").unwrap_err().message, "`limitBytes` must be a whole number");
     }
 }

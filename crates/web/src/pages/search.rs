@@ -11,6 +11,7 @@ use crate::components::listing::thousands;
 use crate::components::prose::sentence;
 use crate::components::{status, time};
 use crate::frame::Content;
+use crate::pages::list::doubled;
 use crate::question::Question;
 use crate::urls;
 use crate::visit::{PATIENCE, Visit};
@@ -39,7 +40,10 @@ async fn page(visit: &Visit) -> Result<Content, AppError> {
         Err(error) => return Err(error),
     };
     let several = many.clusters().len() > 1;
-    let body = view(&question, &found, (wrong.as_ref(), several), visit.engine.now());
+    let body = html! {
+        (doubled(&visit.pairs))
+        (view(&question, &found, (wrong.as_ref(), several), visit.engine.now()))
+    };
     Ok(Content { title: "Search".to_owned(), body, scoped: None, waits: waits(&found) })
 }
 
