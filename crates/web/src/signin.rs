@@ -150,7 +150,10 @@ impl Shared {
                         renewing.await
                     };
                     if let Some(Ok(renewed)) = &renewed {
-                        seen.set.extend(self.cookies.begin(renewed, &jar, now).unwrap_or_default());
+                        match self.cookies.begin(renewed, &jar, now) {
+                            Some(cookies) => seen.set.extend(cookies),
+                            None => tracing::warn!(cluster = name, "a renewed session is too long for a browser"),
+                        }
                     }
                     match renewed {
                         Some(Ok(renewed)) => renewed,
@@ -263,11 +266,12 @@ impl Shared {
     async fn identify(&self, cluster: &str, token: &Token) -> Result<Option<String>, AppError> {
         let busy = || AppError::new(ErrorKind::Unavailable, "too many people sign in at once; try again in a moment");
         let _turn = self.at_once.try_acquire().map_err(|_| busy())?;
-        let answer = tokio::time::timeout(PATIENCE, self.engine.identify(cluster, token)).await;
-        answer.unwrap_or_else(|_| {
-            Err(AppError::new(ErrorKind::Unavailable, format!("the cluster {cluster} does not answer"))
-                .hint("try again in a moment"))
-        })
+        match tokio::time::timeout(PATIENCE, self.engine.identify(cluster, token)).await {
+            Ok(Err(error)) if self.clusters.iter().any(|known| known == cluster) => Err(discreet(cluster, &error)),
+            Ok(answer) => answer,
+            Err(_) => Err(AppError::new(ErrorKind::Unavailable, format!("the cluster {cluster} does not answer"))
+                .hint("try again in a moment")),
+        }
     }
 
     /// Whose a credential was when it was looked at a moment ago.
@@ -281,6 +285,19 @@ impl Shared {
         looked_at.retain(|_, (when, _)| when.elapsed() < LOOKED_AT);
         if looked_at.len() < MOST_LOOKED_AT {
             looked_at.insert(key, (Instant::now(), name));
+        }
+    }
+}
+
+/// A cluster's failure for whoever did not sign in: that one learns no address of an API server, and has no kubeconfig.
+fn discreet(cluster: &str, error: &AppError) -> AppError {
+    match error.kind {
+        ErrorKind::Unauthorized => AppError::new(ErrorKind::Unauthorized, "the cluster does not accept this token")
+            .hint("it may have ended, or be for another cluster"),
+        kind => {
+            tracing::warn!(cluster, error = error.message, "a cluster cannot be asked whose a token is");
+            AppError::new(kind, "the cluster does not answer as it should")
+                .hint("try again in a moment; whoever runs the console sees more in its log")
         }
     }
 }
@@ -325,6 +342,29 @@ pub fn loopback_url(address: SocketAddr, tls: bool) -> PublicUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_tells_whoever_did_not_sign_in_nothing_of_the_cluster() {
+        for (kind, message, hint) in [
+            (
+                ErrorKind::Unavailable,
+                "cannot reach the API server https://10.0.0.1:6443: refused",
+                "`kubectl cluster-info`",
+            ),
+            (
+                ErrorKind::Unauthorized,
+                "the API server https://10.0.0.1:6443 does not know who we are: no",
+                "the kubeconfig",
+            ),
+            (ErrorKind::Malformed, "cannot read the answer to GET /: 1", "check `server` in the kubeconfig"),
+            (ErrorKind::Unavailable, "the API server answered 500 to POST /: dial tcp 10.0.0.1:2379", "see its log"),
+        ] {
+            let shown = discreet("prod", &AppError::new(kind, message).hint(hint));
+            let words = format!("{} {}", shown.message, shown.hint.unwrap());
+            assert!(!words.contains("10.0.0.1") && !words.contains("kube"), "{words}");
+            assert_eq!(shown.kind, kind);
+        }
+    }
 
     #[test]
     fn one_comes_back_to_pages_of_this_console_only() {

@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use super::streams::{NoPlace, ending, goes_on};
 use super::{PUBLIC, from_here, host, refused};
 use crate::failure;
-use crate::pages::sign_in::refusal;
 use crate::session::sealed::{Jar, Session};
 use crate::signin::{Seen, Shared, SignedIn, destination, fingerprint, pasted};
 use crate::terminal::Leave;
@@ -109,9 +108,8 @@ async fn as_bearer(shared: &Arc<Shared>, (cluster, token): (&str, &str), request
             }
             bounded(shared, &sessions, response)
         }
-        // Nobody is told more of a cluster than on the page to sign in.
-        Err(error) if error.kind == ErrorKind::Unauthorized => unauthorized(&refusal(error)),
-        Err(error) => failure::api(&refusal(error)),
+        Err(error) if error.kind == ErrorKind::Unauthorized => unauthorized(&error),
+        Err(error) => failure::api(&error),
     }
 }
 

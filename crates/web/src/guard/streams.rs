@@ -110,11 +110,6 @@ impl Streams {
         own.for_each(|stream| stream.signed_out.cancel());
     }
 
-    /// A session begins: one that was signed out of within the same second looks the same.
-    pub(crate) fn sign_in(&self, session: [u8; 32]) {
-        self.table().left.retain(|(_, left)| *left != session);
-    }
-
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,9 +225,6 @@ mod tests {
         }
         assert_eq!(place(&[here]).unwrap_err(), NoPlace::SignedOut);
         assert!(place(&[there]).is_ok());
-        streams.sign_in(here);
-        assert!(place(&[here]).is_ok(), "one who comes back at once is not taken for the one who left");
-        streams.sign_out(here);
         for (when, _) in &mut streams.table().left {
             *when = when.checked_sub(LEAVING).unwrap();
         }

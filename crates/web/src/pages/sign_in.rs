@@ -52,7 +52,7 @@ pub(crate) async fn token(State(web): State<Web>, headers: HeaderMap, Form(pairs
     };
     match signed_in.await {
         Ok(response) => response,
-        Err(error) => page(shared, &headers, then, Some((cluster, &refusal(error)))),
+        Err(error) => page(shared, &headers, then, Some((cluster, &error))),
     }
 }
 
@@ -133,7 +133,7 @@ async fn finish(shared: &Shared, headers: &HeaderMap, flow: &Flow, pairs: &Pairs
     let named = pairs.iter().find(|(name, _)| name == "iss").map(|(_, value)| value.as_str());
     let callback = Callback { code: value(pairs, "code"), issuer: named };
     let granted = issuer.finish(&shared.callback(&flow.cluster), flow, callback).await.map_err(|error| told(&error))?;
-    let session = shared.sign_in_with(&flow.cluster, granted).await.map_err(refusal)?;
+    let session = shared.sign_in_with(&flow.cluster, granted).await?;
     enter(shared, headers, &session, destination(&flow.then))
 }
 
@@ -144,7 +144,6 @@ fn enter(shared: &Shared, headers: &HeaderMap, session: &Session, then: &str) ->
         AppError::new(ErrorKind::BadInput, "this token is too long for a browser to carry")
             .hint("ask for a shorter one")
     })?;
-    shared.streams.sign_in(sitting(session));
     let mut response = Redirect::to(then).into_response();
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -275,28 +274,6 @@ fn short(issuer: &str) -> &str {
     issuer.trim_start_matches("https://").trim_end_matches('/')
 }
 
-/// A failure in the words of this page: whoever did not sign in learns no address of an API server, and has no kubeconfig.
-pub(crate) fn refusal(error: AppError) -> AppError {
-    match error.kind {
-        ErrorKind::Unauthorized if error.hint.is_none() || error.message.contains("does not know who we are") => {
-            AppError::new(ErrorKind::Unauthorized, "the cluster does not accept this token")
-                .hint("it may have ended, or be for another cluster")
-        }
-        ErrorKind::Unavailable | ErrorKind::Malformed if tells_of_the_cluster(&error) => {
-            tracing::warn!(error = error.message, "a cluster cannot be asked whose a token is");
-            AppError::new(error.kind, "the cluster does not answer as it should")
-                .hint("try again in a moment; whoever runs the console sees more in its log")
-        }
-        _ => error,
-    }
-}
-
-/// Whether the words are those of a cluster's client, for whoever has the kubeconfig.
-fn tells_of_the_cluster(error: &AppError) -> bool {
-    let texts = [error.message.as_str(), error.hint.as_deref().unwrap_or_default()];
-    texts.iter().any(|text| text.contains("://") || text.contains("kube"))
-}
-
 fn told(error: &OpenIdError) -> AppError {
     tracing::warn!(%error, "a sign-in failed");
     let (kind, hint) = match error {
@@ -318,30 +295,6 @@ fn value<'a>(pairs: &'a Pairs, name: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_failure_tells_whoever_did_not_sign_in_nothing_of_the_cluster() {
-        for (kind, message, hint) in [
-            (
-                ErrorKind::Unavailable,
-                "cannot reach the API server https://10.0.0.1:6443: refused",
-                "`kubectl cluster-info`",
-            ),
-            (
-                ErrorKind::Unauthorized,
-                "the API server https://10.0.0.1:6443 does not know who we are: no",
-                "the kubeconfig",
-            ),
-            (ErrorKind::Malformed, "cannot read the answer to GET /: 1", "check `server` in the kubeconfig"),
-        ] {
-            let shown = refusal(AppError::new(kind, message).hint(hint));
-            let words = format!("{} {}", shown.message, shown.hint.unwrap());
-            assert!(!words.contains("10.0.0.1") && !words.contains("kube"), "{words}");
-            assert_eq!(shown.kind, kind);
-        }
-        let busy = AppError::new(ErrorKind::Unavailable, "too many people sign in at once");
-        assert_eq!(refusal(busy).message, "too many people sign in at once");
-    }
 
     #[test]
     fn every_cluster_has_its_ways_in_and_nothing_is_markup() {
