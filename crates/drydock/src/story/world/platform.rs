@@ -65,14 +65,12 @@ pub(super) async fn seed(stage: &Stage) -> Result<(), ApiError> {
         let labels = json!({ "kubernetes.io/metadata.name": namespace });
         ensure(stage, Kind::Namespace, json!({ "metadata": { "name": namespace, "labels": labels } })).await?;
     }
-    ensure(stage, Kind::StorageClass,
-            json!({
-                "metadata": { "name": "shared-nvme", "annotations": { "storageclass.kubernetes.io/is-default-class": "true" } },
-                "provisioner": "csi.storage.example.com", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
-                "allowVolumeExpansion": true,
-            }),
-        )
-        .await?;
+    let storage = json!({
+        "metadata": { "name": "shared-nvme", "annotations": { "storageclass.kubernetes.io/is-default-class": "true" } },
+        "provisioner": "csi.storage.example.com", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+        "allowVolumeExpansion": true,
+    });
+    ensure(stage, Kind::StorageClass, storage).await?;
     for row in DEPLOYMENTS {
         stage.ensure(Kind::Deployment, replicated(row)).await?;
         service(stage, row).await?;

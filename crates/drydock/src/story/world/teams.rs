@@ -121,24 +121,17 @@ async fn one(stage: &Stage, team: &Team) -> Result<(), ApiError> {
         "spec": { "owner": { "kind": "User", "name": team.owner }, "resourceQuotaSpec": { "hard": hard } },
     });
     ensure(stage, Kind::Profile, profile).await?;
-    ensure(stage,
-            Kind::Namespace,
-            json!({ "metadata": {
-                "name": namespace,
-                "annotations": { "owner": team.owner },
-                "labels": {
-                    "app.kubernetes.io/part-of": "kubeflow-profile", "istio-injection": "enabled",
-                    "katib.kubeflow.org/metrics-collector-injection": "enabled", "kubernetes.io/metadata.name": namespace,
-                },
-            } }),
-        )
-        .await?;
-    ensure(
-        stage,
-        Kind::ResourceQuota,
-        object(namespace, "kf-resource-quota", &json!({}), json!({ "spec": { "hard": hard } })),
-    )
-    .await?;
+    let itself = json!({ "metadata": {
+        "name": namespace,
+        "annotations": { "owner": team.owner },
+        "labels": {
+            "app.kubernetes.io/part-of": "kubeflow-profile", "istio-injection": "enabled",
+            "katib.kubeflow.org/metrics-collector-injection": "enabled", "kubernetes.io/metadata.name": namespace,
+        },
+    } });
+    ensure(stage, Kind::Namespace, itself).await?;
+    let quota = object(namespace, "kf-resource-quota", &json!({}), json!({ "spec": { "hard": hard } }));
+    ensure(stage, Kind::ResourceQuota, quota).await?;
     for account in ["default-editor", "default-viewer", "default"] {
         ensure(stage, Kind::ServiceAccount, object(namespace, account, &json!({}), json!({}))).await?;
     }
