@@ -13,6 +13,7 @@ use crate::arguments::act::{
 };
 use crate::ask::{PATIENCE, cluster, kind_and_name};
 use crate::failure::Failure;
+use crate::output::qualified;
 use crate::plain::{plain, say};
 
 /// How often it is looked whether a deleted object is gone.
@@ -20,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Deletes objects.
 pub(crate) async fn delete(arguments: &ClusterArguments, options: &DeleteArguments) -> Result<(), Failure> {
+    refuse_many(options)?;
     let grace = grace(options)?;
     let (cluster, targets) = targets(arguments, &options.change, &options.objects).await?;
     let deletion = Deletion {
@@ -55,6 +57,28 @@ pub(crate) async fn delete(arguments: &ClusterArguments, options: &DeleteArgumen
         }
     }
     several(failures)
+}
+
+/// Objects are deleted by their names: who means many sees first which they are.
+fn refuse_many(options: &DeleteArguments) -> Result<(), Failure> {
+    let (flag, which) = match (&options.selector, options.all) {
+        (Some(selector), _) => ("-l", format!(" -l {}", quoted(selector))),
+        (None, true) => ("--all", String::new()),
+        (None, false) => return Ok(()),
+    };
+    let kind = options.objects.first().and_then(|text| text.split('/').next()).unwrap_or_default();
+    let namespace = options.change.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+    Err(Failure::Other(format!(
+        "objects are deleted by name, not by {flag}: look which there are, then pass their names on, as in \
+         pilothouse get {}{which}{namespace} -o name | xargs pilothouse delete{namespace}",
+        quoted(kind)
+    )))
+}
+
+/// A word as shells read it.
+fn quoted(word: &str) -> String {
+    let bare = |character: char| character.is_ascii_alphanumeric() || "._-=/,".contains(character);
+    if word.chars().all(bare) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn grace(options: &DeleteArguments) -> Result<Option<u32>, Failure> {
@@ -169,13 +193,6 @@ fn named(objects: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
     }
 }
 
-/// `pod`, `deployment.apps`.
-fn qualified(resource: &Resource) -> String {
-    let singular =
-        if resource.singular.is_empty() { resource.kind.to_lowercase() } else { resource.singular.to_string() };
-    if resource.group.is_empty() { singular } else { format!("{singular}.{}", resource.group) }
-}
-
 /// Tells what was done, as kubectl does: `pod "web" deleted`, `deployment.apps/web scaled`.
 fn tell(change: &ChangeArguments, target: &Target, done: &str, quoted: bool) -> Result<(), Failure> {
     let kind = qualified(&target.resource);
@@ -197,7 +214,10 @@ fn several(failures: Vec<Failure>) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::arguments::{Arguments, Command};
 
     #[test]
     fn objects_are_named_as_kubectl_has_them_named() {
@@ -215,8 +235,24 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_groups_are_named_with_them() {
-        assert_eq!(qualified(&Resource::new("", "v1", "pods", "Pod")), "pod");
-        assert_eq!(qualified(&Resource::new("apps", "v1", "deployments", "Deployment")), "deployment.apps");
+    fn many_are_not_deleted_unnamed() {
+        let said = |line: &str| {
+            let read = Arguments::try_parse_from(line.split(' ')).unwrap().command;
+            let Command::Delete(options) = read else { panic!("not delete") };
+            match refuse_many(&options) {
+                Err(Failure::Other(why)) => Some(why),
+                Ok(()) => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(said("pilothouse delete pod web -n a"), None);
+        let all = said("pilothouse delete pods --all -n a").unwrap();
+        assert!(
+            all.ends_with("not by --all: look which there are, then pass their names on, as in pilothouse get pods -n a -o name | xargs pilothouse delete -n a"),
+            "{all}"
+        );
+        let selected = said("pilothouse delete jobs -l app!=x").unwrap();
+        assert!(selected.contains("get jobs -l 'app!=x' -o name | xargs pilothouse delete"), "{selected}");
+        assert_eq!(quoted("a'b"), "'a'\\''b'");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use pilothouse_model::{Certainty, Completeness};
+use pilothouse_model::{Certainty, Completeness, Resource, Row};
 use serde_json::{Value, json};
 
 use crate::arguments::{Document, VersionArguments};
@@ -60,6 +60,20 @@ pub(crate) fn incomplete(completeness: &Completeness) -> String {
     }
 }
 
+/// `pod`, `deployment.apps`.
+pub(crate) fn qualified(resource: &Resource) -> String {
+    let singular =
+        if resource.singular.is_empty() { resource.kind.to_lowercase() } else { resource.singular.to_string() };
+    if resource.group.is_empty() { singular } else { format!("{singular}.{}", resource.group) }
+}
+
+/// A row's line with `-o name`, which other commands take: `pod/web-0`, and where rows are of several clusters, theirs before
+/// a tab.
+pub(crate) fn name_line(cluster: Option<&str>, row: &Row) -> String {
+    let name = format!("{}/{}", qualified(&row.resource), row.name);
+    cluster.into_iter().chain([name.as_str()]).map(plain).collect::<Vec<_>>().join("\t") + "\n"
+}
+
 /// Lines up cells under headings, three spaces between columns, as kubectl does. No cell reaches the terminal raw.
 pub(crate) fn table(headings: Option<&[String]>, rows: &[Vec<String>], widths: &mut Vec<usize>) -> String {
     let harmless = |line: &[String]| line.iter().map(|cell| plain(cell).into_owned()).collect::<Vec<_>>();
@@ -87,7 +101,24 @@ pub(crate) fn table(headings: Option<&[String]>, rows: &[Vec<String>], widths: &
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use pilothouse_model::{Object, Projection, Status};
+
     use super::*;
+
+    #[test]
+    fn a_name_is_what_other_commands_take() {
+        let row = |group: &str, kind: &str, singular: &str| {
+            let resource = Resource { singular: singular.into(), ..Resource::new(group, "v1", "things", kind) };
+            let object = Object::new(json!({"metadata": {"name": "web", "namespace": "a"}})).unwrap();
+            let projection = Projection { cells: Vec::new(), status: Status::none() };
+            Row::assemble(Arc::new(resource), &object, projection, &mut |text| text.into())
+        };
+        assert_eq!(name_line(None, &row("", "Pod", "pod")), "pod/web\n");
+        assert_eq!(name_line(Some("lab"), &row("apps", "Deployment", "")), "lab\tdeployment.apps/web\n");
+        assert_eq!(name_line(Some("l\u{1b}b"), &row("", "Pod", "pod")), "l\u{fffd}b\tpod/web\n");
+    }
 
     #[test]
     fn columns_line_up() {

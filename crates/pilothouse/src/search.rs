@@ -97,12 +97,16 @@ fn print(found: &Found, many: &Many, options: &SearchArguments) -> Result<(), Fa
         return Ok(());
     }
     let clusters = many.clusters().len() > 1;
+    if options.output == Format::Name {
+        let cluster = |hit: &Hit| clusters.then(|| hit.cluster.to_string());
+        let line = |hit: &Hit| output::name_line(cluster(hit).as_deref(), &hit.record.row);
+        output::text(&found.hits.iter().map(line).collect::<String>())?;
+        say_more(found);
+        return Ok(());
+    }
     let now = many.engine().now();
     let line = |hit: &Hit| {
         let row = &hit.record.row;
-        if options.output == Format::Name {
-            return vec![format!("{}/{}", row.resource.group_resource(), row.name)];
-        }
         let age = row.created.map_or(Cell::Missing, Cell::Time).show(ColumnKind::Age, now);
         let mut cells: Vec<String> = clusters.then(|| hit.cluster.to_string()).into_iter().collect();
         cells.extend([
@@ -124,8 +128,14 @@ fn print(found: &Found, many: &Many, options: &SearchArguments) -> Result<(), Fa
     if options.output == Format::Wide {
         headings.extend(["MATCHED", "TEXT"].map(str::to_owned));
     }
-    let headings = (options.output != Format::Name && !options.no_headers).then_some(headings);
+    let headings = (!options.no_headers).then_some(headings);
     output::text(&output::table(headings.as_deref(), &rows, &mut Vec::new()))?;
+    say_more(found);
+    Ok(())
+}
+
+/// Says that there is more than what is printed.
+fn say_more(found: &Found) {
     if found.total > found.hits.len() {
         say(&format!(
             "the best {} of {} results; narrow the search, as in kind:Pod ns:NAMESPACE",
@@ -133,7 +143,6 @@ fn print(found: &Found, many: &Many, options: &SearchArguments) -> Result<(), Fa
             found.total
         ));
     }
-    Ok(())
 }
 
 #[cfg(test)]

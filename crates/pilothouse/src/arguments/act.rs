@@ -130,6 +130,12 @@ pub(crate) struct DeleteArguments {
     /// What is not there is no error
     #[arg(long)]
     pub(crate) ignore_not_found: bool,
+    /// kubectl's, understood to be answered in words
+    #[arg(long, hide = true)]
+    pub(crate) all: bool,
+    /// kubectl's, understood to be answered in words
+    #[arg(short = 'l', long, hide = true)]
+    pub(crate) selector: Option<String>,
     /// Wait until it is gone
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     pub(crate) wait: bool,

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::arguments::{Document, Format, GetArguments};
 use crate::failure::Failure;
 use crate::output;
-use crate::plain::{escaped, plain};
-use layout::{Layout, NamePlace, labels, qualified};
+use crate::plain::escaped;
+use layout::{Layout, NamePlace, labels};
 
 /// What one part of the command line gave.
 pub(crate) struct Answer {
@@ -232,12 +232,11 @@ impl Printer {
 
     fn lines(&mut self, columns: &[Column], rows: &[(&Row, &Body)], headings: bool) -> String {
         if self.format == Format::Name {
-            let name = |row: &Row| match row.cells.first() {
-                Some(Cell::Text(cluster)) if self.across => format!("{cluster}\t{}", qualified(row)),
-                _ => qualified(row),
+            let cluster = |row: &Row| match row.cells.first() {
+                Some(Cell::Text(cluster)) if self.across => Some(cluster.to_string()),
+                _ => None,
             };
-            let line = |row: &Row| name(row).split('\t').map(plain).collect::<Vec<_>>().join("\t") + "\n";
-            return rows.iter().map(|(row, _)| line(row)).collect();
+            return rows.iter().map(|(row, _)| output::name_line(cluster(row).as_deref(), row)).collect();
         }
         let layout = Layout {
             shown: columns
@@ -272,7 +271,11 @@ impl Printer {
     }
 
     fn name(&self, row: &Row, body: &Body) -> String {
-        let name = if self.prefixed { qualified(row) } else { row.name.to_string() };
+        let name = if self.prefixed {
+            format!("{}/{}", output::qualified(&row.resource), row.name)
+        } else {
+            row.name.to_string()
+        };
         let default = &*row.resource.plural == "storageclasses"
             && body.tells(|class| Some(is_default_class(&row.resource, class))).unwrap_or_default();
         if default { format!("{name} (default)") } else { name }

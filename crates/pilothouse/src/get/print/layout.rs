@@ -36,18 +36,6 @@ impl Layout<'_> {
     }
 }
 
-/// `pod/web-0`, `deployment.apps/web`.
-pub(super) fn qualified(row: &Row) -> String {
-    let resource = &row.resource;
-    let singular =
-        if resource.singular.is_empty() { resource.kind.to_lowercase() } else { resource.singular.to_string() };
-    if resource.group.is_empty() {
-        format!("{singular}/{}", row.name)
-    } else {
-        format!("{singular}.{}/{}", resource.group, row.name)
-    }
-}
-
 /// All labels, as kubectl's `--show-labels` writes them.
 pub(super) fn labels(row: &Row) -> String {
     if row.labels.is_empty() {
