@@ -152,12 +152,14 @@ pub fn found_json(found: &Found) -> Value {
 /// How each cluster takes part in an answer.
 pub fn parts_json(parts: &[Part]) -> Vec<Value> {
     let part = |part: &Part| {
+        // What is not served has no rows: that is known.
+        let known = part.tells_rows() || part.completeness == Completeness::Absent;
         json!({
             "name": part.cluster,
             "state": part.standing().as_str(),
             "complete": part.is_whole(),
             "asOf": part.as_of.map(|moment| moment.to_string()),
-            "total": part.tells_rows().then_some(part.total),
+            "total": known.then_some(part.total),
             "error": part.reason(),
             "notes": part.notes,
         })
@@ -261,10 +263,12 @@ mod tests {
             part(Completeness::Loading, 7),
             part(Completeness::Stale("cut".to_owned()), 0),
             part(Completeness::Complete, 0),
+            part(Completeness::Absent, 0),
         ];
         let told = Value::from(parts_json(&parts));
         let totals: Vec<&Value> = (0..parts.len()).map(|index| &told[index]["total"]).collect();
-        assert_eq!(totals, [&Value::Null, &Value::Null, &Value::Null, &json!(0), &json!(0), &json!(0)]);
+        let (unknown, none) = (&Value::Null, &json!(0));
+        assert_eq!(totals, [unknown, unknown, unknown, none, none, none, none], "what is not served has no rows");
         assert_eq!((&told[0]["error"], &told[0]["complete"]), (&json!("refused"), &json!(false)));
         let notes = vec!["jobs.batch may not be listed".to_owned()];
         assert_eq!(parts_json(&[Part { notes, ..part(Completeness::Complete, 0) }])[0]["complete"], false);
