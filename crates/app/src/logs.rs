@@ -17,6 +17,7 @@ use crate::ask::{Ask, Source};
 use crate::audit::Deed;
 use crate::cluster::Cluster;
 use crate::error::{AppError, ErrorKind};
+use crate::object::ObjectView;
 
 /// How often it is asked whether the reader still may.
 const CHECK: Duration = Duration::from_secs(30);
@@ -35,6 +36,14 @@ impl Stream for Log {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_next_unpin(context)
+    }
+}
+
+impl ObjectView {
+    /// The pods that stand below it, by name.
+    pub fn pods(&self) -> impl Iterator<Item = &str> {
+        let below = self.dependents.iter().map(|dependent| &dependent.relative.reference);
+        below.filter(|one| one.api_version == "v1" && one.kind == "Pod").map(|one| one.name.as_str())
     }
 }
 

@@ -73,9 +73,7 @@ pub(crate) async fn pod(cluster: &Cluster, kind: &str, namespace: &str, name: &s
     }
     let inside = resource.namespaced.then_some(namespace);
     let view = cluster.object(&resource, inside, name, PATIENCE).await?;
-    let below = view.dependents.iter().map(|dependent| &dependent.relative.reference);
-    let names: Vec<&str> =
-        below.filter(|one| one.api_version == "v1" && one.kind == "Pod").map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = view.pods().collect();
     let Some(first) = names.first() else {
         return Err(Failure::Other(match cluster.why_pods_are_unknown(namespace, PATIENCE).await? {
             Some(why) => format!("it is not known which pods stand below {}/{name}: {why}", resource.kind),

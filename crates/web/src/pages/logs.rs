@@ -25,16 +25,11 @@ const MOST: u64 = 100_000;
 
 /// Whether an object has logs to show: it is a pod, or pods stand below it.
 pub(crate) fn has(view: &ObjectView) -> bool {
-    is_pod(view) || pods(view).next().is_some()
+    is_pod(view) || view.pods().next().is_some()
 }
 
 fn is_pod(view: &ObjectView) -> bool {
     view.resource.group_resource() == GroupResource::new("", "pods")
-}
-
-fn pods(view: &ObjectView) -> impl Iterator<Item = &str> {
-    let references = view.dependents.iter().map(|dependent| &dependent.relative.reference);
-    references.filter(|one| one.api_version == "v1" && one.kind == "Pod").map(|one| one.name.as_str())
 }
 
 /// What is asked of a log, by the page's address or the stream's.
@@ -97,7 +92,7 @@ fn some(name: &str, text: &str) -> Result<u64, AppError> {
 pub(crate) async fn view(visit: &Visit, cluster: &Cluster, object: &ObjectView) -> Result<Markup, AppError> {
     let Some(namespace) = object.row.namespace.as_deref() else { return Ok(html! {}) };
     let own = is_pod(object);
-    let names: Vec<&str> = if own { vec![&*object.row.name] } else { pods(object).collect() };
+    let names: Vec<&str> = if own { vec![&*object.row.name] } else { object.pods().collect() };
     let asked_pod = visit.query("pod").filter(|pod| names.contains(pod));
     let Some(pod) = asked_pod.or_else(|| names.first().copied()) else {
         return Ok(match cluster.why_pods_are_unknown(namespace, crate::visit::PATIENCE).await? {
