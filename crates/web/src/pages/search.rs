@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use pilothouse_app::{AppError, ErrorKind, Facet, Found, SearchAsk};
+use pilothouse_app::{AppError, ErrorKind, Facet, Found, SHORTEST_SEARCH, SearchAsk};
 
 use crate::components::found::{gaps, page_of, searched, waits, why};
 use crate::components::freshness::notice;
@@ -67,7 +67,7 @@ fn view(question: &Question, found: &Found, (wrong, several): (Option<&AppError>
             }
             @if let Some(error) = wrong {
                 (notice(Level::Error, &error.message, error.hint.as_deref().unwrap_or_default()))
-            } @else if question.q.trim().chars().count() < 2 {
+            } @else if question.q.trim().chars().count() < SHORTEST_SEARCH {
                 p.soft { "Write at least two letters. Filters of the query language narrow the search: kind:Pod, ns:team-a, state:failed, cluster:prod." }
             } @else {
                 (results(question, found, several, now))
