@@ -180,9 +180,16 @@ impl IssuerConfig {
         };
         let secret = self.client_secret_file.as_ref().map(read).transpose()?;
         let secret = secret.map(|secret| String::from_utf8_lossy(&secret).trim().to_owned());
+        if let (Some(file), Some("")) = (&self.client_secret_file, secret.as_deref()) {
+            return Err(Failure::Other(format!(
+                "{} is empty: the secret of the client {} is missing; a public client has no such file",
+                folder.join(file).display(),
+                self.client_id
+            )));
+        }
         Ok(IssuerOptions {
             authorities: self.ca_file.as_ref().map(read).transpose()?,
-            client_secret: secret.filter(|secret| !secret.is_empty()),
+            client_secret: secret,
             scopes: self.scopes.unwrap_or_else(|| SCOPES.map(str::to_owned).to_vec()),
             issuer_url: self.issuer_url,
             client_id: self.client_id,
@@ -280,5 +287,7 @@ mod tests {
         assert!(
             why(read(&good.replace("  dev: {}\n", ""), &both, &["prod"])).contains("in the file of --config and in")
         );
+        std::fs::write(folder.path().join("secret"), "\n").unwrap();
+        assert!(why(read(good, &line, &["prod", "dev"])).contains("secret is empty"), "it is no public client");
     }
 }
