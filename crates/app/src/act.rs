@@ -26,6 +26,8 @@ const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 /// The most that a number of replicas can be.
 const MOST: i64 = i32::MAX as i64;
+/// What commands run in.
+pub(crate) const PODS: GroupResource<'static> = GroupResource::new("", "pods");
 
 /// One object that something is done with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use crate::act::{Target, refused};
+use crate::act::{PODS, Target, refused};
 use crate::audit::{Deed, Record};
 use crate::cluster::Cluster;
 use crate::containers::Containers;
@@ -200,7 +200,8 @@ impl Cluster {
             Ok(exec) => exec,
             Err(error) => {
                 record.failed(&error);
-                return Err(not_opened(error));
+                let pods = self.catalog().and_then(|catalog| catalog.served(PODS).cloned());
+                return Err(not_opened(error, pods.is_some_and(|pods| !pods.has("exec"))));
             }
         };
         let (tell, lost) = oneshot::channel();
@@ -324,14 +325,14 @@ fn failed(words: &str) -> AppError {
     error
 }
 
-fn not_opened(error: ClusterError) -> AppError {
+/// Why it did not begin; `never` when the cluster runs no commands at all.
+fn not_opened(error: ClusterError, never: bool) -> AppError {
     match error {
         ClusterError::Forbidden { message } => AppError::new(ErrorKind::Forbidden, format!("not allowed: {message}"))
             .hint(
                 "running commands takes the verbs create and get of pods/exec: API servers take a WebSocket for a get",
             ),
-        ClusterError::NotFound { message } if message.contains("does not serve") => {
-            tracing::debug!(message, "no commands can be run");
+        ClusterError::NotFound { .. } if never => {
             AppError::new(ErrorKind::NotFound, "this cluster runs no commands in containers")
         }
         error => refused(error),
@@ -352,14 +353,13 @@ mod tests {
 
     #[test]
     fn refusals_say_what_they_mean() {
-        let error =
-            not_opened(ClusterError::Forbidden { message: missing(&Target::pod("a", "web").access("get", "exec")) });
+        let message = missing(&Target::pod("a", "web").access("get", "exec"));
+        let error = not_opened(ClusterError::Forbidden { message }, false);
         assert_eq!(error.message, "not allowed: you may not get pods/exec of pod \"web\" in the namespace \"a\"");
-        let message = "the cluster does not serve /api/v1/namespaces/a/pods/web/exec".to_owned();
-        let error = not_opened(ClusterError::NotFound { message });
+        let not_found = || ClusterError::NotFound { message: "pods \"web\" not found".to_owned() };
+        let error = not_opened(not_found(), true);
         assert_eq!((error.message.as_str(), error.hint), ("this cluster runs no commands in containers", None));
-        let error = not_opened(ClusterError::NotFound { message: "pods \"web\" not found".to_owned() });
-        assert_eq!(error.message, "not found: pods \"web\" not found");
+        assert_eq!(not_opened(not_found(), false).message, "not found: pods \"web\" not found");
         assert!(failed("exec: \"bash\": executable file not found in $PATH").hint.unwrap().contains("sh"));
     }
 }

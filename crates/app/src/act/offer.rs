@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use pilothouse_cluster::Access;
-use pilothouse_model::{Action, Danger, GroupResource, Object, Permission, WriteMethod};
+use pilothouse_model::{Action, Danger, Object, Permission, WriteMethod};
 
-use super::Target;
+use super::{PODS, Target};
 use crate::cluster::Cluster;
 use crate::containers::Containers;
 use crate::exec;
@@ -122,9 +122,7 @@ impl Cluster {
 /// Whether it is a pod with a container in which commands could run, of a cluster that runs them.
 fn runs_commands(target: &Target, object: &Object) -> bool {
     let resource = &target.resource;
-    resource.group_resource() == GroupResource::new("", "pods")
-        && resource.has("exec")
-        && !Containers::of(object).running().is_empty()
+    resource.group_resource() == PODS && resource.has("exec") && !Containers::of(object).running().is_empty()
 }
 
 /// The right that an action needs.

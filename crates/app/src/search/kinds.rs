@@ -9,6 +9,7 @@ use pilothouse_model::{
 
 use super::rank::{self, Rank};
 use super::{Hit, SearchAsk};
+use crate::act::PODS;
 use crate::ask::{Ask, Source};
 use crate::catalog::NavigationGroup;
 use crate::cluster::Cluster;
@@ -127,8 +128,6 @@ fn rules_out_kind(filter: &Filter, resource: &Arc<Resource>) -> bool {
     };
     may_hold(filter, &decided) == Some(false)
 }
-
-const PODS: GroupResource<'static> = GroupResource::new("", "pods");
 
 /// The resources, those first that people look for most.
 fn useful(navigation: Vec<NavigationGroup>, understanding: &Understanding<'_>) -> Vec<Arc<Resource>> {
