@@ -171,6 +171,26 @@ for (const kind of ["demo", "real"]) {
     });
 
     // The pages are the same on both clusters.
+    test("a long image does not make the containers too wide, and what is too wide for a telephone says so", { skip: kind !== "demo" }, async () => {
+      const image = `registry.example/${"department/".repeat(5)}trainer-with-everything:v1.2.3-cuda12.8`;
+      const resources = { requests: { cpu: "500m", memory: "512Mi" }, limits: { cpu: "1500m", memory: "1536Mi", "nvidia.com/gpu": "1" } };
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "wide" }, spec: { containers: [{ name: "trainer-of-models", image, resources }] } };
+      world.kubectl("-n", NAMESPACE, "create", "-f", "-", pod);
+      const list = pages.get("pods").split("?")[0];
+      const page = await open(context, world, `${list}/namespaces/${NAMESPACE}/wide`);
+      const table = page.getByRole("region", { name: "Containers", exact: true });
+      await table.waitFor();
+      for (const [width, hidden] of [[1400, false], [390, true]]) {
+        await page.setViewportSize({ width, height: 800 });
+        const told = await table.evaluate((box) => [box.scrollWidth > box.clientWidth, getComputedStyle(box.parentElement, "::after").opacity]);
+        assert.deepEqual(told, [hidden, hidden ? "1" : "0"], `at ${width} pixels`);
+      }
+      await table.evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
+      await page.waitForFunction(() => getComputedStyle(document.querySelector(".sideways:has([aria-label=Containers])"), "::after").opacity === "0");
+      await page.close();
+    });
+
+    // The pages are the same on both clusters.
     test("the main pages are accessible, light and dark", { skip: kind !== "demo" }, async () => {
       const found = [];
       for (const colorScheme of ["light", "dark"]) {

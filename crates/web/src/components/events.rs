@@ -31,7 +31,7 @@ pub(crate) fn events(
                     _ => {},
                 }
             } @else {
-                div.table tabindex="0" role="region" aria-labelledby="events" {
+                div.sideways { div.table tabindex="0" role="region" aria-labelledby="events" {
                     table {
                         thead {
                             tr {
@@ -45,7 +45,7 @@ pub(crate) fn events(
                         }
                         tbody { @for event in events.iter().take(most) { (row(event, scene)) } }
                     }
-                }
+                } }
             }
         }
     }

@@ -60,22 +60,25 @@ fn table(
             @if rows.is_empty() {
                 p.empty { (empty) }
             } @else {
-                div.table tabindex="0" role="region" aria-label=(title) {
-                    table {
+                div.sideways { div.table tabindex="0" role="region" aria-label=(title) {
+                    table.told {
                         thead { tr { @for column in columns { th scope="col" class=[class(column)] { (column.title) } } } }
                         tbody { @for (object, cells) in rows { tr { (row(object.as_ref(), cells, columns, scene)) } } }
                     }
-                }
+                } }
             }
         }
     }
 }
 
+/// A text from this length on is broken where a line ends, and not only between words: images and paths have none.
+const LONG: usize = 32;
+
 fn row(object: Option<&ObjectRef>, cells: &[Value], columns: &[Column], scene: &Scene<'_>) -> Markup {
     html! {
         @for (index, column) in columns.iter().enumerate() {
             @let cell = cells.get(index).unwrap_or(&Value::Unknown);
-            @let long = matches!(cell, Value::Text(text) if text.len() > 48);
+            @let long = matches!(cell, Value::Text(text) | Value::Code(text) if text.len() > LONG);
             td class=[if long { Some("wrap") } else { class(column) }] {
                 @match object.filter(|_| index == 0 && !matches!(cell, Value::Object(_))).and_then(|object| scene.reference(object)) {
                     Some(url) => a href=(url) { (show(cell, column, scene)) },

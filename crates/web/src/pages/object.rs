@@ -314,7 +314,7 @@ fn conditions(object: &Object, scene: &Scene<'_>) -> Markup {
         @if !conditions.is_empty() {
             section.card {
                 header { h2 id="conditions" { "Conditions" } }
-                div.table tabindex="0" role="region" aria-labelledby="conditions" {
+                div.sideways { div.table tabindex="0" role="region" aria-labelledby="conditions" {
                     table {
                         thead {
                             tr {
@@ -337,7 +337,7 @@ fn conditions(object: &Object, scene: &Scene<'_>) -> Markup {
                             }
                         }
                     }
-                }
+                } }
             }
         }
     }
