@@ -62,6 +62,7 @@ pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{Method, OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
 pub use pilothouse_cluster::{Access, ConfigError, Contexts, ExecInput, ExecOptions, LogOptions, Problem, Token};
+pub use pilothouse_columns::table::is_events;
 pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as CompletionKind, QueryError};
 pub use pilothouse_query::{conditions, narrow, pointer, widen};
 pub use pilothouse_store::{Delta, Record, RowId};

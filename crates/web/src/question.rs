@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use pilothouse_app::{AppError, Ask, ErrorKind, Source};
-
-use pilothouse_model::Resource;
+use pilothouse_app::{AppError, Ask, ErrorKind, Source, is_events};
 
 use crate::urls::encode_value;
 
@@ -170,11 +168,6 @@ impl fmt::Display for Question {
         }
         Ok(())
     }
-}
-
-/// Whether a resource is that of events.
-pub(crate) fn is_events(resource: &Resource) -> bool {
-    *resource.plural == *"events" && matches!(&*resource.group, "" | "events.k8s.io")
 }
 
 /// Adds the names of a list with commas, each once.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pilothouse_columns::table::is_events;
 use pilothouse_model::{
     ClusterId, Column, Comparison, Completeness, Field, Filter, GroupResource, Instrument, Resource, Workload,
 };
@@ -107,7 +108,7 @@ pub(super) fn closed(served: Vec<NavigationGroup>, allowed: Vec<NavigationGroup>
 
 /// Whether a search looks into a resource, whatever its question. Events are told with what they are about.
 fn is_searched(resource: &Resource, ask: &SearchAsk) -> bool {
-    &*resource.plural != "events" && resource.offers("watch") && (ask.namespaces.is_empty() || resource.namespaced)
+    !is_events(resource) && resource.offers("watch") && (ask.namespaces.is_empty() || resource.namespaced)
 }
 
 /// Whether a question can only be asked of workloads: no table of objects has such fields.
@@ -233,6 +234,8 @@ mod tests {
         let mut resources = vec![
             resource("", "configmaps", "ConfigMap", true, &watched),
             resource("", "events", "Event", true, &watched),
+            resource("events.k8s.io", "events", "Event", true, &watched),
+            resource("races.example.com", "events", "Event", true, &watched),
             resource("", "nodes", "Node", false, &watched),
             resource("", "pods", "Pod", true, &watched),
             resource("metrics.k8s.io", "pods", "PodMetrics", true, &["list"]),
@@ -275,7 +278,8 @@ mod tests {
         let (known, job) = (["profiles.kubeflow.org"], ["trainjobs.trainer.kubeflow.org"]);
         let first = [&["pods", "poddisruptionbudgets.policy", "nodes"][..], &known, &job, &["configmaps"]].concat();
         assert_eq!(all[..6], first, "events and what cannot be watched are left out");
-        assert_eq!(all.len(), 206);
+        assert!(all.contains(&"events.races.example.com".to_owned()), "others may call something else so");
+        assert_eq!(all.len(), 207);
         let run: Vec<_> = asked("web", &[]).into_iter().filter(|kind| kind.runs).map(|kind| kind.name).collect();
         assert_eq!(run, ["pods", job[0]], "what has no pods does not run, whoever knows it");
         assert!(!names("web", &["team-a"]).contains(&"nodes".to_owned()));
