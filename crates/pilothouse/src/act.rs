@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Deletes objects.
 pub(crate) async fn delete(arguments: &ClusterArguments, options: &DeleteArguments) -> Result<(), Failure> {
-    refuse_many(options)?;
+    refuse_many(arguments, options)?;
     let grace = grace(options)?;
     let (cluster, targets) = targets(arguments, &options.change, &options.objects).await?;
     let deletion = Deletion {
@@ -59,18 +59,24 @@ pub(crate) async fn delete(arguments: &ClusterArguments, options: &DeleteArgumen
     several(failures)
 }
 
-/// Objects are deleted by their names: who means many sees first which they are.
-fn refuse_many(options: &DeleteArguments) -> Result<(), Failure> {
+/// Objects are deleted by their names: who means many sees first which they are, in the same cluster.
+fn refuse_many(arguments: &ClusterArguments, options: &DeleteArguments) -> Result<(), Failure> {
     let (flag, which) = match (&options.selector, options.all) {
         (Some(selector), _) => ("-l", format!(" -l {}", quoted(selector))),
         (None, true) => ("--all", String::new()),
         (None, false) => return Ok(()),
     };
     let kind = options.objects.first().and_then(|text| text.split('/').next()).unwrap_or_default();
-    let namespace = options.change.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+    let flags = [
+        ("--kubeconfig", arguments.kubeconfig.as_ref().map(|path| path.display().to_string())),
+        ("--context", arguments.context.clone()),
+        ("-n", options.change.namespace.clone()),
+    ];
+    let given = flags.into_iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted(&value?))));
+    let here: String = given.collect();
     Err(Failure::Other(format!(
         "objects are deleted by name, not by {flag}: look which there are, then pass their names on, as in \
-         pilothouse get {}{which}{namespace} -o name | xargs pilothouse delete{namespace}",
+         pilothouse get {}{which}{here} -o name | xargs pilothouse delete{here}",
         quoted(kind)
     )))
 }
@@ -78,7 +84,11 @@ fn refuse_many(options: &DeleteArguments) -> Result<(), Failure> {
 /// A word as shells read it.
 fn quoted(word: &str) -> String {
     let bare = |character: char| character.is_ascii_alphanumeric() || "._-=/,".contains(character);
-    if word.chars().all(bare) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(bare) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 fn grace(options: &DeleteArguments) -> Result<Option<u32>, Failure> {
@@ -237,9 +247,9 @@ mod tests {
     #[test]
     fn many_are_not_deleted_unnamed() {
         let said = |line: &str| {
-            let read = Arguments::try_parse_from(line.split(' ')).unwrap().command;
-            let Command::Delete(options) = read else { panic!("not delete") };
-            match refuse_many(&options) {
+            let read = Arguments::try_parse_from(line.split(' ')).unwrap();
+            let Command::Delete(options) = read.command else { panic!("not delete") };
+            match refuse_many(&read.cluster, &options) {
                 Err(Failure::Other(why)) => Some(why),
                 Ok(()) => None,
                 other => panic!("{other:?}"),
@@ -253,6 +263,11 @@ mod tests {
         );
         let selected = said("pilothouse delete jobs -l app!=x").unwrap();
         assert!(selected.contains("get jobs -l 'app!=x' -o name | xargs pilothouse delete"), "{selected}");
+        let elsewhere = said("pilothouse delete jobs --all --context a*b --kubeconfig f").unwrap();
+        let here = "--kubeconfig f --context 'a*b'";
+        let both = format!("get jobs {here} -o name | xargs pilothouse delete {here}");
+        assert!(elsewhere.ends_with(&both), "names of one cluster are not deleted in another: {elsewhere}");
+        assert_eq!(quoted(""), "''");
         assert_eq!(quoted("a'b"), "'a'\\''b'");
     }
 }
