@@ -31,6 +31,8 @@ pub struct Workload {
     pub level: Level,
     /// Machine-readable reason, or empty.
     pub reason: String,
+    /// Whether a reason may stand where nobody could look: an empty one is then unknown, and not none.
+    pub unseen: bool,
     /// Message for people, or empty.
     pub message: String,
     /// The workload it belongs to.
@@ -56,6 +58,7 @@ impl Workload {
             state,
             level: state.level(),
             reason: String::new(),
+            unseen: false,
             message: String::new(),
             owner: None,
             started: None,
@@ -104,7 +107,7 @@ impl Workload {
         let cells = vec![
             Cell::text(&resource.kind),
             Cell::text(self.state.as_str()),
-            filled(&self.reason),
+            if self.unseen && self.reason.is_empty() { Cell::Unknown } else { filled(&self.reason) },
             self.progress.map_or(Cell::Missing, |(done, total)| Cell::fraction(done, total)),
             self.requested.gpus.into(),
             self.requested.cpu.into(),
@@ -118,5 +121,27 @@ impl Workload {
             filled(&self.message),
         ];
         Row::assemble(resource, object, Projection { status, cells }, intern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reason_that_nobody_could_see_is_unknown_and_not_none() {
+        let resource = Arc::new(Resource::new("apps", "v1", "deployments", "Deployment"));
+        let object = Object::new(json!({"metadata": {"name": "web"}})).unwrap();
+        let reason = |reason: &str, unseen: bool| {
+            let workload = Workload { reason: reason.to_owned(), unseen, ..Workload::new(State::Pending) };
+            let row = workload.into_row(Arc::clone(&resource), &object, &mut |text| text.into());
+            let column = Workload::columns().iter().position(|column| &*column.id == "reason").unwrap();
+            row.cells[column].clone()
+        };
+        assert_eq!(reason("", true), Cell::Unknown);
+        assert_eq!(reason("", false), Cell::Missing);
+        assert_eq!(reason("QuotaExceeded", true), Cell::text("QuotaExceeded"));
     }
 }

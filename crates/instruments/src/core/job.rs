@@ -59,7 +59,7 @@ fn state(object: &Object, objects: &dyn Objects, active: i64) -> Workload {
 
 /// A job that has neither ended nor been held back: its pods tell.
 fn under_way(object: &Object, objects: &dyn Objects, active: i64) -> Workload {
-    let pods = kin::pods(object, objects);
+    let (pods, unseen) = kin::pods_seen(object, objects);
     let current: Vec<_> =
         pods.into_iter().filter(|pod| !matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed"))).collect();
     let ready = object.integer("/status/ready").unwrap_or_else(|| {
@@ -74,6 +74,10 @@ fn under_way(object: &Object, objects: &dyn Objects, active: i64) -> Workload {
         (active, ready) if ready < active => State::Starting,
         _ => State::Running,
     });
+    if unseen && matches!(workload.state, State::Pending | State::Starting) {
+        workload.unseen = true;
+        "its pods are out of sight".clone_into(&mut workload.message);
+    }
     if let Some(trouble) = kin::worst(&current) {
         workload.level = if trouble.level == Level::Error { Level::Error } else { Level::Warning.max(trouble.level) };
         workload.reason = reason_of(&trouble).to_owned();

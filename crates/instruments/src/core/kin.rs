@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pilothouse_model::{
-    Condition, GroupResource, LabelSelector, Level, Object, ObjectRef, Objects, OwnerReference, Read, Status,
+    Completeness, Condition, GroupResource, LabelSelector, Level, Object, ObjectRef, Objects, OwnerReference, Read,
+    Status,
 };
 
 pub(super) const PODS: GroupResource<'static> = GroupResource::new("", "pods");
@@ -47,14 +48,23 @@ pub(super) fn owner(object: &Object) -> Option<ObjectRef> {
 
 /// The pods of a controller: those it owns, or for a deployment, whose pods belong to its replica sets, those it selects.
 pub(super) fn pods(object: &Object, objects: &dyn Objects) -> Vec<Arc<Object>> {
-    if object.kind() != "Deployment" {
-        return objects.dependents(PODS, object.uid()).objects;
-    }
-    let selector = object.pointer("/spec/selector").and_then(LabelSelector::from_json);
-    match selector.filter(|selector| !selector.is_empty()) {
-        Some(selector) => objects.list(PODS, object.namespace(), &selector).objects,
-        None => Vec::new(),
-    }
+    pods_seen(object, objects).0
+}
+
+/// The same, and whether others may be out of sight.
+pub(super) fn pods_seen(object: &Object, objects: &dyn Objects) -> (Vec<Arc<Object>>, bool) {
+    let found = if object.kind() == "Deployment" {
+        let selector = object.pointer("/spec/selector").and_then(LabelSelector::from_json);
+        match selector.filter(|selector| !selector.is_empty()) {
+            Some(selector) => objects.list(PODS, object.namespace(), &selector),
+            None => return (Vec::new(), false),
+        }
+    } else {
+        objects.dependents(PODS, object.uid())
+    };
+    // What was known before the cluster fell silent is as good as the object itself.
+    let unseen = !found.completeness.is_complete() && !matches!(found.completeness, Completeness::Stale(_));
+    (found.objects, unseen)
 }
 
 /// The status of the pod that is worst off, if any is in trouble.

@@ -1,5 +1,7 @@
 //! Deployments, stateful sets and daemon sets as workloads.
 
+use std::sync::Arc;
+
 use pilothouse_columns::pod;
 use pilothouse_model::{Condition, Level, Object, Objects, Read, Resources, State, Status, Workload};
 
@@ -29,7 +31,10 @@ impl Replicas {
 /// The common shape of a controller of replicas.
 pub(super) fn workload(object: &Object, objects: &dyn Objects) -> Workload {
     let replicas = Replicas::read(object);
-    let (state, mut status) = state(object, &replicas, objects);
+    // Of a controller that has what it wants, pods tell nothing: nobody looks at them.
+    let (pods, unseen) =
+        if falls_short(object, &replicas) { kin::pods_seen(object, objects) } else { (Vec::new(), false) };
+    let (state, mut status) = state(object, &replicas, (&pods, objects));
     if status.level == Level::Unknown && state != State::Unknown {
         status.level = state.level();
     }
@@ -37,6 +42,10 @@ pub(super) fn workload(object: &Object, objects: &dyn Objects) -> Workload {
     workload.level = status.level;
     workload.reason = status.reason.to_string();
     workload.message = status.message.to_string();
+    if unseen && workload.reason.is_empty() {
+        workload.unseen = true;
+        workload.message.push_str("; its pods are out of sight");
+    }
     workload.owner = kin::owner(object);
     workload.progress = replicas.desired.map(|desired| (replicas.ready, desired));
     workload.requested = requested(object, replicas.desired);
@@ -51,8 +60,13 @@ fn requested(object: &Object, replicas: Option<i64>) -> Resources {
     template.map(|template| pod::times(template, replicas)).unwrap_or_default()
 }
 
+/// Whether replicas are missing that should be there: why, their pods tell.
+fn falls_short(object: &Object, replicas: &Replicas) -> bool {
+    object.deleted().is_none() && replicas.desired.is_some_and(|desired| replicas.ready < desired)
+}
+
 /// The state, and its level, reason and message.
-fn state(object: &Object, replicas: &Replicas, objects: &dyn Objects) -> (State, Status) {
+fn state(object: &Object, replicas: &Replicas, (pods, objects): (&[Arc<Object>], &dyn Objects)) -> (State, Status) {
     let plain = |state: State| (state, Status::new(state.level(), ""));
     let Some(desired) = replicas.desired else { return plain(State::Unknown) };
     if object.deleted().is_some() {
@@ -65,7 +79,7 @@ fn state(object: &Object, replicas: &Replicas, objects: &dyn Objects) -> (State,
         return plain(State::Running);
     }
     let short = format!("{} of {desired} replicas are ready", replicas.ready);
-    let trouble = trouble(object, objects);
+    let trouble = trouble(object, pods, objects);
     let (reason, message) = match &trouble {
         Some(trouble) => (reason_of(trouble), if trouble.message.is_empty() { &short } else { &*trouble.message }),
         None => ("", short.as_str()),
@@ -85,19 +99,18 @@ fn state(object: &Object, replicas: &Replicas, objects: &dyn Objects) -> (State,
         let level = if stuck { Level::Error } else { Level::Warning };
         return (State::Running, Status::new(level, "").because(reason, message));
     }
-    let begun = kin::pods(object, objects).iter().any(|pod| pod.text("/spec/nodeName").is_some());
+    let begun = pods.iter().any(|pod| pod.text("/spec/nodeName").is_some());
     let state = if begun { State::Starting } else { State::Pending };
     let level = if stuck { Level::Error } else { level_of(state.level()) };
     (state, Status::new(level, "").because(reason, message))
 }
 
 /// The pod that is worst off, or what the controller itself complains of, or a pod that is only not ready.
-fn trouble(object: &Object, objects: &dyn Objects) -> Option<Status> {
+fn trouble(object: &Object, pods: &[Arc<Object>], objects: &dyn Objects) -> Option<Status> {
     let refused = object.condition("ReplicaFailure").filter(Condition::is_true);
     let told = refused
         .map(|condition| Status::new(Level::Error, "ReplicaFailure").because(condition.reason, condition.message));
-    let pods = kin::pods(object, objects);
-    kin::worst(&pods).or(told).or_else(|| kin::unready(&pods, objects))
+    kin::worst(pods).or(told).or_else(|| kin::unready(pods, objects))
 }
 
 /// `CrashLoopBackOff`, or `Unschedulable` where the word is only `Pending`.

@@ -1,6 +1,6 @@
 //! Kubernetes' workloads in their states.
 
-use pilothouse_model::{Column, Instrument, Level, Section, State, Value};
+use pilothouse_model::{Column, Completeness, Instrument, Level, Section, State, Value};
 
 use super::Core;
 use crate::testing::Folder;
@@ -70,6 +70,32 @@ fn deployments_stand_as_their_replicas_and_pods_do() {
             "{status} {pod}"
         );
     }
+}
+
+#[test]
+fn why_nothing_runs_is_unknown_where_pods_are_out_of_sight() {
+    let standing = |yaml: &str, kind: &str, pods: Completeness| {
+        let folder = Folder::new(yaml).without(super::kin::PODS, pods);
+        let workload = Core.workload(&folder.object(kind, "w"), &folder).unwrap();
+        (workload.unseen, workload.message)
+    };
+    let forbidden = || Completeness::Forbidden("you may not list it".to_owned());
+    let short = |status: &str| deployment(status, "spec: {nodeName: a}");
+    let told = |status: &str, pods| standing(&short(status), "Deployment", pods);
+    let unseen = "0 of 2 replicas are ready; its pods are out of sight".to_owned();
+    assert_eq!(told("{replicas: 2}", forbidden()), (true, unseen));
+    assert!(told("{replicas: 2, readyReplicas: 1}", forbidden()).0);
+    assert_eq!(told("{replicas: 2, readyReplicas: 2}", forbidden()), (false, String::new()));
+    for known in [Completeness::Complete, Completeness::Stale("cut".to_owned())] {
+        assert_eq!(told("{replicas: 2}", known), (false, "0 of 2 replicas are ready".to_owned()));
+    }
+    let refused =
+        "{conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'exceeded quota: q'}]}";
+    assert!(!told(refused, forbidden()).0, "the controller itself says why");
+    let unseen = "its pods are out of sight".to_owned();
+    assert_eq!(standing(&job("", "{active: 2}"), "Job", forbidden()), (true, unseen));
+    assert!(!standing(&job("", "{active: 2, ready: 2}"), "Job", forbidden()).0);
+    assert!(!standing(&job("", "{active: 2}"), "Job", Completeness::Complete).0);
 }
 
 #[test]
