@@ -1,4 +1,4 @@
-//! Label selectors in Kubernetes' own syntax: `app=train,tier!=cache,env in (dev,prod),!canary`.
+//! Label selectors in Kubernetes' own syntax: `app=train,tier!=cache,env in (dev,prod),!canary,rank>5`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,6 +28,33 @@ pub enum Requirement {
     Exists(String),
     /// `!key`: the label is absent.
     Absent(String),
+    /// `key>5`: the label's value is a whole number that is greater.
+    Greater(String, i64),
+    /// `key<5`: the label's value is a whole number that is less.
+    Less(String, i64),
+}
+
+impl Requirement {
+    /// The label that it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::Absent(key) => key,
+            Self::Greater(key, _) | Self::Less(key, _) => key,
+        }
+    }
+
+    /// Whether an object fulfils it whose label has this value, or has none.
+    pub fn holds(&self, value: Option<&str>) -> bool {
+        let number = || value?.parse::<i64>().ok();
+        match self {
+            Self::In(_, values) => value.is_some_and(|value| values.contains(value)),
+            Self::NotIn(_, values) => value.is_none_or(|value| !values.contains(value)),
+            Self::Exists(_) => value.is_some(),
+            Self::Absent(_) => value.is_none(),
+            Self::Greater(_, bound) => number().is_some_and(|number| number > *bound),
+            Self::Less(_, bound) => number().is_some_and(|number| number < *bound),
+        }
+    }
 }
 
 /// A text that is not a label selector.
@@ -69,12 +96,7 @@ impl LabelSelector {
 
     /// Whether labels, looked up through `label`, satisfy every requirement.
     pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.requirements.iter().all(|requirement| match requirement {
-            Requirement::In(key, values) => label(key).is_some_and(|value| values.contains(value)),
-            Requirement::NotIn(key, values) => label(key).is_none_or(|value| !values.contains(value)),
-            Requirement::Exists(key) => label(key).is_some(),
-            Requirement::Absent(key) => label(key).is_none(),
-        })
+        self.requirements.iter().all(|requirement| requirement.holds(label(requirement.key())))
     }
 
     /// Whether it selects everything.
@@ -134,6 +156,14 @@ fn requirement(text: &str) -> Result<Requirement, ParseSelectorError> {
     if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
         return Ok(Requirement::In(key_of(key.trim(), text)?, single(value)?));
     }
+    if let Some(at) = text.find(['<', '>']) {
+        let (key, sign, bound) = (key_of(text[..at].trim(), text)?, &text[at..=at], text[at + 1..].trim());
+        // The number stands where a value of a label could: it has no sign.
+        let Some(number) = bound.parse().ok().filter(|_| is_name(bound)) else {
+            return Err(error(text, &format!("`{bound}` is not a whole number, which `{sign}` takes")));
+        };
+        return Ok(if sign == ">" { Requirement::Greater(key, number) } else { Requirement::Less(key, number) });
+    }
     let Some((key, rest)) = text.split_once(char::is_whitespace) else {
         return Ok(Requirement::Exists(key_of(text, text)?));
     };
@@ -145,7 +175,7 @@ fn requirement(text: &str) -> Result<Requirement, ParseSelectorError> {
     match operator.trim() {
         "in" => Ok(Requirement::In(key, values)),
         "notin" => Ok(Requirement::NotIn(key, values)),
-        other => Err(error(text, &format!("`{other}` is not an operator; use in, notin, =, != or a bare key"))),
+        other => Err(error(text, &format!("`{other}` is not an operator; use in, notin, =, !=, <, > or a bare key"))),
     }
 }
 
@@ -199,6 +229,8 @@ impl fmt::Display for Requirement {
             Self::NotIn(key, values) => write!(f, "{key} notin ({})", set(values)),
             Self::Exists(key) => f.write_str(key),
             Self::Absent(key) => write!(f, "!{key}"),
+            Self::Greater(key, bound) => write!(f, "{key}>{bound}"),
+            Self::Less(key, bound) => write!(f, "{key}<{bound}"),
         }
     }
 }
@@ -214,7 +246,7 @@ mod tests {
 
     #[test]
     fn selects_as_kubernetes_does() {
-        let labels = [("app", "train"), ("tier", "gpu"), ("example.com/team", "a")];
+        let labels = [("app", "train"), ("tier", "gpu"), ("example.com/team", "a"), ("rank", "7")];
         for selector in [
             "",
             "app=train",
@@ -226,31 +258,63 @@ mod tests {
             "tier in (gpu, cpu)",
             "zone notin (a)",
             "example.com/team=a,app in (train)",
+            "rank>6",
+            "rank < 8",
+            "rank>06,rank<9223372036854775807",
         ] {
             assert!(selects(selector, &labels), "{selector}");
         }
         for selector in ["app=serve", "canary", "!app", "app!=train", "zone in (a)", "tier notin (gpu)", "app="] {
             assert!(!selects(selector, &labels), "{selector}");
         }
-    }
-
-    #[test]
-    fn errors_name_the_part() {
-        for selector in ["app=a=b", "app in gpu", "app in (a", "=x", "a,,b", "a,", "-a", "app like (a)", "a b"] {
-            let error = selector.parse::<LabelSelector>().unwrap_err();
-            assert!(error.to_string().contains("is not a label selector"), "{selector}: {error}");
+        // No number is greater or less than what is none.
+        for selector in ["rank>7", "rank<7", "zone>0", "zone<9", "app>0", "app<9"] {
+            assert!(!selects(selector, &labels), "{selector}");
         }
     }
 
     #[test]
+    fn errors_name_the_part() {
+        for selector in [
+            "app=a=b",
+            "app in gpu",
+            "app in (a",
+            "=x",
+            "a,,b",
+            "a,",
+            "-a",
+            "app like (a)",
+            "a b",
+            "a>",
+            "a<b",
+            "a>=5",
+            "a>5>6",
+            "a>-5",
+            "a>1.5",
+            ">5",
+            "!a>5",
+            "a>9223372036854775808",
+            "a in (b>5)",
+        ] {
+            let error = selector.parse::<LabelSelector>().unwrap_err();
+            assert!(error.to_string().contains("is not a label selector"), "{selector}: {error}");
+        }
+        let error = "app>five".parse::<LabelSelector>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`app>five` is not a label selector: `five` is not a whole number, which `>` takes"
+        );
+    }
+
+    #[test]
     fn reads_back_what_it_shows() {
-        let selector = "app=train,tier!=cpu,zone in (a,b),!canary,x notin (1,2),y";
+        let selector = "app=train,tier!=cpu,zone in (a,b),!canary,x notin (1,2),y,n>5,n<70";
         assert_eq!(selector.parse::<LabelSelector>().unwrap().to_string(), selector);
     }
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics_and_all_shown_reads_back(text in "[a-c!=, ()in]{0,24}") {
+        fn no_text_panics_and_all_shown_reads_back(text in "[a-c!=, ()in<>5]{0,24}") {
             if let Ok(selector) = text.parse::<LabelSelector>() {
                 proptest::prop_assert_eq!(selector.to_string().parse::<LabelSelector>(), Ok(selector));
             }

@@ -81,7 +81,7 @@ fn plain() -> impl Strategy<Value = Plain> {
         prop::option::of(prop_oneof![0..200_i64, Just(3600), Just(5400)]),
         (0..3_i64, 1..3_i64),
     );
-    let labels = prop::collection::btree_map("(app|example\\.com/team)", "(train|serve)", 0..=2);
+    let labels = prop::collection::btree_map("(app|example\\.com/team)", "(train|serve|7|10)", 0..=2);
     (place, prop::sample::select(State::ALL.to_vec()), numbers, prop::option::of(word()), labels).prop_map(
         |((name, namespace), state, (gpu, memory, created, took, ready), image, labels)| Plain {
             name,
@@ -123,6 +123,7 @@ enum Leaf {
     Label(String, String),
     LabelIn(Vec<String>),
     NoLabel(String),
+    LabelNumber(String, char, i64),
     HasGpu,
     Image(String),
     Ready(i64, i64),
@@ -151,6 +152,8 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         (key(), value()).prop_map(|(key, value)| Leaf::Label(key, value)),
         prop::collection::vec(value(), 1..3).prop_map(Leaf::LabelIn),
         key().prop_map(Leaf::NoLabel),
+        (key(), prop::sample::select(vec!['<', '>']), 6..12_i64)
+            .prop_map(|(key, sign, number)| Leaf::LabelNumber(key, sign, number)),
         Just(Leaf::HasGpu),
         prop::sample::select(vec!["train", "a b", "AND"]).prop_map(|text| Leaf::Image(text.to_owned())),
         (0..3_i64, 1..3_i64).prop_map(|(ready, total)| Leaf::Ready(ready, total)),
@@ -250,6 +253,11 @@ impl Leaf {
             Self::Label(key, value) => label(key) == Some(value),
             Self::LabelIn(values) => label("app").is_some_and(|own| values.iter().any(|value| value == own)),
             Self::NoLabel(key) => label(key).is_none(),
+            Self::LabelNumber(key, sign, number) => match label(key) {
+                Some("7") => compares(Some(7), &sign.to_string(), *number),
+                Some("10") => compares(Some(10), &sign.to_string(), *number),
+                _ => false,
+            },
             Self::HasGpu => row.gpu.is_some(),
             Self::Image(image) => row.image.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(image)),
             Self::Ready(ready, total) => row.ready == (*ready, *total),
@@ -294,6 +302,11 @@ impl Leaf {
                 .clone()
             }
             Self::NoLabel(key) => format!("label:!{key}"),
+            Self::LabelNumber(key, sign, number) => match spell(3) {
+                0 => format!("label:{key}{sign}{number}"),
+                1 => format!("label:\"{key} {sign} {number}\""),
+                _ => format!("label:({key}{sign} 0{number})"),
+            },
             Self::HasGpu => "has:gpu".to_owned(),
             Self::Image(image) => format!("image:{}", quote(image, spell)),
             Self::Ready(ready, total) => format!("ready:{ready}/{total}"),

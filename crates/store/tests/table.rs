@@ -32,7 +32,7 @@ fn check(snapshot: &Snapshot, oracle: &Oracle) {
     for namespace in ["a", "b", "c", "absent"] {
         let inside = oracle.keys().filter(|id| id.namespace.as_deref() == Some(namespace)).cloned();
         assert!(snapshot.in_namespace(namespace).map(|record| RowId::of(&record.row)).eq(inside));
-        for selector in ["app=x", "team", "app in (x,z),team!=y"] {
+        for selector in ["app=x", "team", "app in (x,z),team!=y", "app>7", "team<40,app=x"] {
             let selector: LabelSelector = selector.parse().unwrap();
             let selected = oracle.values().filter(|record| {
                 record.row.namespace.as_deref() == Some(namespace) && selector.matches(|key| record.row.label(key))

@@ -1,5 +1,7 @@
 //! A filter made ready to look at many rows at a time.
 
+use std::collections::BTreeSet;
+
 use pilothouse_model::{Comparison, Field, Filter, LabelSelector, Operand, Requirement, Timestamp};
 
 use super::verdicts::{Hits, Judge, Verdicts};
@@ -271,19 +273,27 @@ impl Selected {
         }
         for (at, requirement) in selector.requirements.iter().enumerate() {
             let bit = 1 << at;
-            let (key, values) = match requirement {
-                Requirement::In(key, values) | Requirement::NotIn(key, values) => (key, Some(values)),
-                Requirement::Exists(key) | Requirement::Absent(key) => (key, None),
-            };
             match requirement {
-                Requirement::In(..) | Requirement::Exists(_) => selected.present |= bit,
                 Requirement::NotIn(..) | Requirement::Absent(_) => selected.absent |= bit,
+                Requirement::In(..) | Requirement::Exists(_) => selected.present |= bit,
+                Requirement::Greater(..) | Requirement::Less(..) => selected.present |= bit,
             }
-            let Some(key) = facts.words.place(key).1 else { continue };
-            let values: Option<Vec<Word>> =
-                values.map(|values| values.iter().filter_map(|value| facts.words.place(value).1).collect());
+            let Some(key) = facts.words.place(requirement.key()).1 else { continue };
+            let words = |values: &BTreeSet<String>| -> Vec<Word> {
+                values.iter().filter_map(|value| facts.words.place(value).1).collect()
+            };
+            let fits: Box<dyn Fn(Word) -> bool> = match requirement {
+                Requirement::In(_, values) | Requirement::NotIn(_, values) => {
+                    let values = words(values);
+                    Box::new(move |value| values.contains(&value))
+                }
+                Requirement::Exists(_) | Requirement::Absent(_) => Box::new(|_| true),
+                Requirement::Greater(..) | Requirement::Less(..) => {
+                    Box::new(|value| requirement.holds(Some(&facts.words.text(value))))
+                }
+            };
             for (bits, (own, value)) in selected.pairs.iter_mut().zip(facts.pairs.iter()) {
-                if own == key && values.as_ref().is_none_or(|values| values.contains(&value)) {
+                if own == key && fits(value) {
                     *bits |= bit;
                 }
             }

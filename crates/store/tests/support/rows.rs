@@ -61,7 +61,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     );
     let labels = prop::collection::btree_map(
         prop::sample::select(vec!["app", "team"]),
-        prop::sample::select(vec!["x", "y", "z"]),
+        prop::sample::select(vec!["x", "y", "z", "7", "40"]),
         0..=2,
     );
     let owners = prop::collection::btree_set(0..6_u32, 0..=2);
@@ -219,7 +219,18 @@ fn comparison() -> impl Strategy<Value = Comparison> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let selectors = vec!["app=x", "team=y", "app in (x,y)", "!team", "app=z,team=z", "team!=x,app", "app notin (x)"];
+    let selectors = vec![
+        "app=x",
+        "team=y",
+        "app in (x,y)",
+        "!team",
+        "app=z,team=z",
+        "team!=x,app",
+        "app notin (x)",
+        "app>7",
+        "team<40",
+        "app<40,team>6",
+    ];
     let texts = vec!["n1", "z", "team", "fail", "x", "", "one\ntwo", "\n", "ß", "repo/app", "n", "7.ex"];
     let levels = prop::sample::subsequence(vec![Level::Good, Level::Error, Level::Unknown], 0..=2);
     let leaf = prop_oneof![
