@@ -15,6 +15,10 @@ pub(crate) struct Pace {
     pub(crate) longest: Duration,
     /// The wait for what a person has to mend: a missing right, an absent resource, a bad credential.
     pub(crate) slow: Duration,
+    /// How often what may be listed and not watched is listed again, where listing it is quick...
+    pub(crate) poll: Duration,
+    /// ...and how often where it takes long.
+    pub(crate) slow_poll: Duration,
     /// How long one watch request lasts.
     pub(crate) watch: Duration,
     /// How long one lasts of a server that has sent no bookmark yet: its silence tells nothing, a new answer does.
@@ -36,6 +40,8 @@ impl Default for Pace {
             first: Duration::from_millis(500),
             longest: Duration::from_secs(30),
             slow: Duration::from_secs(30),
+            poll: Duration::from_secs(15),
+            slow_poll: Duration::from_secs(60),
             watch: Duration::from_secs(240),
             brief: Duration::from_secs(50),
             silence: Duration::from_secs(150),

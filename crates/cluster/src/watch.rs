@@ -7,7 +7,7 @@ use pilothouse_model::Resource;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep};
 
-use crate::backoff::{Backoff, Pace};
+use crate::backoff::{Backoff, Pace, jitter};
 use crate::connection::Connection;
 use crate::error::{ClusterError, ErrorKind};
 use crate::follow::{End, Follow};
@@ -16,6 +16,9 @@ use crate::signal::Signal;
 
 /// How many signals wait for a slow listener; a page of large objects is some megabytes.
 const CAPACITY: usize = 4;
+
+/// Where only listing is possible, the wait is so many times as long as listing takes, within the bounds of [`Pace`].
+const REST: u32 = 20;
 
 /// After how many refusals of a watch it is listed again.
 const REFUSALS: usize = 4;
@@ -75,8 +78,18 @@ impl Life {
     /// Runs until it is dropped, or until nobody listens.
     async fn run(&mut self) {
         while !self.sender.is_closed() {
+            let begun = Instant::now();
             let Some(version) = self.list().await else { continue };
-            self.follow(version).await;
+            let took = begun.elapsed();
+            let resource = &self.scope.resource;
+            // Of some it is not known what the server offers.
+            let offered = resource.offers("watch") || resource.verbs.is_empty();
+            if !offered || !self.follow(version).await {
+                // What was listed is all there is, as of then.
+                self.backoff.reset();
+                let often = took.saturating_mul(REST).clamp(self.pace.poll, self.pace.slow_poll);
+                sleep(jitter(often)).await;
+            }
         }
     }
 
@@ -105,9 +118,10 @@ impl Life {
         }
     }
 
-    /// Watches from `version` on, again and again, until a new list is needed.
-    async fn follow(&mut self, mut version: String) {
+    /// Watches from `version` on, again and again, until a new list is needed. Whether this may be watched at all.
+    async fn follow(&mut self, mut version: String) -> bool {
         let mut refused = 0;
+        let mut first = true;
         loop {
             let begun = Instant::now();
             self.turns = self.connection.turns();
@@ -129,28 +143,39 @@ impl Life {
                 self.circles.reset();
             }
             if self.sender.is_closed() {
-                return;
+                return true;
             }
             match end {
                 End::Over => {
                     refused = 0;
                     self.pause(self.pace.settled).await;
                 }
-                // What is absent may come back with other objects; what may be listed but not watched is polled.
+                End::Failed(ClusterError::Forbidden { .. } | ClusterError::Other { code: 405, .. }) if first => {
+                    return false;
+                }
+                // What is absent may come back with other objects, and rights may be taken away.
                 End::Failed(error @ (ClusterError::NotFound { .. } | ClusterError::Forbidden { .. })) => {
-                    return self.rest(error).await;
+                    self.rest(error).await;
+                    return true;
                 }
                 End::Failed(error) => {
                     refused += usize::from(error.kind() == ErrorKind::Other);
                     self.rest(error).await;
                     // It may be our version that the server cannot bear: after its store was restored, versions run anew.
                     if refused >= REFUSALS {
-                        return;
+                        return true;
                     }
                 }
-                End::Gone => return self.pause(self.pace.longest).await,
-                End::Broken(error) => return self.rest(error).await,
+                End::Gone => {
+                    self.pause(self.pace.longest).await;
+                    return true;
+                }
+                End::Broken(error) => {
+                    self.rest(error).await;
+                    return true;
+                }
             }
+            first = false;
         }
     }
 

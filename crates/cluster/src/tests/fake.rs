@@ -114,6 +114,8 @@ pub(super) fn pace() -> Pace {
         first: Duration::from_millis(1),
         longest: Duration::from_millis(4),
         slow: Duration::from_millis(20),
+        poll: Duration::from_millis(1),
+        slow_poll: Duration::from_millis(4),
         page: 2,
         ..Pace::default()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::header;
 use axum::response::IntoResponse;
+use pilothouse_model::Resource;
 use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
@@ -454,14 +455,19 @@ async fn a_version_that_the_server_keeps_refusing_leads_to_a_new_list() {
 
 #[tokio::test]
 async fn what_may_be_listed_but_not_watched_is_listed_now_and_then() {
-    let fake = Fake::start(|asked| match asked.is_watch() {
-        false => page(&[pod("a", 1)], 10, ""),
-        true => refusal(403, "Forbidden", "you may not watch"),
-    })
-    .await;
-    let mut signals = fake.watch(pods());
-    assert_eq!(
-        story(&mut signals, 7).await,
-        ["listing for the first time", "page a", "listed", "trouble forbidden", "listing again", "page a", "listed"]
-    );
+    let story_of = async |code, reason: &'static str, resource| {
+        let fake = Fake::start(move |asked| match asked.is_watch() {
+            false => page(&[pod("a", 1)], 10, ""),
+            true => refusal(code, reason, "this cannot be watched"),
+        })
+        .await;
+        let mut signals = fake.watch(resource);
+        let told = story(&mut signals, 5).await;
+        assert_eq!(told, ["listing for the first time", "page a", "listed", "listing again", "page a"], "{code}");
+        fake.asked().iter().any(|asked| asked.contains("watch=true"))
+    };
+    assert!(story_of(403, "Forbidden", pods()).await);
+    assert!(story_of(405, "MethodNotAllowed", pods()).await);
+    let listed = Resource { verbs: vec!["get".into(), "list".into()], ..pods() };
+    assert!(!story_of(500, "InternalError", listed).await, "it is not tried");
 }
