@@ -7,6 +7,7 @@
 mod among;
 mod chosen;
 mod merge;
+mod stragglers;
 mod window;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use window::{ManyUpdate, ManyWindow};
 
 pub(crate) use among::{decided, joined, may_hold, row_of};
 pub(crate) use chosen::{conditions, known_names};
+pub(crate) use stragglers::STRAGGLERS;
 
 use crate::ask::{Ask, Listing, Source};
 use crate::catalog::Catalog;
@@ -32,11 +34,10 @@ use crate::engine::Engine;
 use crate::error::{AppError, ErrorKind};
 use crate::json::is_whole;
 use merge::Share;
+use stragglers::Stragglers;
 
 /// The last row at which a window may begin: every cluster keeps the rows before it.
 const DEEPEST: usize = 10_000;
-/// How much longer clusters that are still being connected are waited for once another has answered.
-const STRAGGLERS: Duration = Duration::from_secs(3);
 
 /// What is listed in several clusters, each of which may serve it at another version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +183,14 @@ struct Reached {
     columns: Arc<[Column]>,
 }
 
+impl Reached {
+    /// How many rows are known by now.
+    fn rows(&self) -> usize {
+        let asked = Ask { limit: Some(0), ..Ask::default() };
+        self.cluster.list(&self.source, &asked).map_or(0, |listing| listing.unfiltered)
+    }
+}
+
 impl Many {
     /// The clusters.
     pub fn clusters(&self) -> &[ClusterId] {
@@ -218,7 +227,7 @@ impl Many {
     }
 
     /// Answers when every cluster has, or cannot, or when `patience` is over. Clusters that are still being connected when
-    /// others have answered are not waited for long.
+    /// others have answered, or that do not get on, are not waited for long.
     pub async fn list_settled(
         &self,
         source: &ManySource,
@@ -236,12 +245,18 @@ impl Many {
             ask.plan(&columns)?;
         }
         let left = deadline.saturating_duration_since(Instant::now());
+        let stragglers = Stragglers::new(STRAGGLERS);
         let answers = ids.iter().zip(&reached).map(|(id, reached)| {
             let among = Among::new(id.as_str(), Arc::clone(&columns));
             let ask = part_of(ask, among.clone());
+            let stragglers = &stragglers;
             async move {
                 let reached = reached.as_ref().map_err(Clone::clone)?;
-                let listing = reached.cluster.list_settled(&reached.source, &ask, left).await?;
+                let list = |patience| reached.cluster.list_settled(&reached.source, &ask, patience);
+                let listing = match stragglers.answer(list(left), || reached.rows()).await {
+                    Some(listing) => listing?,
+                    None => list(Duration::ZERO).await?,
+                };
                 let share = Share::new(id, among, (&listing.columns, listing.rows.clone()), &ask.sort)?;
                 Ok::<_, AppError>((listing, share))
             }

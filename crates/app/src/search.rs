@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::ask::Ask;
 use crate::cluster::{Cluster, ConnectionState};
 use crate::error::{AppError, ErrorKind};
-use crate::many::{Many, conditions, known_names};
+use crate::many::{Many, STRAGGLERS, conditions, known_names};
 use crate::words::some;
 use kinds::{Kind, Progress, closed, kinds};
 use rank::Rank;
@@ -59,6 +59,10 @@ pub struct Search {
     until: Instant,
     last: Option<Instant>,
     told: Option<(usize, usize, bool)>,
+    /// Whether it ends without the clusters that do not get on while others have answered...
+    hurried: bool,
+    /// ...how far it had come, and since when.
+    come: (usize, Instant),
     over: bool,
 }
 
@@ -193,6 +197,8 @@ impl Many {
             until: Instant::now() + LONGEST,
             last: None,
             told: None,
+            hurried: false,
+            come: (0, Instant::now()),
             over: false,
             ask,
         })
@@ -211,7 +217,8 @@ impl Search {
             }
             self.last = Some(Instant::now());
             self.step();
-            let done = Instant::now() >= self.until || self.places.iter().all(Place::is_done);
+            let done =
+                Instant::now() >= self.until || self.places.iter().all(Place::is_done) || self.leaves_stragglers();
             if done && let Some(error) = self.misread() {
                 self.over = true;
                 return Some(Err(error));
@@ -229,11 +236,22 @@ impl Search {
     /// What is found when the search is over, or when `patience` is.
     pub async fn settled(&mut self, patience: Duration) -> Result<Found, AppError> {
         self.until = self.until.min(Instant::now() + patience);
+        self.hurried = true;
         let mut found = Found { done: true, ..Found::default() };
         while let Some(next) = self.next().await {
             found = next?;
         }
         Ok(found)
+    }
+
+    /// Whether some clusters have answered, and the others have not got on for a while.
+    fn leaves_stragglers(&mut self) -> bool {
+        let come = self.places.iter().map(Place::come).sum();
+        if self.come.0 != come {
+            self.come = (come, Instant::now());
+        }
+        let answered = |place: &Place| place.kinds.is_some() && place.is_done();
+        self.hurried && self.places.iter().any(answered) && self.come.1.elapsed() >= STRAGGLERS
     }
 
     fn step(&mut self) {
@@ -348,6 +366,12 @@ impl SearchAsk {
 
 impl Place {
     /// Whether nothing more will be found here.
+    /// How far it has come: what was looked at so far, in kinds and rows.
+    fn come(&self) -> usize {
+        let kinds = self.kinds.iter().flatten();
+        kinds.map(|kind| kind.rows + usize::from(kind.progress != Progress::Waiting)).sum()
+    }
+
     fn is_done(&self) -> bool {
         let Ok(cluster) = &self.cluster else { return true };
         match &self.kinds {
@@ -421,6 +445,8 @@ mod tests {
                 until: Instant::now(),
                 last: None,
                 told: None,
+                hurried: false,
+                come: (0, Instant::now()),
                 over: false,
             };
             search.found(true)

@@ -48,6 +48,8 @@ pub(super) struct Kind {
     /// The best of what it found.
     pub(super) hits: Vec<Hit>,
     pub(super) total: usize,
+    /// How many rows it has been looked for in.
+    pub(super) rows: usize,
     pub(super) by_kind: BTreeMap<String, usize>,
     pub(super) by_namespace: BTreeMap<String, usize>,
 }
@@ -79,6 +81,7 @@ pub(super) fn kinds(
         error: None,
         hits: Vec::new(),
         total: 0,
+        rows: 0,
         by_kind: BTreeMap::new(),
         by_namespace: BTreeMap::new(),
     };
@@ -171,6 +174,7 @@ impl Kind {
         self.progress = if listing.completeness == Completeness::Loading { Progress::Loading } else { Progress::Done };
         self.completeness = listing.completeness;
         self.total = listing.total;
+        self.rows = listing.unfiltered;
         self.by_kind.clear();
         self.by_namespace.clear();
         let mut best: Vec<(Rank, &Arc<pilothouse_store::Record>)> = Vec::with_capacity(listing.rows.len());
