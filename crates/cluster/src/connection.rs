@@ -155,6 +155,13 @@ impl Connection {
         self.reach.turns.borrow().0
     }
 
+    /// Is over soon after the server could not be reached by somebody who asked it; not for all who wait at the same moment.
+    pub async fn lost(&self) {
+        // The sender is ours: it is not gone.
+        drop(self.reach.turns.subscribe().wait_for(|(turns, _)| Reach::is_lost(*turns)).await);
+        sleep(ASK[0] + within(TOGETHER)).await;
+    }
+
     /// Is over when the server was lost after it had turned `since` times, or was lost then, and is ready again; not for all
     /// who wait at the same moment. While it is lost, one of those who wait asks it.
     pub async fn back(&self, since: u64) {

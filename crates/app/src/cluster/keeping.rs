@@ -144,12 +144,6 @@ pub(super) async fn keep(cluster: Weak<Inner>, reached: Weak<Reached>, viewer: V
         }
         let connection = cluster_now.holder().map(|holder| cluster_now.connection_of(&holder)).ok();
         let turns = connection.as_ref().map_or(0, Connection::turns);
-        let back = async {
-            match &connection {
-                Some(connection) => connection.back(turns).await,
-                None => pending().await,
-            }
-        };
         let known = reached_now.catalog.load().is_some();
         let idle = attempts == 0 && known && cluster_now.is_idle(&reached_now);
         let wait = if idle {
@@ -163,8 +157,17 @@ pub(super) async fn keep(cluster: Weak<Inner>, reached: Weak<Reached>, viewer: V
         drop((cluster_now, reached_now));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = back, if !idle => {}
+            () = turned(connection.as_ref(), turns, attempts == 0), if !idle => {}
         }
+    }
+}
+
+/// Is over when somebody who asked a connected server found that it is away, or that one that was away is back.
+async fn turned(connection: Option<&Connection>, turns: u64, connected: bool) {
+    match connection {
+        Some(connection) if connected => connection.lost().await,
+        Some(connection) => connection.back(turns).await,
+        None => pending().await,
     }
 }
 
