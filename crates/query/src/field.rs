@@ -13,6 +13,17 @@ pub(crate) struct Known {
     pub(crate) kind: Kind,
 }
 
+impl Known {
+    /// Whether `<` and `>` mean something, where it is called `name`: states and kinds are words of a few, in no order.
+    pub(crate) fn compares(&self, name: &str) -> bool {
+        match self.kind {
+            Kind::Text => self.field != Field::State && !name.eq_ignore_ascii_case("kind"),
+            Kind::Level | Kind::Boolean => false,
+            Kind::Number | Kind::Fraction | Kind::Cpu | Kind::Bytes | Kind::Moment | Kind::Span => true,
+        }
+    }
+}
+
 /// The kind of a field's values: decides how a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -188,12 +188,18 @@ fn condition(name: &Spanned, known: &Known, value: &Value, columns: &[Column]) -
             let message = format!("`{}` takes {}, not a regular expression", name.text, known.kind.takes());
             return Err(QueryError::new(value.span.clone(), message));
         }
-        plain_operator(name, value)?;
+        if let Some(Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast) = value.operator {
+            let message = format!("`{}` does not compare with a regular expression, only with text", name.text);
+            return Err(QueryError::new(value.span.clone(), message));
+        }
         let operand = Operand::Pattern(pattern(&value.text)?);
         return Ok(Filter::Compare(field.clone(), Comparison::Equal, operand));
     }
     match known.kind {
         Kind::Text => {
+            if !known.compares(&name.text) {
+                plain_operator(name, value)?;
+            }
             if *field == Field::State && field::has_states(columns) {
                 no_slip(name, value)?;
             }
@@ -209,7 +215,11 @@ fn condition(name: &Spanned, known: &Known, value: &Value, columns: &[Column]) -
             Ok(Filter::Compare(field.clone(), Comparison::Equal, Operand::Exact(word.into())))
         }
         Kind::Fraction if is_fraction(text) => {
-            plain(name, value)?;
+            if let Some(operator) = value.operator.filter(|operator| *operator != Operator::Equal) {
+                let ready = text.split('/').next().unwrap_or_default();
+                let message = format!("`{}` compares the number of ready ones alone, not `{text}`", name.text);
+                return Err(QueryError::new(value.span.clone(), message).suggest(Some(format!("{operator}{ready}"))));
+            }
             Ok(Filter::Compare(field.clone(), Comparison::Equal, Operand::Exact(text.as_str().into())))
         }
         Kind::Fraction | Kind::Number | Kind::Cpu | Kind::Bytes => {

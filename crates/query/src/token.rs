@@ -1,7 +1,10 @@
 //! Text to tokens. A term's field and value are one unit here: what a space, a comma or a parenthesis means depends on
 //! whether one stands in a value, in a label selector or between terms.
 
+use std::fmt;
 use std::ops::Range;
+
+use pilothouse_model::filter::Pattern;
 
 use crate::error::QueryError;
 
@@ -88,6 +91,13 @@ impl Operator {
     /// The operator that a text begins with, and its length.
     pub(crate) fn at_start(text: &str) -> Option<(Self, usize)> {
         Self::ALL.into_iter().find(|(sign, _)| text.starts_with(sign)).map(|(sign, operator)| (operator, sign.len()))
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = Self::ALL.iter().find(|(_, operator)| operator == self).map_or("", |(sign, _)| sign);
+        f.write_str(sign)
     }
 }
 
@@ -363,8 +373,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The expression with its closing slash, where it is clear what belongs to it.
+/// The expression with its closing slash, where it is clear what belongs to it and is one.
 fn closed(text: &str) -> Option<String> {
-    let clear = !text.ends_with('\\') && !text.contains(|c: char| c.is_whitespace() || "()".contains(c));
-    clear.then(|| format!("{text}/"))
+    let clear = !text.contains(|c: char| c.is_whitespace() || "()".contains(c));
+    let inside = text.strip_prefix('/').filter(|inside| clear && !inside.is_empty())?;
+    // A backslash at the end would keep the slash from closing, and is no expression.
+    Pattern::new(inside).is_ok().then(|| format!("{text}/"))
 }

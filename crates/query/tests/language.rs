@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pilothouse_model::filter::Pattern;
 use pilothouse_model::{
     Column, ColumnKind, Comparison, Field, Filter, Object, Operand, Projection, Resource, Row, Sort, Status, Timestamp,
+    Workload,
 };
 use pilothouse_query::{parse, parse_sort, pointer};
 use proptest::prelude::*;
@@ -130,6 +131,17 @@ fn a_state_that_is_nearly_one_of_workloads_is_a_slip() {
     assert!(parse("state:faild", &[Column::new("Status", ColumnKind::Status)]).is_ok());
 }
 
+#[test]
+fn words_of_a_few_do_not_compare_wherever_they_stand() {
+    for columns in [&*Workload::columns(), &[]] {
+        for wrong in ["kind:>a", "Kind:<=a", "state:<a", "status:>=a"] {
+            let said = parse(wrong, columns).unwrap_err().message;
+            assert!(said.ends_with("takes a word, not a comparison"), "{wrong}: {said}");
+        }
+        assert!(parse("kind:=pod name:>m reason:<b", columns).is_ok());
+    }
+}
+
 fn row(name: &str) -> Row {
     let object = Object::new(serde_json::json!({"metadata": {"name": name}})).unwrap();
     let projection = Projection { status: Status::none(), cells: Vec::new() };
@@ -154,6 +166,9 @@ fn errors_point_and_suggest() {
         "suspended:maybe",
         "suspended:>true",
         "ready:all",
+        "ready:>0/1",
+        "state:>aaa",
+        "kind:<=job",
         "duration:90",
         "level:eror",
         "is:activ",
@@ -170,6 +185,8 @@ fn errors_point_and_suggest() {
         "-/var",
         "name:/^train",
         "//",
+        "/",
+        "/a[",
         "restarts:/3/",
         "level:/err/",
         "name:>/a/",
@@ -205,6 +222,15 @@ fn errors_point_and_suggest() {
         page += &format!("sort {}\n{error}\n\n", pointer(text, &error.span).join("\n").replace('\n', "\n     "));
     }
     insta::assert_snapshot!(page);
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_to_be_meant_by_a_slash_is_right(text in r"(name:)?/[a\\/\[*?+ ]{0,5}") {
+        if let Some(meant) = parse(&text, &columns()).err().and_then(|error| error.suggestion) {
+            prop_assert!(parse(&meant, &columns()).is_ok(), "{meant}");
+        }
+    }
 }
 
 #[test]

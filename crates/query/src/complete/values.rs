@@ -32,6 +32,9 @@ impl Offer<'_> {
         }
         let Some(known) = field::find(name, self.columns) else { return Vec::new() };
         let plain = operator.is_none();
+        if !known.compares(&own) && !matches!(operator, None | Some(Operator::Equal)) {
+            return Vec::new();
+        }
         match known.kind {
             Kind::Text => self.texts(&own, &known, typed),
             Kind::Level => {
