@@ -13,6 +13,7 @@ use pilothouse_app::{AppError, Ask, Cluster, ConnectionState, ErrorKind, OPERATI
 use pilothouse_model::{Completeness, Object, Resource};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::time::timeout;
 
 use crate::deeds::from_own_page;
 use crate::failure;
@@ -196,7 +197,16 @@ async fn object(visit: Visit) -> Response {
 
 async fn one_object(visit: &Visit) -> Result<Value, AppError> {
     let (cluster, resource, namespace, name) = target(visit).await?;
-    Ok(cluster.read(&resource, namespace, name).await?.object.into_value())
+    Ok(in_time(&cluster, cluster.read(&resource, namespace, name)).await?.object.into_value())
+}
+
+/// What the API server itself is asked, if it answers while a script waits.
+async fn in_time<T>(cluster: &Cluster, asked: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
+    let silent = |_| {
+        let message = format!("the cluster {} has not answered within {} seconds", cluster.id(), PATIENCE.as_secs());
+        AppError::new(ErrorKind::Unavailable, message).hint("lists tell what is known of it, and how old that is")
+    };
+    timeout(PATIENCE, asked).await.map_err(silent)?
 }
 
 async fn explanation(visit: Visit) -> Response {

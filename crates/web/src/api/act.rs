@@ -12,7 +12,7 @@ use pilothouse_app::{
 use pilothouse_model::{Danger, GroupResource};
 use serde_json::{Value, json};
 
-use super::{PATIENCE, answer, target as addressed};
+use super::{PATIENCE, answer, in_time, target as addressed};
 use crate::failure;
 use crate::pages::logs;
 use crate::server::Web;
@@ -51,7 +51,7 @@ pub(super) async fn offers(visit: Visit) -> Response {
 
 async fn offered(visit: &Visit) -> Result<Value, AppError> {
     let (cluster, target) = target(visit).await?;
-    let object = cluster.read_own(&target).await?;
+    let object = in_time(&cluster, cluster.read_own(&target)).await?;
     let offers = cluster.offers(&target, &object, PATIENCE).await;
     let one = |offer: &Offer| json!({"id": offer.id, "title": offer.title, "danger": danger(offer.danger)});
     Ok(json!({"total": offers.len(), "actions": offers.iter().map(one).collect::<Vec<_>>()}))
