@@ -36,6 +36,7 @@ mod search;
 mod secret;
 mod words;
 mod workloads;
+mod yaml;
 
 pub use act::{Choice, Deletion, Done, Expected, Offer, Propagation, Target, parse_object};
 pub use ask::{Ask, Listing, Source};
@@ -57,7 +58,6 @@ pub use logs::{Lines, Log};
 pub use many::{
     Among, Many, ManyDelta, ManyId, ManyListing, ManyRow, ManySource, ManyUpdate, ManyWindow, Part, Standing,
 };
-pub use object::yaml;
 pub use object::{Dependent, Gap, ObjectView, Relative, Single};
 pub use operations::{Method, OPERATIONS, Operation, Parameter};
 pub use person::{Person, Sharing, Viewer};
@@ -67,3 +67,4 @@ pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as Compl
 pub use pilothouse_query::{conditions, narrow, pointer, widen};
 pub use pilothouse_store::{Delta, Record, RowId};
 pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, SHORTEST_SEARCH, Search, SearchAsk, SearchGap, What, Why};
+pub use yaml::yaml;

@@ -108,11 +108,6 @@ pub struct Dependent {
     pub depth: usize,
 }
 
-/// The object as YAML, as kubectl's `-o yaml` lays it out.
-pub fn yaml(value: &serde_json::Value) -> String {
-    serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# this value cannot be written as YAML: {error}\n"))
-}
-
 /// One object, read from the API server itself.
 #[derive(Clone, Debug)]
 pub struct Single {

@@ -21,6 +21,7 @@ pub mod small;
 pub mod stamp;
 pub mod status;
 pub mod time;
+pub mod unseen;
 pub mod workload;
 
 pub use action::{Action, Danger, Permission, WriteMethod, WriteRequest};
