@@ -5,9 +5,10 @@
 //! nothing there.
 
 mod kinds;
+mod place;
 mod rank;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +18,11 @@ use pilothouse_store::Record;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ask::Ask;
-use crate::cluster::{Cluster, ConnectionState};
 use crate::error::{AppError, ErrorKind};
 use crate::many::{Many, STRAGGLERS, conditions, known_names};
 use crate::words::some;
-use kinds::{Kind, Progress, closed, kinds};
+use kinds::{Progress, closed, kinds};
+use place::{Place, doubt};
 use rank::Rank;
 
 pub use rank::{Matched, What};
@@ -64,16 +65,6 @@ pub struct Search {
     /// ...how far it had come, and since when.
     come: (usize, Instant),
     over: bool,
-}
-
-/// One cluster that is searched.
-struct Place {
-    id: ClusterId,
-    cluster: Result<Cluster, AppError>,
-    /// What is searched there; `None` until it is known what it serves.
-    kinds: Option<Vec<Kind>>,
-    /// Why nothing at all is searched there, where the one who asks may list nothing.
-    closed: Option<String>,
 }
 
 /// What a search has found so far.
@@ -187,6 +178,7 @@ impl Many {
                 cluster: self.engine().cluster(id.as_str()),
                 kinds: None,
                 closed: None,
+                doubt: None,
             })
         };
         let nothing = ask.text.trim().chars().count() < SHORTEST_SEARCH;
@@ -259,6 +251,7 @@ impl Search {
         for place in places {
             let Ok(cluster) = &place.cluster else { continue };
             if place.kinds.is_none() {
+                place.doubt = None;
                 // Where it is not known what may be seen, nothing found would look like nothing there.
                 if !matches!(cluster.rights_known(), Some(Ok(()))) {
                     continue;
@@ -271,6 +264,7 @@ impl Search {
                     // What is named is looked into before it is said that nothing may be seen there.
                     let named = Ask { namespaces: ask.namespaces.clone(), limit: Some(0), ..Ask::default() };
                     let said = cluster.list(source, &named).map(|listing| listing.completeness);
+                    place.doubt = doubt(&said);
                     if !matches!(said, Ok(Completeness::Forbidden(_))) {
                         continue;
                     }
@@ -364,64 +358,6 @@ impl SearchAsk {
     }
 }
 
-impl Place {
-    /// Whether nothing more will be found here.
-    /// How far it has come: what was looked at so far, in kinds and rows.
-    fn come(&self) -> usize {
-        let kinds = self.kinds.iter().flatten();
-        kinds.map(|kind| kind.rows + usize::from(kind.progress != Progress::Waiting)).sum()
-    }
-
-    fn is_done(&self) -> bool {
-        let Ok(cluster) = &self.cluster else { return true };
-        match &self.kinds {
-            // What does not answer is told; it may answer the next search.
-            None => {
-                matches!(cluster.state(), ConnectionState::Failed { .. })
-                    || matches!(cluster.rights_known(), Some(Err(error)) if error.kind != ErrorKind::Unavailable)
-            }
-            Some(kinds) => kinds.iter().all(|kind| !matches!(kind.progress, Progress::Waiting | Progress::Loading)),
-        }
-    }
-
-    fn gaps(&self) -> Vec<SearchGap> {
-        let gap = |kinds, why| SearchGap { cluster: self.id.clone(), kinds, why };
-        if let Some(words) = &self.closed {
-            return vec![gap(Vec::new(), Why::Known(Completeness::Forbidden(words.clone())))];
-        }
-        let Some(kinds) = &self.kinds else {
-            let completeness = match &self.cluster {
-                Err(error) => Completeness::Broken(error.message.clone()),
-                Ok(cluster) => match cluster.state() {
-                    ConnectionState::Failed { error, .. } => Completeness::Broken(error.message),
-                    _ => match cluster.rights_known() {
-                        Some(Err(error)) => Completeness::Broken(error.message),
-                        _ => Completeness::Loading,
-                    },
-                },
-            };
-            return vec![gap(Vec::new(), Why::Known(completeness))];
-        };
-        // Kinds that are not searched for the same reason are told together; each refusal has words of its own.
-        let mut reasons: Vec<(Why, BTreeSet<String>)> = Vec::new();
-        for kind in kinds {
-            let why = match (kind.progress, &kind.completeness) {
-                (Progress::Misread, _) => continue,
-                (Progress::LeftOut, _) => Why::TooMany,
-                (Progress::Waiting | Progress::Loading, _) => Why::Known(Completeness::Loading),
-                (_, completeness) if completeness.is_complete() => continue,
-                (_, Completeness::Forbidden(_)) => Why::Known(Completeness::Forbidden(String::new())),
-                (_, completeness) => Why::Known(completeness.clone()),
-            };
-            match reasons.iter_mut().find(|(known, _)| *known == why) {
-                Some((_, names)) => drop(names.insert(kind.name.clone())),
-                None => reasons.push((why, [kind.name.clone()].into())),
-            }
-        }
-        reasons.into_iter().map(|(why, names)| gap(names.into_iter().collect(), why)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -436,7 +372,8 @@ mod tests {
             };
             let cluster = Err(AppError::new(ErrorKind::Unavailable, "not asked"));
             let closed = Some(ask.nothing_listed());
-            let places = vec![Place { id: ClusterId::new("lab"), cluster, kinds: Some(Vec::new()), closed }];
+            let places =
+                vec![Place { id: ClusterId::new("lab"), cluster, kinds: Some(Vec::new()), closed, doubt: None }];
             let search = Search {
                 ask,
                 conditions: None,
