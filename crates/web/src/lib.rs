@@ -29,6 +29,7 @@ mod sse;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod unseen;
 mod urls;
 mod visit;
 

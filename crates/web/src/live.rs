@@ -1,5 +1,6 @@
 //! The stream of a page: every window and object on it, over one connection, because browsers allow few to one host.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::pages::object;
 use crate::question::Question;
 use crate::server::Web;
 use crate::sse::sse;
+use crate::unseen;
 use crate::urls;
 use crate::visit::{PATIENCE, Visit, reaching};
 
@@ -49,6 +51,18 @@ pub(crate) struct Message {
     rows: Option<window::Rows>,
 }
 
+impl Message {
+    /// The message as pages show texts: with marks for what is not seen.
+    fn marked(mut self) -> Self {
+        for html in self.parts.values_mut().chain(self.rows.iter_mut().flat_map(window::Rows::each_html)) {
+            if let Cow::Owned(marked) = unseen::shown(html) {
+                *html = marked;
+            }
+        }
+        self
+    }
+}
+
 type Messages = BoxStream<'static, Message>;
 
 /// `/c/{cluster}/live?watch=..&watch=..`
@@ -72,7 +86,7 @@ fn followed(web: &Web, visit: &Visit, messages: impl Fn(&str) -> Messages) -> Re
     });
     // `end` tells the page not to come back: there is nothing more to follow.
     let events = stream::select_all(streams)
-        .map(|message| Event::default().event("update").json_data(message))
+        .map(|message| Event::default().event("update").json_data(message.marked()))
         .chain(stream::once(async { Ok(Event::default().event("end").data("")) }));
     // Not as a comment, of which no page would know: a page that hears nothing says so.
     let alive = Event::default().event("alive").data("");
@@ -226,6 +240,24 @@ mod tests {
 
     use super::*;
     use crate::samples;
+
+    #[test]
+    fn all_html_of_a_message_is_marked_and_names_of_rows_are_not() {
+        let mut page = None;
+        let (name, html) = ("a\u{202e}b", || "<td>a\u{202e}b</td>".to_owned());
+        let placed = |index| window::Placed::shown(index, name.to_owned(), html());
+        let changes = window::Changes {
+            entered: vec![placed(0)],
+            moved: vec![window::Placed::moved(1, name.to_owned())],
+            left: vec![name.to_owned()],
+            changed: vec![placed(2)],
+        };
+        let rows = Some(window::Rows::new(changes, &mut page));
+        let message = Message { parts: BTreeMap::from([("notes", html())]), rows, ..Message::default() };
+        let sent = serde_json::to_string(&message.marked()).unwrap();
+        assert_eq!(sent.matches("<td>a\u{fffd}b</td>").count(), 3, "{sent}");
+        assert_eq!(sent.matches(&format!("\"{name}\"")).count(), 4, "{sent}");
+    }
 
     #[test]
     fn an_object_brings_what_differs_and_a_failure_takes_nothing_away() {

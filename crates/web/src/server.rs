@@ -19,7 +19,7 @@ use crate::openid::OpenIdError;
 use crate::session::{LaunchSecret, Sessions};
 use crate::signin::{Shared, SharedOptions};
 use crate::terminal::{self, Terminals};
-use crate::{api, assets, listen, live, pages};
+use crate::{api, assets, listen, live, pages, unseen};
 
 /// The longest form that is read: a token with its surroundings.
 const LONGEST_FORM: usize = 64 << 10;
@@ -129,6 +129,8 @@ fn router_with(
         .with_state(Web { engine, shutdown, shared, terminals })
         // A later layer stands further out: nothing above is reached without passing the guard, the fallback included.
         .layer(middleware::from_fn_with_state(Arc::new(guard), check))
+        // What pages say is marked in one place, refusals included.
+        .layer(middleware::from_fn(unseen::marked))
         // What it lets out is made small on its last steps, the last word of a stream included.
         .layer(middleware::from_fn(compress));
     Ok(router)

@@ -373,6 +373,18 @@ async fn an_unknown_cluster_is_named_with_those_there_are() {
 }
 
 #[tokio::test]
+async fn pages_mark_what_would_mislead_and_the_api_tells_it_as_it_is() {
+    let console = console().await;
+    for path in ["/c/%E2%80%AEevil", "/c/%E2%80%AEevil/palette?q=x"] {
+        let page = text(console.enter(path, &[]).await).await;
+        let outside = page.split(['<', '>']).step_by(2).collect::<String>();
+        assert!(outside.contains("\u{fffd}evil") && !outside.contains('\u{202e}'), "{path}: {page}");
+    }
+    let answer = text(console.enter("/api/v1/clusters/%E2%80%AEevil/resources", &[]).await).await;
+    assert!(answer.contains("\u{202e}evil"), "{answer}");
+}
+
+#[tokio::test]
 async fn the_stream_tells_of_the_connection_first() {
     let console = console().await;
     let response = console.enter("/c/prod/live?watch=state%3Fwas%3Ddown", &[("accept", "text/event-stream")]).await;

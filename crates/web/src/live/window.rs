@@ -60,6 +60,11 @@ pub(super) struct Changes {
 }
 
 impl Rows {
+    /// The HTML of each row.
+    pub(super) fn each_html(&mut self) -> impl Iterator<Item = &mut String> {
+        self.put.iter_mut().chain(&mut self.changed).filter_map(|placed| placed.html.as_mut())
+    }
+
     /// A change set as the page applies it; keeps `page`, the ids that are there.
     pub(super) fn new(changes: Changes, page: &mut Option<BTreeSet<String>>) -> Self {
         let Changes { entered: mut put, moved, left, changed } = changes;

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use pilothouse_app::{AppError, Cluster, Target, parse_object, yaml};
+use pilothouse_model::unseen::misleads;
 use pilothouse_model::{Level, Object};
 use serde_json::Value;
 
@@ -149,7 +150,13 @@ fn value_of(encoded: &str) -> Markup {
     html! {
         @match bytes.map(String::from_utf8) {
             Ok(Ok(text)) if text.is_empty() => span.none { "empty" },
-            Ok(Ok(text)) => pre tabindex="0" { "\n" (text) },
+            Ok(Ok(text)) => {
+                pre tabindex="0" { "\n" (text) }
+                @if text.contains(misleads) {
+                    p.faint { "Characters that are not seen show as a mark above. Exactly, in base64, it is:" }
+                    pre tabindex="0" { (encoded) }
+                }
+            },
             _ => { p.faint { "This is no text; it stands here in base64." } pre tabindex="0" { (encoded) } },
         }
     }
@@ -165,9 +172,10 @@ mod tests {
     fn values_are_text_whatever_they_hold() {
         let secret = Object::new(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "a", "name": "keys"},
-            "data": {"html": "PGI+aGk8L2I+", "bytes": "//79", "none": ""},
+            "data": {"html": "PGI+aGk8L2I+", "bytes": "//79", "none": "", "turned": "YeKArmI="},
         }));
         let html = values(&secret.unwrap()).into_string();
         assert!(html.contains("&lt;b&gt;hi&lt;/b&gt;") && html.contains("//79") && html.contains("empty"), "{html}");
+        assert!(html.contains("YeKArmI="), "what cannot be read from the text stands in base64, too: {html}");
     }
 }
