@@ -155,7 +155,7 @@ impl Cluster {
         let found = self.actions_of(&target.resource, &object).into_iter().find(|action| action.id == id);
         let action = found.ok_or_else(|| {
             let message = format!("{} {} offers no action `{id}` as it stands", target.resource.kind, target.name);
-            AppError::new(ErrorKind::NotFound, message).hint("it may have changed since; look at its page again")
+            AppError::new(ErrorKind::NotOffered, message).hint("it may have changed since; look at it again")
         })?;
         Ok((object, action))
     }
@@ -179,7 +179,7 @@ impl Cluster {
             catalog
                 .as_ref()
                 .and_then(|catalog| catalog.served(name).cloned())
-                .ok_or_else(|| AppError::new(ErrorKind::NotFound, format!("the cluster does not serve {name}")))
+                .ok_or_else(|| AppError::new(ErrorKind::NotOffered, format!("the cluster does not serve {name}")))
         };
         let mut sending = Sending::new(target, choice.dry_run);
         let mut body = action.request.body.clone();

@@ -204,8 +204,10 @@ impl Catalog {
         if let Some(problem) = self.unknown(name) {
             return Err(unavailable(problem));
         }
-        let error =
-            AppError::new(ErrorKind::NotFound, format!("this cluster serves no resource {name} at version {version}"));
+        let error = AppError::new(
+            ErrorKind::NotOffered,
+            format!("this cluster serves no resource {name} at version {version}"),
+        );
         Err(match self.served(name) {
             Some(other) => error.hint(format!("it serves {name} at version {}", other.version)),
             None => match self.suggest(plural, group) {
@@ -241,7 +243,7 @@ impl Catalog {
             .cloned()
             .ok_or_else(|| {
                 let error =
-                    AppError::new(ErrorKind::NotFound, format!("the server doesn't have a resource type \"{text}\""));
+                    AppError::new(ErrorKind::NotOffered, format!("the server doesn't have a resource type \"{text}\""));
                 match self.suggest(name, rest) {
                     Some(suggestion) => error.suggest(suggestion),
                     None if !self.problems.is_empty() => {
@@ -415,7 +417,7 @@ mod tests {
     #[test]
     fn an_unknown_resource_is_named_and_a_slip_is_mended() {
         let error = catalog().find("podz").unwrap_err();
-        assert_eq!(error.kind, ErrorKind::NotFound);
+        assert_eq!(error.kind, ErrorKind::NotOffered);
         assert_eq!(error.message, "the server doesn't have a resource type \"podz\"");
         assert_eq!(error.hint.as_deref(), Some("did you mean pods?"));
         for text in ["quux", "nope", "pods.example.com", "podz.example.com"] {

@@ -300,7 +300,7 @@ impl Cluster {
         if let Some(Err(error)) = self.rights_known() {
             return Err(error);
         }
-        let missing = || AppError::new(ErrorKind::NotFound, format!("there is no place {instrument}/{place} here"));
+        let missing = || AppError::new(ErrorKind::NotOffered, format!("there is no place {instrument}/{place} here"));
         let (instrument, places) =
             self.places().into_iter().find(|(candidate, _)| candidate.manifest().id == instrument).ok_or_else(
                 || match self.unknown_need(&catalog, instrument) {

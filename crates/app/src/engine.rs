@@ -109,7 +109,7 @@ impl Engine {
     pub fn cluster(&self, name: &str) -> Result<Cluster, AppError> {
         let names = self.inner.contexts.names();
         if !names.contains(&name) {
-            return Err(AppError::new(ErrorKind::NotFound, format!("there is no cluster named \"{name}\""))
+            return Err(AppError::new(ErrorKind::NotOffered, format!("there is no cluster named \"{name}\""))
                 .hint(format!("the kubeconfig has {}", names.join(", "))));
         }
         let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,8 +8,10 @@ use pilothouse_query::QueryError;
 pub enum ErrorKind {
     /// The question itself is wrong: an unknown field, a malformed selector.
     BadInput,
-    /// There is no such thing.
+    /// There is no such object.
     NotFound,
+    /// There is no such thing to ask for: no cluster, kind, place or action of that name.
+    NotOffered,
     /// It has changed since, or something of that name is there already.
     Conflict,
     /// The cluster does not allow it.

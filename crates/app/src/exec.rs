@@ -333,7 +333,7 @@ fn not_opened(error: ClusterError, never: bool) -> AppError {
                 "running commands takes the verbs create and get of pods/exec: API servers take a WebSocket for a get",
             ),
         ClusterError::NotFound { .. } if never => {
-            AppError::new(ErrorKind::NotFound, "this cluster runs no commands in containers")
+            AppError::new(ErrorKind::NotOffered, "this cluster runs no commands in containers")
         }
         error => refused(error),
     }

@@ -167,7 +167,7 @@ impl ManySource {
             return Ok(Source::Resource(resource));
         }
         let message = format!("{} cannot be listed: the API server does not offer it", resource.group_resource());
-        Err(AppError::new(ErrorKind::NotFound, message))
+        Err(AppError::new(ErrorKind::NotOffered, message))
     }
 
     /// The columns where they are the same everywhere.
@@ -375,7 +375,7 @@ impl Part {
     fn without(id: &ClusterId, connection: ConnectionState, error: Option<AppError>) -> Self {
         let completeness = match &error {
             None => Completeness::Loading,
-            Some(error) if error.kind == ErrorKind::NotFound => Completeness::Absent,
+            Some(error) if error.kind == ErrorKind::NotOffered => Completeness::Absent,
             Some(error) if error.kind == ErrorKind::Forbidden => Completeness::Forbidden(error.message.clone()),
             Some(_) if matches!(connection, ConnectionState::Connecting) => Completeness::Loading,
             Some(error) => Completeness::Broken(error.message.clone()),

@@ -367,7 +367,7 @@ async fn the_command_line_does_what_its_user_may_with_kubectls_words_and_exit_co
     let (code, _, error) = run("ada", "rollout restart deployment/web -n a").await;
     assert!(code == 1 && error.contains("Forbidden"), "{error}");
     let (code, _, error) = run("admin", "rollout restart pod/for-ben -n a").await;
-    assert!(code == 1 && error.contains("pod cannot restart"), "{error}");
+    assert!(code == 1 && error.contains("error: Pod for-ben offers no action `restart` as it stands"), "{error}");
     let (code, out, _) = run("admin", "rollout restart deployment/web -n a").await;
     assert_eq!((code, out.as_str()), (0, "deployment.apps/web restarted\n"));
     let (code, _, error) = run("admin", "delete pod none -n a").await;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilothouse_app::{AppError, Catalog, Choice, Cluster, Deletion, Done, ErrorKind, Propagation, Target};
+use pilothouse_app::{Catalog, Choice, Cluster, Deletion, Done, ErrorKind, Propagation, Target};
 use pilothouse_model::Resource;
 
 use crate::arguments::ClusterArguments;
@@ -153,18 +153,10 @@ async fn each(
     for target in targets {
         match cluster.act(&target, id, &choice).await {
             Ok(_) => tell(change, &target, done, false)?,
-            Err(error) => failures.push(Failure::App(explained(error, id, &target))),
+            Err(error) => failures.push(Failure::App(error)),
         }
     }
     several(failures)
-}
-
-/// What cannot be done with a kind is told as such.
-fn explained(error: AppError, id: &str, target: &Target) -> AppError {
-    if error.kind == ErrorKind::NotFound && error.message.contains("offers no action") {
-        return AppError::new(ErrorKind::BadInput, format!("{} cannot {id}", qualified(&target.resource)));
-    }
-    error
 }
 
 /// What is to be changed: `KIND NAME...` or `KIND/NAME...`.

@@ -51,9 +51,7 @@ impl Failure {
 /// An engine's error as kubectl users read errors.
 fn lines(error: &AppError) -> Vec<String> {
     let mut lines = vec![match error.kind {
-        ErrorKind::NotFound if error.message.ends_with("not found") || error.message.contains("\" not found") => {
-            format!("Error from server (NotFound): {error}")
-        }
+        ErrorKind::NotFound => format!("Error from server (NotFound): {error}"),
         ErrorKind::Forbidden => format!("Error from server (Forbidden): {error}"),
         ErrorKind::Unauthorized => format!("error: You must be logged in to the server: {error}"),
         _ => format!("error: {error}"),
@@ -106,5 +104,9 @@ mod tests {
     fn a_missing_object_reads_as_kubectl_says_it() {
         let error = AppError::new(ErrorKind::NotFound, "pods \"web\" not found in namespace a");
         assert_eq!(lines(&error), ["Error from server (NotFound): pods \"web\" not found in namespace a"]);
+        let error = AppError::new(ErrorKind::NotFound, "nothing of the name web");
+        assert_eq!(lines(&error), ["Error from server (NotFound): nothing of the name web"], "whatever its words");
+        let kind = AppError::new(ErrorKind::NotOffered, "the server doesn't have a resource type \"not found\"");
+        assert_eq!(lines(&kind), ["error: the server doesn't have a resource type \"not found\""]);
     }
 }

@@ -265,7 +265,7 @@ fn check_known(completeness: &Completeness, notes: &[String], unfiltered: usize)
     }
     let kind = match completeness {
         Completeness::Complete => return Ok(()),
-        Completeness::Absent => ErrorKind::NotFound,
+        Completeness::Absent => ErrorKind::NotOffered,
         Completeness::Forbidden(_) => ErrorKind::Forbidden,
         Completeness::Loading | Completeness::Stale(_) | Completeness::Broken(_) => ErrorKind::Unavailable,
     };

@@ -64,11 +64,11 @@ fn gaps(found: &Found, many: &Many, named: bool) -> Vec<Failure> {
     for gap in &found.gaps {
         if gap.kinds.is_empty() {
             let cluster = many.engine().cluster(gap.cluster.as_str());
-            let error = match cluster.map(|cluster| cluster.state()) {
-                Ok(ConnectionState::Failed { error, .. }) | Err(error) => error,
-                Ok(_) => AppError::new(ErrorKind::Unavailable, format!("{} did not answer in time", gap.cluster)),
+            let now = match cluster.map(|cluster| cluster.state()) {
+                Ok(ConnectionState::Failed { error, .. }) | Err(error) => Some(error),
+                Ok(_) => None,
             };
-            failures.push(Failure::App(AppError { message: format!("{}: {}", gap.cluster, error.message), ..error }));
+            failures.push(Failure::App(unsearched(gap, now)));
         } else {
             say(&warning(gap));
             refused |= matches!(gap.why, Why::Known(Completeness::Forbidden(_)));
@@ -79,6 +79,16 @@ fn gaps(found: &Found, many: &Many, named: bool) -> Vec<Failure> {
         say(&format!("hint: {NAME_ONE}"));
     }
     failures
+}
+
+/// Why a whole cluster was not searched, as the search says it; what to do next is known from how it stands `now`.
+fn unsearched(gap: &SearchGap, now: Option<AppError>) -> AppError {
+    let (kind, why) = match &gap.why {
+        Why::Known(Completeness::Loading) => (ErrorKind::Unavailable, "it did not answer in time".to_owned()),
+        Why::Known(Completeness::Forbidden(_)) => (ErrorKind::Forbidden, gap.why.to_string()),
+        why => (now.as_ref().map_or(ErrorKind::Unavailable, |error| error.kind), why.to_string()),
+    };
+    AppError { hint: now.and_then(|error| error.hint), ..AppError::new(kind, format!("{}: {why}", gap.cluster)) }
 }
 
 fn print(found: &Found, many: &Many, options: &SearchArguments) -> Result<(), Failure> {
@@ -162,6 +172,23 @@ mod tests {
         let found = found(62, Completeness::Forbidden(String::new()), 0);
         let said = warning(&found.gaps[0]);
         assert!(said.ends_with("kind4 and 57 more (not allowed)") && said.len() < 120, "{said}");
+    }
+
+    #[test]
+    fn why_a_cluster_was_not_searched_is_told_in_the_words_of_the_search() {
+        let told = |why, now| {
+            let error = unsearched(&found(0, why, 0).gaps[0], now);
+            (error.kind, error.message, error.hint)
+        };
+        let closed = told(Completeness::Forbidden("you may not list anything in b".to_owned()), None);
+        assert_eq!(closed, (ErrorKind::Forbidden, "lab: you may not list anything in b".to_owned(), None));
+        let late = (ErrorKind::Unavailable, "lab: it did not answer in time".to_owned(), None);
+        assert_eq!(told(Completeness::Loading, None), late);
+        let refused = || Completeness::Broken("the token has expired".to_owned());
+        let words = "lab: the token has expired".to_owned();
+        assert_eq!(told(refused(), None), (ErrorKind::Unavailable, words.clone(), None), "it is connected again");
+        let now = AppError::new(ErrorKind::Unauthorized, "the token has expired").hint("log in");
+        assert_eq!(told(refused(), Some(now)), (ErrorKind::Unauthorized, words, Some("log in".to_owned())));
     }
 
     #[test]

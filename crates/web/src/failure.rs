@@ -15,7 +15,7 @@ use crate::frame::bare;
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::BadInput => StatusCode::BAD_REQUEST,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::NotFound | ErrorKind::NotOffered => StatusCode::NOT_FOUND,
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::Unauthorized | ErrorKind::Malformed => StatusCode::BAD_GATEWAY,
@@ -27,7 +27,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 fn kind(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::BadInput => "badInput",
-        ErrorKind::NotFound => "notFound",
+        ErrorKind::NotFound | ErrorKind::NotOffered => "notFound",
         ErrorKind::Conflict => "conflict",
         ErrorKind::Forbidden => "forbidden",
         ErrorKind::Unauthorized => "unauthorized",

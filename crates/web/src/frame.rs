@@ -297,7 +297,7 @@ fn failure(kind: ErrorKind) -> &'static str {
         ErrorKind::Unauthorized => "Credential refused",
         ErrorKind::Forbidden => "Not allowed",
         ErrorKind::BadInput => "Wrong kubeconfig",
-        ErrorKind::NotFound | ErrorKind::Malformed | ErrorKind::Conflict => "Odd answer",
+        ErrorKind::NotFound | ErrorKind::NotOffered | ErrorKind::Malformed | ErrorKind::Conflict => "Odd answer",
     }
 }
 

@@ -257,7 +257,7 @@ fn title(error: &AppError, down: bool) -> &'static str {
     match error.kind {
         ErrorKind::Unavailable if down => "The cluster does not answer yet",
         ErrorKind::Unavailable => "The cluster does not answer this now",
-        ErrorKind::NotFound => "Not found",
+        ErrorKind::NotFound | ErrorKind::NotOffered => "Not found",
         ErrorKind::Conflict => "It has changed meanwhile",
         ErrorKind::Forbidden => "Not allowed",
         ErrorKind::Unauthorized => "The cluster does not accept your credential",

@@ -52,7 +52,7 @@ fn names<'a>(filter: &'a Filter, into: &mut Vec<&'a str>) {
 
 /// The error for a cluster that is not there.
 pub(super) fn unknown(name: &str, clusters: &[ClusterId]) -> AppError {
-    let error = AppError::new(ErrorKind::NotFound, format!("there is no cluster named \"{name}\""));
+    let error = AppError::new(ErrorKind::NotOffered, format!("there is no cluster named \"{name}\""));
     let wanted = name.to_lowercase();
     let near = |id: &&ClusterId| distance(&wanted, &id.as_str().to_lowercase()) <= reach(&wanted);
     let begins = |id: &&ClusterId| wanted.len() > 1 && id.as_str().to_lowercase().starts_with(&wanted);

@@ -222,7 +222,7 @@ async fn the_navigation_leads_only_to_what_somebody_may_list_somewhere() {
         // A place that one may not go to is as good as none.
         let page = cluster.page("kubeflow", "");
         if instruments.is_empty() {
-            assert_eq!(page.unwrap_err().kind, ErrorKind::NotFound, "{token}");
+            assert_eq!(page.unwrap_err().kind, ErrorKind::NotOffered, "{token}");
         }
     }
     console.engine.shutdown();
