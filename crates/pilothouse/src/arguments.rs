@@ -116,7 +116,7 @@ pub(crate) struct DemoArguments {
     #[command(flatten)]
     pub(crate) listen: ListenArguments,
     /// Which story is told: the same seed tells the same story
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = seed)]
     pub(crate) seed: u64,
     /// How fast the story is told: 2 is twice as fast
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR", value_parser = speed)]
@@ -278,6 +278,10 @@ fn speed(text: &str) -> Result<f64, String> {
         Ok(factor) if factor.is_finite() && (0.01..=1000.0).contains(&factor) => Ok(factor),
         _ => Err("write a factor between 0.01 and 1000".to_owned()),
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number, such as 7".to_owned())
 }
 
 fn limit(text: &str) -> Result<usize, String> {

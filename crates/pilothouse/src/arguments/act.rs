@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::namespace;
 
@@ -26,8 +26,7 @@ pub(crate) struct LogsArguments {
     #[arg(short, long)]
     pub(crate) previous: bool,
     /// Only so many lines from the end; -1 for all
-    #[arg(long, value_name = "LINES", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true,
-        value_parser = value_parser!(i64).range(-1..))]
+    #[arg(long, value_name = "LINES", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true, value_parser = lines)]
     pub(crate) tail: i64,
     /// Only what is younger than this: 90s, 5m, 2h
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
@@ -36,7 +35,7 @@ pub(crate) struct LogsArguments {
     #[arg(long)]
     pub(crate) timestamps: bool,
     /// No more than about this many bytes
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) limit_bytes: Option<u64>,
     /// Namespace [default: the context's]
     #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
@@ -118,8 +117,7 @@ pub(crate) struct DeleteArguments {
     #[arg(long, value_name = "HOW", default_value = "background")]
     pub(crate) cascade: Cascade,
     /// Seconds that it has to end in peace; -1 for its own
-    #[arg(long, value_name = "SECONDS", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true,
-        value_parser = value_parser!(i64).range(..=i64::from(u32::MAX)))]
+    #[arg(long, value_name = "SECONDS", default_value_t = -1, hide_default_value = true, allow_negative_numbers = true, value_parser = grace)]
     pub(crate) grace_period: i64,
     /// End it at once: a grace period of one second
     #[arg(long)]
@@ -161,7 +159,7 @@ pub(crate) struct ScaleArguments {
     #[arg(value_name = "KIND/NAME", required = true)]
     pub(crate) objects: Vec<String>,
     /// How many
-    #[arg(long, value_name = "NUMBER", required = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", required = true, allow_negative_numbers = true, value_parser = replicas)]
     pub(crate) replicas: i64,
     #[command(flatten)]
     pub(crate) change: ChangeArguments,
@@ -195,6 +193,24 @@ pub(crate) struct AuditArguments {
     /// Make Kubernetes events of what is done, too, where the person may
     #[arg(long)]
     pub(crate) audit_events: bool,
+}
+
+fn lines(text: &str) -> Result<i64, String> {
+    let lines = text.parse().ok().filter(|lines| *lines >= -1);
+    lines.ok_or_else(|| "write how many lines from the end, such as 50; -1 is all".to_owned())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write how many bytes, such as 65536".to_owned())
+}
+
+fn grace(text: &str) -> Result<i64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= i64::from(u32::MAX));
+    seconds.ok_or_else(|| "write how many seconds, such as 30; -1 is its own".to_owned())
+}
+
+fn replicas(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "write how many, such as 3".to_owned())
 }
 
 /// `90`, `90s`, `5m`, `2h`, `1h30m`, as Go writes durations.
@@ -237,6 +253,24 @@ mod tests {
         assert!(!read("pilothouse logs web --tail -2"));
         assert!(read("pilothouse delete pod web --grace-period -1"));
         assert!(!read("pilothouse delete pod web --grace-period 4294967296"), "it would be deleted with its own grace");
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_what_is_taken() {
+        for (line, words) in [
+            ("logs web --tail", "write how many lines from the end, such as 50; -1 is all"),
+            ("logs web --limit-bytes", "write how many bytes, such as 65536"),
+            ("delete pod web --grace-period", "write how many seconds, such as 30; -1 is its own"),
+            ("scale deployment/web --replicas", "write how many, such as 3"),
+            ("serve --shared --session-hours", "write how many hours, from 1 to 720"),
+            ("demo --seed", "write a whole number, such as 7"),
+        ] {
+            for wrong in ["abc", "1.5", "99999999999999999999"] {
+                let line = format!("pilothouse {line} {wrong}");
+                let said = crate::arguments::Arguments::try_parse_from(line.split(' ')).unwrap_err().to_string();
+                assert!(said.contains(words), "{line}: {said}");
+            }
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct SharedArguments {
     #[arg(long, value_name = "FILE", requires = "shared")]
     pub(crate) session_key: Vec<PathBuf>,
     /// Hours until one has to sign in again [default: 12]
-    #[arg(long, value_name = "HOURS", requires = "shared", value_parser = clap::value_parser!(u64).range(1..=720))]
+    #[arg(long, value_name = "HOURS", requires = "shared", value_parser = hours)]
     pub(crate) session_hours: Option<u64>,
     /// Have no rights of one's own: read everything with the credentials of the people who ask
     #[arg(long, requires = "shared")]
@@ -52,4 +52,9 @@ pub(crate) struct SharedArguments {
     /// Claim that names the person
     #[arg(long, value_name = "CLAIM", requires = "oidc_issuer_url")]
     pub(crate) oidc_username_claim: Option<String>,
+}
+
+fn hours(text: &str) -> Result<u64, String> {
+    let hours = text.parse().ok().filter(|hours| (1..=720).contains(hours));
+    hours.ok_or_else(|| "write how many hours, from 1 to 720".to_owned())
 }
