@@ -232,7 +232,9 @@ impl Catalog {
             rest.is_empty()
                 || *resource.group == *rest
                 || resource.group.strip_prefix(rest).is_some_and(|more| more.starts_with('.'))
-                || rest == format!("{}.{}", resource.version, resource.group).trim_end_matches('.')
+                || rest == format!("{}.{}", resource.version, resource.group)
+                // The core group has no name, and its dot may be left out.
+                || (resource.group.is_empty() && rest == &*resource.version)
         };
         let rank =
             |resource: &Resource| (!resource.group.is_empty(), !is_builtin(&resource.group), *resource.plural != *name);
@@ -402,6 +404,8 @@ mod tests {
             ("ev", "events"),
             ("deployments.apps", "deployments.apps"),
             ("deployments.v1.apps", "deployments.apps"),
+            ("pods.v1.", "pods"),
+            ("pods.v1", "pods"),
             ("deploy", "deployments.apps"),
             ("pods.metrics.k8s.io", "pods.metrics.k8s.io"),
             ("pods.metrics", "pods.metrics.k8s.io"),
@@ -469,7 +473,11 @@ mod tests {
     }
 
     fn problem(api_version: &str) -> Problem {
-        Problem { api_version: Some(api_version.to_owned()), why: format!("what {api_version} serves is unknown: 503") }
+        Problem {
+            api_version: Some(api_version.to_owned()),
+            why: format!("what {api_version} serves is unknown: 503"),
+            error: None,
+        }
     }
 
     #[test]
