@@ -301,7 +301,7 @@ fn facts(view: &ObjectView, scene: &Scene<'_>) -> Markup {
         }
         @if !annotations.is_empty() {
             details.card #annotations {
-                summary.empty { (annotations.len()) " annotations" }
+                summary.empty { (annotations.len()) @if annotations.len() == 1 { " annotation" } @else { " annotations" } }
                 div.body { dl.facts { @for (key, text) in annotations { div.whole { dt { (key) } dd { (text) } } } } }
             }
         }
