@@ -27,7 +27,7 @@ use crate::catalog::{Catalog, NavigationGroup, unavailable};
 use crate::error::{AppError, ErrorKind};
 use crate::person::Viewer;
 use crate::rights::{Grants, Holder, Remembered};
-pub(crate) use chosen::{Chosen, public};
+pub(crate) use chosen::Chosen;
 pub(crate) use figures::Counted;
 pub use figures::{ClusterFigures, TableFigures};
 use reached::{Reached, ReachedBy};

@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Stamp;
+use crate::discreet;
 use crate::isolate::Defect;
 use crate::moment::{Looked, Name};
 pub(crate) use places::{Place, Places};
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     /// Bumped as well, for those who follow several tables.
     changed: Option<watch::Sender<u64>>,
     dead: AtomicBool,
+    /// Whether its words are for many people to read.
+    discreet: bool,
 }
 
 /// What a table holds and how current that is, of one moment.
@@ -101,13 +104,20 @@ impl Freshness {
 }
 
 impl Shared {
-    pub(crate) fn new(columns: Arc<[Column]>, snapshot: Snapshot, changed: Option<watch::Sender<u64>>) -> Arc<Self> {
+    /// `changed` is bumped as well; `discreet` is what many people read.
+    pub(crate) fn new(
+        columns: Arc<[Column]>,
+        snapshot: Snapshot,
+        changed: Option<watch::Sender<u64>>,
+        discreet: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             columns,
             now: ArcSwap::from_pointee((Arc::new(snapshot), Freshness::default())),
             version: watch::Sender::new(0),
             changed,
             dead: AtomicBool::new(false),
+            discreet,
         })
     }
 
@@ -126,7 +136,8 @@ impl Shared {
         let (last, freshness) = &**self.now.load();
         let mut table = Table::new(Arc::clone(&self.columns));
         table.replace(last.iter().map(|record| Record::clone(record)).collect());
-        table.set_completeness(Completeness::Broken(why.to_owned()));
+        let why = if self.discreet { discreet::closed() } else { why.to_owned() };
+        table.set_completeness(Completeness::Broken(why));
         table.commit();
         self.publish(table.snapshot(), freshness.clone());
     }
@@ -151,7 +162,7 @@ impl LiveTable {
         let forbidden = matches!(completeness, Completeness::Forbidden(_));
         table.set_completeness(completeness);
         table.commit();
-        let shared = Shared::new(columns, table.snapshot(), None);
+        let shared = Shared::new(columns, table.snapshot(), None, false);
         shared.publish(table.snapshot(), Freshness { forbidden, ..Freshness::default() });
         Self { shared, task: None }
     }
@@ -216,17 +227,17 @@ impl LiveTable {
     }
 }
 
-/// Starts to watch `resource` in `scope`.
+/// Starts to watch `resource` in `scope`. `changed` is bumped with every moment; `discreet` is what many people read.
 pub(crate) fn watch_resource(
     connection: &Connection,
     resource: &Arc<Resource>,
     scope: &Scope,
     instruments: &[&'static dyn Instrument],
-    changed: watch::Sender<u64>,
+    (changed, discreet): (watch::Sender<u64>, bool),
 ) -> LiveTable {
     let projector = Projector::new(Arc::clone(resource), instruments);
     let table = Table::new(Arc::clone(projector.columns()));
-    let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), Some(changed));
+    let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), Some(changed), discreet);
     let places = scope.as_ref().map_or_else(|| vec![Place::everywhere()], Places::each);
     let mut signals = SelectAll::new();
     for (index, Place { namespace, name }) in places.iter().enumerate() {
@@ -240,7 +251,7 @@ pub(crate) fn watch_resource(
         let told = told.map(Some).chain(stream::iter([None]));
         signals.push(told.map(move |signal| (index, signal)).boxed());
     }
-    let writer = Writer::new(projector, table, places);
+    let writer = Writer::new(projector, table, places, discreet);
     LiveTable::new(Arc::clone(&shared), write(writer, signals, shared))
 }
 

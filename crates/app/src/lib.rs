@@ -15,6 +15,7 @@ mod cluster;
 mod complete;
 mod containers;
 mod counts;
+mod discreet;
 mod engine;
 mod error;
 mod exec;

@@ -36,8 +36,8 @@ pub(crate) type Open<'a> = dyn FnMut(&Arc<Resource>, Scope) -> Arc<LiveTable> + 
 pub(crate) fn derive(cluster: &Cluster, scope: Scope, cut: Option<Cut>) -> LiveTable {
     // What went wrong with somebody's own credential is that one's to know.
     let discreet = cluster.settings().shared && !cut.as_ref().is_some_and(|cut| cut.own);
-    let state = Derivation { cut, discreet, ..Derivation::new(scope, cluster.inner.instruments) };
-    let shared = Shared::new(Workload::columns().into(), state.table.snapshot(), None);
+    let state = Derivation { cut, ..Derivation::new(scope, cluster.inner.instruments) };
+    let shared = Shared::new(Workload::columns().into(), state.table.snapshot(), None, discreet);
     let changed = cluster.inner.changed.subscribe();
     LiveTable::new(Arc::clone(&shared), run(state, Arc::downgrade(&cluster.inner), changed, shared))
 }
@@ -127,8 +127,6 @@ pub(crate) struct Derivation {
     defects: BTreeMap<RowId, String>,
     /// What goes in, when that is not everything.
     cut: Option<Cut>,
-    /// Whether the words of failures are for many people to read.
-    discreet: bool,
     /// The names of all inputs.
     reads: Arc<[Name]>,
     /// Where the computation of each row looked, and the same together by namespace, until one differs.
@@ -155,7 +153,6 @@ impl Derivation {
             catalog: None,
             defects: BTreeMap::new(),
             cut: None,
-            discreet: false,
             reads: Arc::default(),
             looked: FxHashMap::default(),
             ways: Ways::default(),
@@ -428,7 +425,7 @@ impl Derivation {
             last: read().map(|input| input.freshness.last).min().flatten(),
             // A cut table is what is left where the whole may not be read: there is nothing narrower to turn to.
             forbidden: self.cut.is_none() && running().any(|input| input.freshness.forbidden),
-            notes: unknown.into_iter().chain(doubts(self.inputs.values(), self.discreet)).collect(),
+            notes: unknown.into_iter().chain(doubts(self.inputs.values())).collect(),
             single,
             troubled,
             reads: Arc::clone(&self.reads),

@@ -30,13 +30,15 @@ pub struct Discovery {
 }
 
 /// A part of a cluster's discovery that could not be read. Shown, it is one sentence: what is missing, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// Of which group and version it is not known what it serves, as in `apiVersion`; `None` when it is something else that
     /// is missing.
     pub api_version: Option<String>,
     /// What is missing, and why.
     pub why: String,
+    /// The failure that is the reason, if a request failed: the end of `why`.
+    pub error: Option<ClusterError>,
 }
 
 impl Problem {
@@ -67,7 +69,7 @@ pub(crate) async fn discover(connection: &Connection) -> Result<Discovery, Clust
         Ok(columns) => definitions::join(columns, &mut resources),
         Err(error) => {
             let why = format!("the printer columns of custom resources are unknown: {error}");
-            problems.push(Problem { api_version: None, why });
+            problems.push(Problem { api_version: None, why, error: Some(error) });
         }
     }
     Ok(Discovery { resources: resources.into_iter().map(Arc::new).collect(), problems })

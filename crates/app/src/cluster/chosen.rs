@@ -173,11 +173,9 @@ impl Chosen {
         }
     }
 
-    /// The state of the table, without words that are meant for whoever runs the console.
+    /// The state of the table. Its words are for people to read, where it is filled for people: whom the cluster refuses is not.
     fn told(&self, completeness: &Completeness) -> Completeness {
         match completeness {
-            Completeness::Stale(why) if self.foreign => Completeness::Stale(public(why)),
-            Completeness::Broken(why) if self.foreign => Completeness::Broken(public(why)),
             Completeness::Forbidden(_) if self.foreign => {
                 let what = if self.what == WORKLOADS { "all that workloads are made of" } else { &self.what };
                 Completeness::Forbidden(format!("the console may not list {what} in this cluster"))
@@ -208,16 +206,6 @@ impl Chosen {
     }
 }
 
-/// The words of a failure that say nothing of the console's own credential and surroundings.
-pub(crate) fn public(why: &str) -> String {
-    let open = ["cannot reach the API server", "the API server is busy", "the API server gave no sign of life"];
-    if open.iter().any(|words| why.contains(words)) {
-        why.to_owned()
-    } else {
-        "the console cannot read it at the moment; its own log says why".to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pilothouse_model::Workload;
@@ -230,7 +218,7 @@ mod tests {
     async fn where_a_moment_had_to_be_judged_no_later_one_is_read() {
         let columns = Workload::columns();
         let mut table = Table::new(columns.clone().into());
-        let shared = Shared::new(columns.into(), table.snapshot(), None);
+        let shared = Shared::new(columns.into(), table.snapshot(), None, false);
         let live = Arc::new(LiveTable::new(Arc::clone(&shared), std::future::pending()));
         let open = Chosen::new(&Source::Workloads, Arc::clone(&live));
         let judged = Chosen::new(&Source::Workloads, Arc::clone(&live)).at(live.moment());

@@ -11,9 +11,10 @@ use pilothouse_cluster::{ClusterError, Connection};
 
 use super::reached::Reached;
 use super::tables::TableKey;
-use super::{Cluster, ConnectionState, Inner, public};
+use super::{Cluster, ConnectionState, Inner};
 use crate::catalog::Catalog;
 use crate::clock;
+use crate::discreet;
 use crate::error::{AppError, ErrorKind};
 use crate::isolate::Defect;
 use crate::person::Viewer;
@@ -53,14 +54,16 @@ impl Cluster {
         let wait = wait_after(&error, *attempts);
         tracing::warn!(cluster = %self.id(), attempts, "cannot reach the cluster: {error}");
         let retry_at = clock::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
-        let failed = ConnectionState::Failed { error: self.told(error.into()), retry_at, attempts: *attempts };
+        let failed = ConnectionState::Failed { error: self.told(error), retry_at, attempts: *attempts };
         reached.state.send_replace(failed);
         wait
     }
 
     /// The failure of a connection, for those who read it. Of the console's own it says nothing of the console's credential
     /// and surroundings where many people read it: its log does.
-    fn told(&self, error: AppError) -> AppError {
+    fn told(&self, failure: ClusterError) -> AppError {
+        let open = discreet::open(&failure);
+        let error = AppError::from(failure);
         if let Viewer::Person(_) = self.viewer {
             return match error.kind {
                 ErrorKind::Unauthorized => sign_in_again(self),
@@ -72,11 +75,11 @@ impl Cluster {
                 _ => error,
             };
         }
-        if !self.settings().shared || public(&error.message) == error.message {
+        if !self.settings().shared {
             return error;
         }
-        let message = format!("the console cannot connect to {} at {}", self.id(), self.server());
-        AppError::new(ErrorKind::Unavailable, message).hint("its own log says why; it is tried again")
+        let message = open.unwrap_or_else(|| format!("the console cannot connect to {}", self.id()));
+        AppError::new(ErrorKind::Unavailable, message).hint("the console's own log says why; it is tried again")
     }
 
     async fn discover(&self, reached: &Reached) -> Result<String, ClusterError> {
@@ -93,11 +96,8 @@ impl Cluster {
         };
         let before = reached.catalog.load_full();
         let mut discovery = connection.discover().await?;
-        for problem in discovery.problems.iter_mut().filter(|_| self.settings().shared) {
-            // Whom the cluster takes the console for is nobody else's to know; and people know whom it takes them for.
-            if let Some(at) = problem.why.find(": not allowed") {
-                problem.why.truncate(at);
-            }
+        if self.settings().shared {
+            discovery.problems.iter_mut().for_each(discreet::make_public);
         }
         let catalog = Catalog::new(discovery).after(before.as_deref());
         if before.as_deref() != Some(&catalog) {

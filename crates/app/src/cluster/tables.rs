@@ -102,8 +102,10 @@ impl Cluster {
         let resource = &self.present(resource);
         let key = TableKey::resource(resource, scope, holder);
         self.lease(key, Some(resource), || {
-            let changed = self.inner.changed.clone();
-            watch_resource(&self.connection_of(holder), resource, scope, self.inner.instruments, changed)
+            // What went wrong with somebody's own credential is that one's to know.
+            let discreet = self.settings().shared && *holder == Holder::Console;
+            let told = (self.inner.changed.clone(), discreet);
+            watch_resource(&self.connection_of(holder), resource, scope, self.inner.instruments, told)
         })
     }
 

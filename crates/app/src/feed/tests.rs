@@ -71,11 +71,16 @@ struct Feed {
 
 impl Feed {
     fn start() -> Self {
+        Self::told_to(false)
+    }
+
+    /// The same with words that are for many people to read, or not.
+    fn told_to(discreet: bool) -> Self {
         let resource = Resource::new("", "v1", "widgets", "Widget");
         let projector = Projector::new(Arc::new(resource), &[&Fragile]);
         let table = Table::new(Arc::clone(projector.columns()));
-        let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None);
-        let writer = Writer::new(projector, table, vec![super::Place::everywhere()]);
+        let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None, discreet);
+        let writer = Writer::new(projector, table, vec![super::Place::everywhere()], discreet);
         let (signals, mut told) = mpsc::unbounded_channel();
         let told = stream::poll_fn(move |context| told.poll_recv(context));
         Self { table: LiveTable::new(Arc::clone(&shared), write(writer, told.boxed(), shared)), signals }
@@ -156,12 +161,34 @@ async fn a_table_whose_watch_or_task_is_over_says_so_and_keeps_its_rows() {
     assert!(feed.table.is_dead());
     assert_eq!(feed.names(), ["a"]);
 
-    let shared = Shared::new(Vec::new().into(), Table::new(Vec::new().into()).snapshot(), None);
+    let shared = Shared::new(Vec::new().into(), Table::new(Vec::new().into()).snapshot(), None, false);
     let table = LiveTable::new(shared, async { panic!("a slip") });
     let deadline = Instant::now() + PATIENCE;
     table.settled(deadline).await;
     let snapshot = table.snapshot();
     assert!(matches!(snapshot.completeness(), Completeness::Broken(why) if why.contains("a slip")), "{snapshot:?}");
+}
+
+#[tokio::test]
+async fn what_many_people_read_says_nothing_of_what_is_the_consoles_own() {
+    let refused = || ClusterError::Unauthorized { server: "SECRET".to_owned(), reason: "SECRET".to_owned() };
+    let closed = discreet::closed();
+    let feed = Feed::told_to(true);
+    feed.trouble(refused());
+    feed.until("the trouble", |snapshot, _| *snapshot.completeness() == Completeness::Broken(closed.clone())).await;
+    feed.list(&["a"]);
+    feed.until("the list", complete).await;
+    feed.trouble(ClusterError::Forbidden { message: "SECRET".to_owned() });
+    feed.until("the refusal", |snapshot, _| *snapshot.completeness() == Completeness::Stale(closed.clone())).await;
+    feed.trouble(ClusterError::TooMany { retry_after: None, message: "SECRET".to_owned() });
+    let busy = Completeness::Stale("the API server is busy".to_owned());
+    feed.until("the crowd", |snapshot, _| *snapshot.completeness() == busy).await;
+    feed.signals.send((0, None)).unwrap();
+    feed.until("the end", |snapshot, _| *snapshot.completeness() == Completeness::Broken(closed.clone())).await;
+    let own = Feed::start();
+    own.trouble(refused());
+    let says = |snapshot: &Snapshot, _: &Freshness| format!("{:?}", snapshot.completeness()).contains("SECRET");
+    own.until("one's own trouble", says).await;
 }
 
 #[tokio::test]
@@ -248,7 +275,7 @@ async fn a_watch_without_a_sign_of_life_grows_old_and_comes_back() {
     let widgets = Arc::new(Resource::new("", "v1", "widgets", "Widget"));
     let projector = Projector::new(widgets, &[]);
     let table = Table::new(Arc::clone(projector.columns()));
-    let mut writer = Writer::new(projector, table, vec![super::Place::everywhere()]);
+    let mut writer = Writer::new(projector, table, vec![super::Place::everywhere()], false);
     let later = Instant::now() + 2 * TRUST;
     writer.grow_old(later);
     assert_eq!(*writer.moment().0.completeness(), Completeness::Loading, "what was never known cannot grow old");

@@ -12,6 +12,7 @@ use super::projector::Projector;
 use super::unreadable::{Unreadable, name_of};
 use super::{Freshness, Place, TRUST, worst};
 use crate::clock::Stamp;
+use crate::discreet::public;
 use crate::isolate::guarded;
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,10 +42,12 @@ pub(super) struct Writer {
     interner: Interner,
     compressor: Compressor,
     parts: Vec<Part>,
+    /// Whether many people read its words.
+    discreet: bool,
 }
 
 impl Writer {
-    pub(super) fn new(projector: Projector, table: Table, places: Vec<Place>) -> Self {
+    pub(super) fn new(projector: Projector, table: Table, places: Vec<Place>, discreet: bool) -> Self {
         let parts = places
             .into_iter()
             .map(|place| Part {
@@ -60,7 +63,7 @@ impl Writer {
                 unreadable: Unreadable::default(),
             })
             .collect();
-        Self { projector, table, interner: Interner::new(), compressor: Compressor::new(), parts }
+        Self { projector, table, interner: Interner::new(), compressor: Compressor::new(), parts, discreet }
     }
 
     /// The record of an object; `None`, and a note, when an instrument cannot bear it.
@@ -216,9 +219,9 @@ impl Writer {
 
     fn trouble(&mut self, index: usize, error: &ClusterError) {
         let part = &mut self.parts[index];
-        let message = error.to_string();
+        let message = if self.discreet { public(error) } else { error.to_string() };
         let kind = error.kind();
-        part.completeness = match kind {
+        let told = match kind {
             // What may be listed but not watched is read again now and then.
             ErrorKind::Forbidden if part.follows => Completeness::Stale(message),
             ErrorKind::Forbidden => Completeness::Forbidden(message),
@@ -226,6 +229,11 @@ impl Writer {
             _ if part.last.is_some() => Completeness::Stale(message),
             _ => Completeness::Broken(message),
         };
+        if self.discreet && part.completeness != told {
+            // Nobody reads it elsewhere.
+            tracing::warn!("what {} people see is not up to date: {error}", self.projector.what());
+        }
+        part.completeness = told;
     }
 
     /// Everything taken in so far as a new moment.

@@ -7,7 +7,6 @@ use pilothouse_model::{Completeness, Instrument, Resource, Str};
 use pilothouse_store::{Record, RowId, Snapshot};
 use rustc_hash::FxHashSet;
 
-use crate::cluster::public;
 use crate::feed::{Freshness, LiveTable, Scope};
 use crate::looks::{Edges, Look};
 use crate::moment::Watched;
@@ -140,7 +139,7 @@ impl Input {
 }
 
 /// What a person should know of the inputs: each reason once, with the resources it holds for.
-pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, discreet: bool) -> Vec<String> {
+pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>) -> Vec<String> {
     let mut forbidden = Vec::new();
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for input in inputs {
@@ -148,8 +147,7 @@ pub(super) fn doubts<'a>(inputs: impl Iterator<Item = &'a Input>, discreet: bool
         match input.snapshot.completeness() {
             Completeness::Forbidden(_) => forbidden.push(name),
             Completeness::Broken(why) | Completeness::Stale(why) => {
-                let why = if discreet { public(why) } else { why.clone() };
-                reasons.entry(why).or_default().push(name);
+                reasons.entry(why.clone()).or_default().push(name);
             }
             Completeness::Complete | Completeness::Loading | Completeness::Absent => {}
         }

@@ -129,7 +129,7 @@ impl Source {
         let resource = resource(name, kind, version);
         let projector = Projector::new(Arc::clone(&resource), &NOSY);
         let table = Table::new(Arc::clone(projector.columns()));
-        let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None);
+        let shared = Shared::new(Arc::clone(projector.columns()), table.snapshot(), None, false);
         let live = Arc::new(LiveTable::new(Arc::clone(&shared), std::future::pending()));
         Self { resource, served: true, projector, table, shared, live }
     }
@@ -213,7 +213,8 @@ impl World {
                 }
             }
             Happening::Discover(known) => {
-                let problem = Problem { api_version: Some("lab.test/v1".to_owned()), why: "503".to_owned() };
+                let problem =
+                    Problem { api_version: Some("lab.test/v1".to_owned()), why: "503".to_owned(), error: None };
                 self.problems = if *known { Vec::new() } else { vec![problem] };
             }
             Happening::Step => {}

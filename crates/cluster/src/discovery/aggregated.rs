@@ -79,7 +79,7 @@ pub(super) fn read(list: List, findings: &mut Findings) {
                     "the API server could not ask {api_version} what it serves (is its APIService available?); what is \
                      known of it may be incomplete"
                 );
-                findings.problems.push(Problem { api_version: Some(api_version), why });
+                findings.problems.push(Problem { api_version: Some(api_version), why, error: None });
             }
             let version: Str = version.into();
             findings.resources.extend(resources.into_iter().filter_map(|entry| resource(&group, &version, entry)));
