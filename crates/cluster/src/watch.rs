@@ -190,9 +190,16 @@ impl Life {
 
     /// Tells of an error and waits; where the server was lost, no longer than until it is back.
     async fn rest(&mut self, error: ClusterError) {
+        let news = self.backoff.is_fresh() && !matches!(error, ClusterError::Unreachable { .. });
         let retry_in = self.backoff.after(&error);
         let (server, resource) = (self.connection.server(), self.scope.resource.group_resource());
-        tracing::info!(server, %resource, %error, seconds = retry_in.as_secs_f64(), "a watch failed and waits");
+        let seconds = retry_in.as_secs_f64();
+        // That a server is away is told once for all of its resources, by whoever connects to it.
+        if news {
+            tracing::warn!(server, %resource, %error, seconds, "a watch failed and waits");
+        } else {
+            tracing::info!(server, %resource, %error, seconds, "a watch failed and waits");
+        }
         self.tell(Signal::Trouble { error, retry_in }).await;
         tokio::select! {
             () = sleep(retry_in) => {}
