@@ -124,8 +124,11 @@ pub(crate) fn parts(listed: &Listed<'_>, summary: &Summary, scene: &Scene<'_>) -
 
 /// How many, exactly, and of how many. What is not known has no number.
 fn total(listed: &Listed<'_>, summary: &Summary) -> Markup {
-    let known =
-        !matches!(summary.completeness, Completeness::Forbidden(_) | Completeness::Broken(_) | Completeness::Absent);
+    let known = !matches!(summary.completeness, Completeness::Forbidden(_) | Completeness::Broken(_));
+    if summary.completeness == Completeness::Absent && summary.total == 0 {
+        // The page says that nothing is served: there is nothing to count, and nothing unknown.
+        return html! {};
+    }
     if !known && (summary.unfiltered == 0 || summary.total == 0) {
         return html! { span.total { "Number unknown" } };
     }
@@ -287,6 +290,7 @@ mod tests {
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Forbidden("no".into())), total), "Number unknown");
         assert_eq!(shown(&filtered, &summary(0, 9, Completeness::Forbidden("no".into())), total), "Number unknown");
         assert_eq!(shown(&all, &summary(0, 0, Completeness::Complete), total), "0 rows");
+        assert_eq!(shown(&all, &summary(0, 0, Completeness::Absent), total), "", "what is not served is known");
     }
 
     #[test]

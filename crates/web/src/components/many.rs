@@ -268,7 +268,10 @@ mod tests {
         assert!(all["empty"].contains("You may not list this") && all["notes"].contains("pick namespaces"), "{all:?}");
         let absent = || Part { as_of: None, ..part("old", Completeness::Absent, 0) };
         assert!(shown(&[absent(), forbidden()])["empty"].contains("You may not list this"));
-        assert!(shown(&[absent()])["empty"].contains("Not served"));
+        let all = shown(&[absent()]);
+        assert!(all["empty"].contains("Not served") && all["total"].is_empty(), "{all:?}");
+        let all = shown(&[absent(), part("lab", Completeness::Complete, 2)]);
+        assert!(all["total"].contains("<strong>2</strong> rows"), "{all:?}");
         assert!(shown(&[forbidden(), broken])["empty"].contains("Not known"), "the one may have rows to show");
         let loading = shown(&[part("lab", Completeness::Loading, 0)]);
         assert!(loading["empty"].contains("Loading"), "{}", loading["empty"]);
