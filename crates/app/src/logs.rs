@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use pilothouse_cluster::{Access, LogOptions, LogStream};
 use pilothouse_model::Completeness;
+use pilothouse_model::unseen::misleads;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -201,11 +202,7 @@ fn harmless(line: &str) -> String {
             },
             '\t' => text.push('\t'),
             '\r' => text.push(' '),
-            c if c.is_control() => text.push(char::REPLACEMENT_CHARACTER),
-            // Changes of direction would show other words than there are.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                text.push(char::REPLACEMENT_CHARACTER);
-            }
+            c if c.is_control() || misleads(c) => text.push(char::REPLACEMENT_CHARACTER),
             c => text.push(c),
         }
     }
@@ -243,7 +240,8 @@ mod tests {
             ("\u{1b}]8;;http://x\u{1b}\\link", "link"),
             ("50%\r100%\r", "50% 100%"),
             ("a\tb\u{0}c\u{9b}", "a\tb\u{fffd}c\u{fffd}"),
-            ("\u{202e}txt", "\u{fffd}txt"),
+            ("\u{202e}txt\u{200b}", "\u{fffd}txt\u{fffd}"),
+            ("👩\u{200d}🚀", "👩\u{200d}🚀"),
             ("\u{1b}", ""),
             ("<b>&", "<b>&"),
         ] {

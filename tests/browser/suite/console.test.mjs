@@ -191,6 +191,23 @@ for (const kind of ["demo", "real"]) {
     });
 
     // The pages are the same on both clusters.
+    test("keys as long as they may be do not make a page too wide", { skip: kind !== "demo" }, async () => {
+      const prefix = Array(4).fill("a".repeat(62)).join(".");
+      const metadata = { name: "long", annotations: { [`${prefix}/${"n".repeat(63)}`]: "x" } };
+      const data = { ["k".repeat(253)]: "value" };
+      world.kubectl("-n", NAMESPACE, "create", "-f", "-", { apiVersion: "v1", kind: "ConfigMap", metadata, data });
+      const page = await open(context, world, `${configMaps().split("?")[0]}/namespaces/${NAMESPACE}/long`);
+      await page.locator("#data").waitFor();
+      await page.locator("#annotations summary").click();
+      for (const width of [1400, 390]) {
+        await page.setViewportSize({ width, height: 800 });
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.ok(overflow <= 0, `at ${width} pixels it is ${overflow} too wide`);
+      }
+      await page.close();
+    });
+
+    // The pages are the same on both clusters.
     test("the main pages are accessible, light and dark", { skip: kind !== "demo" }, async () => {
       const found = [];
       for (const colorScheme of ["light", "dark"]) {
