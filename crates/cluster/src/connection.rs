@@ -118,9 +118,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Method and path, as errors name the request.
+    /// Method and path, as errors name the request: its parameters have no place in a sentence.
     pub(crate) fn words(&self) -> String {
-        format!("{} {}", self.method, self.path)
+        format!("{} {}", self.method, self.path.split('?').next().unwrap_or(self.path))
     }
 }
 
@@ -401,5 +401,5 @@ pub(crate) fn too_large(request: &str, limit: usize) -> ClusterError {
 
 /// The error for an answer to a GET of `path` that is not what it should be.
 pub(crate) fn malformed(path: &str, reason: String) -> ClusterError {
-    ClusterError::Malformed { request: format!("GET {path}"), reason }
+    ClusterError::Malformed { request: Call::get(path).words(), reason }
 }

@@ -128,7 +128,7 @@ impl Follow<'_> {
                 }
             }
             if lines.is_overlong() {
-                return End::Broken(too_large(&format!("GET {path}"), frames::LONGEST));
+                return End::Broken(too_large(&Call::get(path).words(), frames::LONGEST));
             }
             self.caught_up |= opened.elapsed() >= CAUGHT_UP && lines.is_empty();
             owed = true;
@@ -163,7 +163,7 @@ impl Follow<'_> {
             }
             Frame::Malformed(malformed, version) => (Signal::Malformed(malformed), version),
             Frame::Error(status) => {
-                let error = reason::from_status(self.connection.server(), &format!("GET {path}"), status);
+                let error = reason::from_status(self.connection.server(), &Call::get(path).words(), status);
                 return Some(match error {
                     ClusterError::Gone { .. } => End::Gone,
                     // The server could not go on from our version, so that version is not worth another try.

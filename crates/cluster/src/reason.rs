@@ -81,7 +81,6 @@ pub(crate) fn from_answer(server: &str, request: &str, head: &response::Parts, b
     status.code = head.status.as_u16();
     if head.status == StatusCode::NOT_FOUND && NOTHING_THERE.contains(&status.message.as_str()) {
         let path = request.split_once(' ').map_or(request, |(_, path)| path);
-        let path = path.split('?').next().unwrap_or(path);
         status.message = format!("the cluster does not serve {path}");
     }
     let mut error = from_status(server, request, status);

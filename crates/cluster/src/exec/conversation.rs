@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::handshake::Opened;
 use super::{ExecInput, ExecOutput, frame};
@@ -51,7 +51,7 @@ async fn listen(mut source: SplitStream<Socket>, server: &str, told: Told) {
                 )))
             }
             Some(Ok(_)) => continue,
-            Some(Err(error)) => Err(cut(format!("the connection was cut ({error})"))),
+            Some(Err(error)) => Err(cut(cut_words(&error))),
             None => Err(cut("the connection was cut".to_owned())),
         };
         let last = matches!(output, Err(_) | Ok(ExecOutput::Ended(_)));
@@ -82,5 +82,31 @@ async fn speak(mut sink: SplitSink<Socket, Message>, mut typed: mpsc::Receiver<E
             // Whoever listens learns why.
             return std::future::pending().await;
         }
+    }
+}
+
+/// Why a connection broke. What the system or TLS says of a connection that is gone helps nobody further.
+fn cut_words(error: &tungstenite::Error) -> String {
+    match error {
+        tungstenite::Error::Io(_) | tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+            "the connection was cut".to_owned()
+        }
+        error => format!("the connection was cut ({error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_gone_is_told_without_the_words_of_a_library() {
+        let gone = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/";
+        let error = tungstenite::Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, gone));
+        assert_eq!(cut_words(&error), "the connection was cut");
+        let odd = cut_words(&tungstenite::Error::Utf8("no text".to_owned()));
+        assert_eq!(odd, "the connection was cut (UTF-8 encoding error: no text)");
     }
 }

@@ -29,7 +29,7 @@ impl Connection {
     /// Asks for a WebSocket at `path`.
     pub(super) async fn upgrade(&self, path: &str) -> Result<Opened, ClusterError> {
         let key = generate_key();
-        let request = Call::get(bare(path)).words();
+        let request = Call::get(path).words();
         let wrong = |reason: &str| ClusterError::Malformed { request: request.clone(), reason: reason.to_owned() };
         let mut call = Call::get(path);
         let headers = [
@@ -94,12 +94,7 @@ pub(super) fn explained(error: ClusterError) -> ClusterError {
         return ClusterError::NotFound { message };
     }
     let message = if says(&NOT_RUNNING) { format!("the container does not run: {message}") } else { message };
-    ClusterError::Other { request: bare(&request).to_owned(), code, retry_after, message }
-}
-
-/// An address without its parameters: what is run has no place in a sentence.
-fn bare(address: &str) -> &str {
-    address.split('?').next().unwrap_or(address)
+    ClusterError::Other { request, code, retry_after, message }
 }
 
 #[cfg(test)]
