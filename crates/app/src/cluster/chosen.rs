@@ -162,7 +162,7 @@ impl Chosen {
         match reach {
             Sight::None => Completeness::Forbidden(format!("you may not list {what} in this cluster")),
             Sight::Some(_) => {
-                let closed = |namespace: &&String| !reach.sees_namespace(namespace);
+                let closed = |namespace: &&String| !reach.sees_namespace(namespace) && !self.sees_some_of(namespace);
                 let closed: Vec<&str> = ask.namespaces.iter().filter(closed).map(String::as_str).collect();
                 if closed.is_empty() {
                     return self.told(snapshot.completeness());
@@ -171,6 +171,12 @@ impl Chosen {
             }
             Sight::All => self.told(snapshot.completeness()),
         }
+    }
+
+    /// Whether single objects may be listed in a namespace, by name.
+    fn sees_some_of(&self, namespace: &str) -> bool {
+        let Sight::Some(seen) = &self.reach else { return false };
+        seen.names.iter().any(|(of, _)| of.as_deref().is_none_or(|of| *of == *namespace))
     }
 
     /// The state of the table. Its words are for people to read, where it is filled for people: whom the cluster refuses is not.
@@ -187,6 +193,14 @@ impl Chosen {
     /// What else there is to know about the rows that may be seen.
     pub(crate) fn notes(&self, freshness: &Freshness, ask: &Ask) -> Vec<String> {
         let mut notes = freshness.notes(&self.sight);
+        let named = |namespace: &&String| !self.reach.sees_namespace(namespace) && self.sees_some_of(namespace);
+        let named: Vec<&str> = ask.namespaces.iter().filter(named).map(String::as_str).collect();
+        if !named.is_empty() && !self.pending {
+            let (what, places) = (&self.what, some(&named));
+            notes.push(format!(
+                "these are the {what} in {places} that you may list by name; of others nothing is shown"
+            ));
+        }
         if let (Sight::Some(seen), true, false) = (&self.reach, ask.namespaces.is_empty(), self.pending) {
             let what = &self.what;
             let names: Vec<&str> = seen.namespaces.iter().map(|name| &**name).collect();
@@ -208,11 +222,32 @@ impl Chosen {
 
 #[cfg(test)]
 mod tests {
-    use pilothouse_model::Workload;
+    use pilothouse_model::{Seen, Workload};
     use pilothouse_store::Table;
 
     use super::*;
     use crate::feed::Shared;
+
+    #[tokio::test]
+    async fn what_may_be_listed_by_name_is_not_called_refused() {
+        let table = LiveTable::still(Workload::columns().into(), Completeness::Complete);
+        let mut seen = Seen { namespaces: ["all".into()].into(), ..Seen::default() };
+        seen.names.insert((Some("some".into()), "web".into()));
+        let reach = Sight::of(seen);
+        let chosen = Chosen { sight: reach.clone(), reach, ..Chosen::new(&Source::Workloads, Arc::new(table)) };
+        let told = |names: &[&str]| {
+            let namespaces = names.iter().map(|name| (*name).to_owned()).collect();
+            let listing = chosen.answer(&Ask { namespaces, ..Ask::default() }).unwrap();
+            (listing.completeness, listing.notes)
+        };
+        let note = "these are the workloads in some that you may list by name; of others nothing is shown".to_owned();
+        assert_eq!(told(&["all"]), (Completeness::Complete, Vec::new()));
+        assert_eq!(told(&["some", "all"]), (Completeness::Complete, vec![note.clone()]));
+        let refused = || Completeness::Forbidden("you may not list workloads in none".to_owned());
+        assert_eq!(told(&["none"]), (refused(), Vec::new()));
+        assert_eq!(told(&["some", "none"]), (refused(), vec![note]));
+        assert!(told(&[]).1[0].contains("and some by name"));
+    }
 
     #[tokio::test]
     async fn where_a_moment_had_to_be_judged_no_later_one_is_read() {
