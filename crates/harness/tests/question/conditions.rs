@@ -135,6 +135,17 @@ fn label_selector() -> BoxedStrategy<Condition> {
             let holds = move |object: &Value| label(object, key) != Some(value) && label(object, has).is_some();
             condition(format!("label:\"{key} notin ({value}),{has}\""), holds)
         }),
+        (key(), one_of(["<", ">"]), one_of([6_i64, 7, 8, 40])).prop_map(|(key, sign, bound)| {
+            let holds = move |object: &Value| {
+                let number = match label(object, key) {
+                    Some("7") => Some(7),
+                    Some("0040") => Some(40),
+                    _ => None,
+                };
+                compares(number, sign, &bound)
+            };
+            condition(format!("label:{key}{sign}{bound}"), holds)
+        }),
         key().prop_map(|key| condition(format!("label:(!{key})"), move |object| label(object, key).is_none())),
         Just(condition("label:app=,tier", |object| label(object, "app") == Some("") && label(object, "tier").is_some())),
     ]

@@ -79,7 +79,7 @@ fn maybe<T: Clone + std::fmt::Debug + 'static>(all: &[T]) -> impl Strategy<Value
 fn metadata(world: World) -> impl Strategy<Value = Value> {
     let labels = prop::collection::btree_map(
         prop::sample::select(vec!["app", "tier", "example.com/team"]),
-        prop::sample::select(vec!["train", "Serve", "sierra", ""]),
+        prop::sample::select(vec!["train", "Serve", "sierra", "", "7", "0040"]),
         0..=3,
     );
     let name = (prop::sample::select(NAMES.to_vec()), 0..100_u8);

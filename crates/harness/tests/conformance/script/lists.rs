@@ -65,6 +65,9 @@ async fn selectors(recorder: &mut Recorder) {
         ("label not in a set", "number%20notin%20(1,2)"),
         ("label exists", "tier"),
         ("label is absent", "!tier"),
+        ("label is greater", "number%3E3"),
+        ("label is less", "number%20%3C%20005"),
+        ("a label that is no number is not greater", "tier%3E0"),
         ("several requirements", "tier%3Deven,number!%3D4"),
     ] {
         listed(recorder, step, &format!("{MAPS}?labelSelector={selector}")).await;
@@ -88,6 +91,10 @@ async fn shapes(recorder: &mut Recorder) {
 
 async fn errors(recorder: &mut Recorder) {
     listed(recorder, "a broken label selector", &format!("{MAPS}?labelSelector=a%20b%20c")).await;
+    for bound in ["%3Efive", "%3E-5", "%3E%3D5", "%3E", "%3E9223372036854775808"] {
+        let answer = recorder.admin.get(&format!("{MAPS}?labelSelector=number{bound}")).await;
+        recorder.note(&format!("a label compared with no number, {bound}"), json!(answer.status));
+    }
     listed(recorder, "a broken field selector", &format!("{MAPS}?fieldSelector=a")).await;
     listed(recorder, "an unknown field", &format!("{MAPS}?fieldSelector=spec.colour%3Dred")).await;
     listed(recorder, "an unknown field of pods", &format!("{PODS}?fieldSelector=spec.colour%3Dred")).await;
