@@ -349,6 +349,11 @@ pub(crate) fn reach(text: &str) -> usize {
     (text.chars().count() / 3).max(1)
 }
 
+/// Whether somebody who wrote this may have meant that.
+pub fn is_slip(written: &str, meant: &str) -> bool {
+    distance(written, meant) <= reach(written)
+}
+
 /// Edit distance (Levenshtein), in characters.
 pub(crate) fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();

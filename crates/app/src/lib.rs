@@ -42,7 +42,7 @@ mod yaml;
 pub use act::{Choice, Deletion, Done, Expected, Offer, Propagation, Target, parse_object};
 pub use ask::{Ask, Listing, Source};
 pub use audit::{Audit, AuditError, AuditTo};
-pub use catalog::{Catalog, NavigationGroup, NavigationItem};
+pub use catalog::{Catalog, NavigationGroup, NavigationItem, is_slip};
 #[doc(hidden)]
 pub use clock::set_clock;
 pub use cluster::{Cluster, ClusterFigures, ConnectionState, TableFigures};

@@ -11,7 +11,7 @@ use crate::arguments::ClusterArguments;
 use crate::arguments::act::{
     Cascade, ChangeArguments, DeleteArguments, DryRun, RestartArguments, RolloutArguments, ScaleArguments,
 };
-use crate::ask::{PATIENCE, cluster, kind_and_name};
+use crate::ask::{PATIENCE, cluster, kind_and_name, one_by_one};
 use crate::failure::Failure;
 use crate::output::qualified;
 use crate::plain::{plain, say};
@@ -188,6 +188,10 @@ fn named(objects: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
     }
     match read.as_slice() {
         [(kind, None), names @ ..] if !names.is_empty() && names.iter().all(|(_, name)| name.is_none()) => {
+            if kind.contains(',') {
+                let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+                return Err(one_by_one(kind, &names));
+            }
             Ok(names.iter().map(|(name, _)| (*kind, *name)).collect())
         }
         [(_, None)] => Err(Failure::Other("resource(s) were provided, but no name was specified".to_owned())),
@@ -231,7 +235,7 @@ mod tests {
         };
         assert_eq!(read(&["pod", "a", "b"]).unwrap(), ["pod/a", "pod/b"]);
         assert_eq!(read(&["pod/a", "job/b"]).unwrap(), ["pod/a", "job/b"]);
-        for wrong in [&["pod"][..], &["pod/a", "b"], &["pod", "a/b"], &["pod/"]] {
+        for wrong in [&["pod"][..], &["pod/a", "b"], &["pod", "a/b"], &["pod/"], &["pod,svc", "x"]] {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
     }

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use pilothouse_app::MOST_RESULTS;
+use pilothouse_app::{MOST_RESULTS, is_slip};
 
 pub(crate) mod act;
 pub(crate) mod shared;
@@ -327,7 +327,7 @@ fn listening(text: &str) -> Result<SocketAddr, String> {
 
 /// Reads the command line. Help goes out with success; a wrong line fails with kubectl's exit code.
 pub(crate) fn read() -> Result<Arguments, ExitCode> {
-    Arguments::try_parse().map_err(|error| {
+    Arguments::try_parse().map_err(helpful).map_err(|error| {
         let code = match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,
@@ -338,6 +338,29 @@ pub(crate) fn read() -> Result<Arguments, ExitCode> {
         }
         code
     })
+}
+
+/// The same error without tips that are wrong: kubectl has flags that mean something else than those that look a bit like them.
+fn helpful(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
+    if error.kind() != ErrorKind::UnknownArgument || !flag.starts_with('-') {
+        return error;
+    }
+    let bare = |flag: &str| flag.trim_start_matches('-').to_owned();
+    let meant = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(meant)) => is_slip(&bare(flag), &bare(meant)),
+        _ => false,
+    };
+    // What begins with a dash is the name of no object; it may be a word to run, or to look for.
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let takes_words = ["pilothouse exec", "pilothouse search"].iter().any(|command| usage.contains(command));
+    if !meant {
+        error.remove(ContextKind::SuggestedArg);
+    }
+    if !takes_words {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 #[cfg(test)]
@@ -373,6 +396,19 @@ mod tests {
         for line in ["pilothouse --version", "pilothouse -V"] {
             assert_eq!(read(line).unwrap_err().kind(), ErrorKind::DisplayVersion, "{line}");
         }
+    }
+
+    #[test]
+    fn no_tip_is_better_than_a_wrong_one() {
+        let said = |line: &str| helpful(Arguments::try_parse_from(line.split(' ')).unwrap_err()).to_string();
+        for line in ["get pods --as ada", "get pods --field-selector a=b", "get pods --since 5m", "why pod/a --all"] {
+            let said = said(&format!("pilothouse {line}"));
+            assert!(said.starts_with("error: unexpected argument '--") && !said.contains("tip:"), "{line}: {said}");
+        }
+        let slip = said("pilothouse get pods --namespac a");
+        assert!(slip.contains("a similar argument exists: '--namespace'"), "{slip}");
+        let word = said("pilothouse search --oops");
+        assert!(word.contains("-- --oops"), "{word}");
     }
 
     #[test]

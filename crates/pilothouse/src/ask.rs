@@ -52,9 +52,17 @@ pub(crate) fn kind_and_name(text: &str) -> Result<(&str, Option<&str>), Failure>
     match text.split_once('/') {
         None if text.is_empty() => Err(Failure::Other("a resource without a name was asked for".to_owned())),
         None => Ok((text, None)),
+        Some((kinds, name)) if whole(kinds) && whole(name) && kinds.contains(',') => Err(one_by_one(kinds, &[name])),
         Some((kind, name)) if whole(kind) && whole(name) => Ok((kind, Some(name))),
         Some(_) => Err(Failure::Other(format!("`{text}` is not KIND/NAME: write it as in pod/web-0"))),
     }
+}
+
+/// Objects of several kinds are named one by one.
+pub(crate) fn one_by_one(kinds: &str, names: &[&str]) -> Failure {
+    let kinds = kinds.split(',').filter(|kind| !kind.is_empty());
+    let each: Vec<_> = kinds.flat_map(|kind| names.iter().map(move |name| format!("{kind}/{name}"))).collect();
+    Failure::Other(format!("name each object with its one kind, as in {}", each.join(" ")))
 }
 
 #[cfg(test)]
@@ -65,6 +73,9 @@ mod tests {
     fn half_a_name_names_nothing() {
         assert_eq!(kind_and_name("pod/web").unwrap(), ("pod", Some("web")));
         assert_eq!(kind_and_name("pods").unwrap(), ("pods", None));
+        let several = kind_and_name("pod,svc/x").unwrap_err();
+        let said = |failure: &Failure| format!("{failure:?}").contains("one kind, as in pod/x svc/x\"");
+        assert!(said(&several) && said(&one_by_one("pod,svc", &["x"])), "{several:?}");
         for text in ["", "/", "pod/", "/web", "pod/web/0"] {
             assert!(kind_and_name(text).is_err(), "{text}");
         }
