@@ -53,11 +53,6 @@ impl Projector {
         Self { resource, columns: columns.into(), instrument, is_event }
     }
 
-    /// What it turns into rows, as errors name it.
-    pub(crate) fn what(&self) -> String {
-        self.resource.group_resource().to_string()
-    }
-
     pub(crate) fn columns(&self) -> &Arc<[Column]> {
         &self.columns
     }

@@ -221,7 +221,7 @@ impl Writer {
         let part = &mut self.parts[index];
         let message = if self.discreet { public(error) } else { error.to_string() };
         let kind = error.kind();
-        let told = match kind {
+        part.completeness = match kind {
             // What may be listed but not watched is read again now and then.
             ErrorKind::Forbidden if part.follows => Completeness::Stale(message),
             ErrorKind::Forbidden => Completeness::Forbidden(message),
@@ -229,11 +229,6 @@ impl Writer {
             _ if part.last.is_some() => Completeness::Stale(message),
             _ => Completeness::Broken(message),
         };
-        if self.discreet && part.completeness != told {
-            // Nobody reads it elsewhere.
-            tracing::warn!("what {} people see is not up to date: {error}", self.projector.what());
-        }
-        part.completeness = told;
     }
 
     /// Everything taken in so far as a new moment.
