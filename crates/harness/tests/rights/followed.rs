@@ -191,6 +191,8 @@ fn take(message: &str, told: &mut Told) -> Goes {
             }
         }
         "again" => return Goes::Anew,
+        // A stream that has nothing to tell says that it is there.
+        "alive" => {}
         _ => return Goes::Over,
     }
     Goes::On
