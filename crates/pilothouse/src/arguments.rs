@@ -354,8 +354,9 @@ fn helpful(mut error: clap::Error) -> clap::Error {
     // What begins with a dash is the name of no object; it may be a word to run, or to look for.
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let takes_words = ["pilothouse exec", "pilothouse search"].iter().any(|command| usage.contains(command));
-    if !meant {
-        error.remove(ContextKind::SuggestedArg);
+    if !meant && error.remove(ContextKind::SuggestedArg).is_some() {
+        // It was written for the flag that is not meant.
+        error.remove(ContextKind::Usage);
     }
     if !takes_words {
         error.remove(ContextKind::Suggested);
@@ -404,6 +405,7 @@ mod tests {
         for line in ["get pods --as ada", "get pods --field-selector a=b", "get pods --since 5m", "why pod/a --all"] {
             let said = said(&format!("pilothouse {line}"));
             assert!(said.starts_with("error: unexpected argument '--") && !said.contains("tip:"), "{line}: {said}");
+            assert!(!said.contains("--namespace") && !said.contains("--selector"), "{line}: {said}");
         }
         let slip = said("pilothouse get pods --namespac a");
         assert!(slip.contains("a similar argument exists: '--namespace'"), "{slip}");
