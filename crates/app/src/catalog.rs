@@ -8,6 +8,7 @@ use pilothouse_cluster::{Discovery, Problem};
 use pilothouse_model::{GroupResource, Resource};
 
 use crate::error::{AppError, ErrorKind};
+use crate::slip::{distance, reach};
 
 /// The resources of a cluster, as discovery found them.
 #[derive(Clone, Debug, PartialEq)]
@@ -344,32 +345,6 @@ fn plural_title(kind: &str, plural: &str) -> String {
     kind.chars().take(common).chain(plural.chars().skip(common)).collect()
 }
 
-/// How many wrong letters are still a slip of the finger.
-pub(crate) fn reach(text: &str) -> usize {
-    (text.chars().count() / 3).max(1)
-}
-
-/// Whether somebody who wrote this may have meant that.
-pub fn is_slip(written: &str, meant: &str) -> bool {
-    distance(written, meant) <= reach(written)
-}
-
-/// Edit distance (Levenshtein), in characters.
-pub(crate) fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -497,12 +472,5 @@ mod tests {
         assert_eq!(catalog.unknown(GroupResource::new("batch", "jobs")), None, "it is truly missing");
         let error = catalog.resource("kubeflow.org", "v1", "pytorchjobs").unwrap_err();
         assert_eq!((error.kind, error.message), (ErrorKind::Unavailable, problem("kubeflow.org/v1").why));
-    }
-
-    #[test]
-    fn edit_distances_are_counted() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("pods", "pods"), 0);
     }
 }

@@ -35,6 +35,7 @@ mod person;
 mod rights;
 mod search;
 mod secret;
+mod slip;
 mod words;
 mod workloads;
 mod yaml;
@@ -42,7 +43,7 @@ mod yaml;
 pub use act::{Choice, Deletion, Done, Expected, Offer, Propagation, Target, parse_object};
 pub use ask::{Ask, Listing, Source};
 pub use audit::{Audit, AuditError, AuditTo};
-pub use catalog::{Catalog, NavigationGroup, NavigationItem, is_slip};
+pub use catalog::{Catalog, NavigationGroup, NavigationItem};
 #[doc(hidden)]
 pub use clock::set_clock;
 pub use cluster::{Cluster, ClusterFigures, ConnectionState, TableFigures};
@@ -68,4 +69,5 @@ pub use pilothouse_query::{Completion, Item as CompletionItem, ItemKind as Compl
 pub use pilothouse_query::{conditions, narrow, pointer, widen};
 pub use pilothouse_store::{Delta, Record, RowId};
 pub use search::{Facet, Found, Hit, MOST_RESULTS, Matched, SHORTEST_SEARCH, Search, SearchAsk, SearchGap, What, Why};
+pub use slip::is_slip;
 pub use yaml::yaml;

@@ -3,8 +3,8 @@
 use pilothouse_model::{ClusterId, Column, ColumnKind, Comparison, Field, Filter, Operand};
 
 use super::among::CLUSTER;
-use crate::catalog::{distance, reach};
 use crate::error::{AppError, ErrorKind};
+use crate::slip::{distance, reach};
 
 /// The conditions of a question whose columns are not known yet: the cluster is the first column, what the others are does
 /// not matter. `None` when the question cannot be read even so; then the clusters say what is wrong with it.
