@@ -48,8 +48,10 @@ pub struct Connection {
 const ASK: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 /// ...how long it may take to answer...
 const ASK_WITHIN: Duration = Duration::from_secs(5);
-/// ...and how long it may answer that it is not ready and is still taken for one that starts.
+/// ...and how long it may say that it is not ready, or nothing, and is still taken for one that starts.
 const STARTING: Duration = Duration::from_secs(60);
+/// How long a server is lost before those who only listen to it believe that, too.
+const DOUBT: Duration = Duration::from_secs(2);
 /// Within which time those ask again who waited for a server that is back.
 const TOGETHER: Duration = Duration::from_secs(1);
 
@@ -162,6 +164,22 @@ impl Connection {
         sleep(ASK[0] + within(TOGETHER)).await;
     }
 
+    /// Is over when the server was lost after it had turned `since` times, and has been for a while.
+    pub(crate) async fn given_up(&self, since: u64) {
+        let mut turns = self.reach.turns.subscribe();
+        while turns.wait_for(|(turns, _)| *turns > since && Reach::is_lost(*turns)).await.is_ok() {
+            if timeout(DOUBT, turns.wait_for(|(turns, _)| !Reach::is_lost(*turns))).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// As if somebody had found that the server cannot be reached.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.reach.set_lost(true);
+    }
+
     /// Is over when the server was lost after it had turned `since` times, or was lost then, and is ready again; not for all
     /// who wait at the same moment. While it is lost, one of those who wait asks it.
     pub async fn back(&self, since: u64) {
@@ -199,7 +217,9 @@ impl Connection {
             return Ok(());
         }
         match timeout(ASK_WITHIN, self.send_once(&Call::get("/readyz"))).await {
-            Err(_) => return Err(self.silent(ASK_WITHIN)),
+            Err(_) if starting.get_or_insert_with(Instant::now).elapsed() < STARTING => {
+                return Err(self.silent(ASK_WITHIN));
+            }
             Ok(Err((error @ ClusterError::Unreachable { .. }, _))) => {
                 *starting = None;
                 return Err(error);
@@ -209,8 +229,8 @@ impl Connection {
             {
                 return Err(error);
             }
-            // One that does not let us ask this is taken as ready.
-            Ok(_) => {}
+            // One that does not let us ask this is taken as ready; whoever asks it something else will see.
+            Err(_) | Ok(_) => {}
         }
         *starting = None;
         self.reach.set_lost(false);
@@ -381,6 +401,14 @@ impl Connection {
             }
         }
         Ok(bytes.freeze())
+    }
+
+    /// The error of one who only listens to a server that others do not reach.
+    pub(crate) fn silent_to_others(&self) -> ClusterError {
+        ClusterError::Unreachable {
+            server: self.server().to_owned(),
+            reason: "it gives no sign of life, and does not answer what else it is asked".to_owned(),
+        }
     }
 
     pub(crate) fn silent(&self, time: Duration) -> ClusterError {

@@ -85,6 +85,7 @@ impl Follow<'_> {
     async fn read(&mut self, mut body: Body, path: &str, deadline: Instant) -> End {
         let mut lines = Lines::default();
         let opened = Instant::now();
+        let turns = self.connection.turns();
         let (mut heard, mut told) = (opened, opened);
         // Whether something came of which it was not said that it is all.
         let mut owed = true;
@@ -92,7 +93,12 @@ impl Follow<'_> {
             let silence = if self.marked { self.pace.silence } else { self.pace.unmarked };
             let end = if *self.bookmarks { deadline.min(heard + silence) } else { deadline };
             let patience = if owed { end.min(Instant::now() + QUIET) } else { end };
-            let frame = match timeout_at(patience, body.frame()).await {
+            let frame = tokio::select! {
+                frame = timeout_at(patience, body.frame()) => frame,
+                // Silence is no sign of life of a server that does not answer others.
+                () = self.connection.given_up(turns) => return End::Failed(self.connection.silent_to_others()),
+            };
+            let frame = match frame {
                 Ok(Some(Ok(frame))) => frame,
                 // Who answers less than a frame is no API server, or something between us cuts what it answers.
                 Ok(None) if self.frames == 0 && !lines.is_empty() => {

@@ -221,6 +221,23 @@ async fn whoever_waits_for_a_server_asks_as_soon_as_it_is_back() {
 }
 
 #[tokio::test]
+async fn who_only_listens_learns_from_others_that_the_server_is_away() {
+    let fake = Fake::start(|asked| match (asked.is_watch(), asked.get("resourceVersion")) {
+        (false, _) if asked.path == "/readyz" => answer(json!({})),
+        (false, _) => page(&[], 10, ""),
+        (true, "10") => streamed(&[event("ADDED", &pod("a", 11))], Ending::Open),
+        (true, _) => streamed(&[event("ADDED", &pod("b", 12))], Ending::Open),
+    })
+    .await;
+    let connection = fake.connect();
+    let mut signals = crate::watch::start(connection.clone(), Arc::new(pods()), (None, None), pace());
+    let begun = ["listing for the first time", "page ", "listed", "applied a@11", "fresh"];
+    assert_eq!(story(&mut signals, 5).await, begun);
+    connection.lose();
+    assert_eq!(story(&mut signals, 3).await, ["trouble unreachable", "applied b@12", "fresh"]);
+}
+
+#[tokio::test]
 async fn what_fails_alone_waits_as_long_as_it_must() {
     // One API is away, the server is not.
     let fake =
