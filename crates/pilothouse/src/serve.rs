@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::allocator;
 use crate::arguments::{Arguments, ClusterArguments, Command, ListenArguments, LogFormat, ServeArguments};
 use crate::audit;
 use crate::failure::Failure;
@@ -117,6 +118,7 @@ async fn open(
             }
         });
     }
+    tokio::spawn(allocator::look_through_pages());
     let serving = pilothouse_web::serve(engine.clone(), WebOptions { listener, door, metrics }, stop.clone());
     let served = within(&stop, FAREWELL, serving).await;
     engine.shutdown();
