@@ -1,6 +1,7 @@
 //! `pilothouse get --watch`: the list, then a line for every change.
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use pilothouse_app::{Ask, Cluster, Record, RowId};
@@ -46,8 +47,12 @@ pub(crate) async fn run(cluster: &Cluster, wanted: &Wanted, ask: Ask, mut printe
 /// How much is known, and what else there is to say of it.
 type Known = (Completeness, Vec<String>);
 
-/// What to say when that changes: silence means that nothing happened, and must not mean that nothing is heard.
+/// What to say when that changes: silence means that nothing happened, and must not mean that nothing is heard. While it is no
+/// better, the words alone are no news: each kind that workloads are made of has its own.
 fn news((before, old): &Known, (now, notes): &Known) -> Vec<String> {
+    if *now != Completeness::Complete && discriminant(before) == discriminant(now) {
+        return Vec::new();
+    }
     let mut lines: Vec<_> =
         notes.iter().filter(|note| !old.contains(note)).map(|note| format!("warning: {note}")).collect();
     if before != now {
@@ -72,6 +77,10 @@ mod tests {
         assert_eq!(told[0], "warning: a note");
         assert!(told[1].contains("connection refused"), "{told:?}");
         assert_eq!(news(&lost, &lost), Vec::<String>::new());
+        let still = (Completeness::Stale("server is starting".to_owned()), vec!["another note".to_owned()]);
+        assert_eq!(news(&lost, &still), Vec::<String>::new());
+        let refused = (Completeness::Forbidden("not allowed".to_owned()), Vec::new());
+        assert_eq!(news(&lost, &refused).len(), 1, "that is another matter");
         assert_eq!(news(&lost, &well), ["the list is current again"]);
     }
 }
