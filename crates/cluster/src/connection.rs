@@ -50,6 +50,10 @@ const ASK: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// ...and how long it may say that it is not ready, or nothing, and is still taken for one that starts.
 const STARTING: Duration = Duration::from_secs(60);
+/// How often a server is asked for a sign of life while all who have to do with it only listen...
+const LISTEN: Duration = Duration::from_secs(15);
+/// ...and how long it may take to give one.
+const LISTEN_WITHIN: Duration = Duration::from_secs(10);
 /// How long a server is lost before those who only listen to it believe that, too.
 const DOUBT: Duration = Duration::from_secs(2);
 /// Within which time those ask again who waited for a server that is back.
@@ -158,9 +162,24 @@ impl Connection {
     }
 
     /// Is over soon after the server could not be reached by somebody who asked it; not for all who wait at the same moment.
+    /// One of those who wait asks it now and then.
     pub async fn lost(&self) {
-        // The sender is ours: it is not gone.
-        drop(self.reach.turns.subscribe().wait_for(|(turns, _)| Reach::is_lost(*turns)).await);
+        let mut turns = self.reach.turns.subscribe();
+        let asks = async {
+            let _turn = self.reach.asking.lock().await;
+            loop {
+                sleep(LISTEN).await;
+                // Whatever it answers is a sign of life.
+                if timeout(LISTEN_WITHIN, self.send_once(&Call::get("/readyz"))).await.is_err() {
+                    self.reach.set_lost(true);
+                }
+            }
+        };
+        tokio::select! {
+            // The sender is ours: it is not gone.
+            _ = turns.wait_for(|(turns, _)| Reach::is_lost(*turns)) => {}
+            () = asks => {}
+        }
         sleep(ASK[0] + within(TOGETHER)).await;
     }
 
