@@ -137,6 +137,12 @@ for (const colorScheme of ["light", "dark"]) {
         await page.setViewportSize({ width, height: 800 });
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.ok(overflow <= 0, `${path} at ${width} pixels is ${overflow} too wide`);
+        for (const picker of await page.locator("details.picker:visible").all()) {
+          await picker.locator("summary").click();
+          const { x, width: wide } = await picker.locator(".menu").boundingBox();
+          assert.ok(x >= 0 && x + wide <= width, `a menu on ${path} at ${width} pixels goes from ${x} to ${x + wide}`);
+          await picker.locator("summary").click();
+        }
       }
       if (process.env.PILOTHOUSE_PICTURES) {
         await page.screenshot({ path: `${process.env.PILOTHOUSE_PICTURES}/${colorScheme}-390-${path.replaceAll(/\W+/g, "-")}.png` });
