@@ -158,7 +158,7 @@ fn chooser(visit: &Visit, question: &Question, here: &Url) -> Markup {
     };
     let kept = Question { clusters: Vec::new(), offset: 0, ..question.clone() };
     html! {
-        details.picker #chosen-clusters {
+        details.picker.end #chosen-clusters {
             summary { span.label { "Clusters" } span.value { (words) } (icon("down")) }
             form.menu action=(here) method="get" {
                 @for (name, value) in kept.pairs() { input type="hidden" name=(name) value=(value); }
