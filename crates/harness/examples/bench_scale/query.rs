@@ -13,6 +13,8 @@ use crate::report::{Report, Spread};
 
 /// How often each question is asked, each time a little differently.
 const ROUNDS: u64 = 200;
+/// How long the servers may clear up after they have served everything once more, for the measuring program itself.
+const CLEARING_UP: Duration = Duration::from_secs(10);
 
 /// One kind of question; `{n}` is another number each time, `{team}` another namespace.
 struct Question {
@@ -149,6 +151,7 @@ pub(crate) async fn in_process(kubeconfig: &Path, report: &mut Report) -> Outcom
         let listing = cluster.list_settled(&source(list)?, &Ask { limit: Some(1), ..Ask::default() }, patience).await?;
         println!("  in process: {} {list}", listing.total);
     }
+    tokio::time::sleep(CLEARING_UP).await;
     let mut worst: Option<(Spread, &str)> = None;
     let mut all = Vec::new();
     for question in &QUESTIONS {
