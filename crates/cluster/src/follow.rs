@@ -96,7 +96,7 @@ impl Follow<'_> {
             let frame = tokio::select! {
                 frame = timeout_at(patience, body.frame()) => frame,
                 // Silence is no sign of life of a server that does not answer others.
-                () = self.connection.given_up(turns) => return End::Failed(self.connection.silent_to_others()),
+                error = self.connection.given_up(turns) => return End::Failed(error),
             };
             let frame = match frame {
                 Ok(Some(Ok(frame))) => frame,

@@ -23,6 +23,7 @@ mod list;
 mod logs;
 mod path;
 mod proxy;
+mod reach;
 mod reason;
 mod review;
 mod signal;

@@ -222,7 +222,7 @@ impl Writer {
         let message = if self.discreet { public(error) } else { error.to_string() };
         let kind = error.kind();
         part.completeness = match kind {
-            // What may be listed but not watched is read again now and then.
+            // What was listed, and may not be followed any more, was true once.
             ErrorKind::Forbidden if part.follows => Completeness::Stale(message),
             ErrorKind::Forbidden => Completeness::Forbidden(message),
             ErrorKind::NotFound => Completeness::Absent,
