@@ -315,7 +315,7 @@ impl Catalog {
 
 /// The error for what cannot be told while a group is unknown.
 pub(crate) fn unavailable(problem: &Problem) -> AppError {
-    AppError::new(ErrorKind::Unavailable, problem.why.clone())
+    AppError::new(ErrorKind::Unavailable, problem.to_string())
         .hint("it is asked again every half minute; `kubectl get apiservices` shows what is wrong with it")
 }
 
@@ -455,7 +455,7 @@ mod tests {
     fn problem(api_version: &str) -> Problem {
         Problem {
             api_version: Some(api_version.to_owned()),
-            why: format!("what {api_version} serves is unknown: 503"),
+            what: format!("what {api_version} serves is unknown: 503"),
             error: None,
         }
     }
@@ -471,6 +471,6 @@ mod tests {
         assert_eq!(catalog.unknown(GroupResource::new("kubeflow.org", "experiments")), None, "it is served");
         assert_eq!(catalog.unknown(GroupResource::new("batch", "jobs")), None, "it is truly missing");
         let error = catalog.resource("kubeflow.org", "v1", "pytorchjobs").unwrap_err();
-        assert_eq!((error.kind, error.message), (ErrorKind::Unavailable, problem("kubeflow.org/v1").why));
+        assert_eq!((error.kind, error.message), (ErrorKind::Unavailable, problem("kubeflow.org/v1").to_string()));
     }
 }

@@ -36,12 +36,9 @@ pub(crate) fn closed() -> String {
 /// know; and people know whom it takes them for.
 pub(crate) fn make_public(problem: &mut Problem) {
     let Some(error) = &problem.error else { return };
-    let what = problem.why.strip_suffix(&error.to_string()).map_or("not everything is known", |what| what.trim_end());
-    let what = what.trim_end_matches(':');
-    problem.why = match error {
-        ClusterError::Forbidden { .. } => what.to_owned(),
-        error => format!("{what}: {}", public(error)),
-    };
+    if !matches!(error, ClusterError::Forbidden { .. }) {
+        problem.what = format!("{}: {}", problem.what, public(error));
+    }
     problem.error = None;
 }
 
@@ -86,10 +83,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_without_the_words_of_the_failure() {
         let told = |error: ClusterError| {
-            let why = format!("what a.io/v1 serves is unknown: {error}");
-            let mut problem = Problem { api_version: Some("a.io/v1".to_owned()), why, error: Some(error) };
+            let what = "what a.io/v1 serves is unknown".to_owned();
+            let mut problem = Problem { api_version: Some("a.io/v1".to_owned()), what, error: Some(error) };
             make_public(&mut problem);
-            problem.why
+            problem.to_string()
         };
         for error in failures() {
             let words = told(error);

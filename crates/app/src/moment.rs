@@ -190,7 +190,7 @@ impl<'a> Moment<'a> {
         }
         if !self.catalog.serves(resource) {
             let unknown = self.catalog.unknown(resource);
-            return Err(unknown.map_or(Completeness::Absent, |problem| Completeness::Broken(problem.why.clone())));
+            return Err(unknown.map_or(Completeness::Absent, |problem| Completeness::Broken(problem.to_string())));
         }
         self.missing.borrow_mut().insert((resource.group.to_owned(), resource.plural.to_owned()));
         Err(Completeness::Loading)

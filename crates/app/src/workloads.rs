@@ -379,7 +379,7 @@ impl Derivation {
             .instruments
             .iter()
             .flat_map(|instrument| instrument.manifest().resources.iter().filter(|name| instrument.runs(**name)));
-        kinds.filter_map(|name| catalog.unknown(*name)).map(|problem| problem.why.clone()).collect()
+        kinds.filter_map(|name| catalog.unknown(*name)).map(|problem| problem.to_string()).collect()
     }
 
     /// What rows look at, kinds that run aside, and is not known, or not yet.

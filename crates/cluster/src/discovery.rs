@@ -35,9 +35,9 @@ pub struct Problem {
     /// Of which group and version it is not known what it serves, as in `apiVersion`; `None` when it is something else that
     /// is missing.
     pub api_version: Option<String>,
-    /// What is missing, and why.
-    pub why: String,
-    /// The failure that is the reason, if a request failed: the end of `why`.
+    /// What is missing.
+    pub what: String,
+    /// The failure that is the reason, if a request failed.
     pub error: Option<ClusterError>,
 }
 
@@ -50,7 +50,10 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        match &self.error {
+            Some(error) => write!(f, "{}: {error}", self.what),
+            None => f.write_str(&self.what),
+        }
     }
 }
 
@@ -68,8 +71,8 @@ pub(crate) async fn discover(connection: &Connection) -> Result<Discovery, Clust
     match columns {
         Ok(columns) => definitions::join(columns, &mut resources),
         Err(error) => {
-            let why = format!("the printer columns of custom resources are unknown: {error}");
-            problems.push(Problem { api_version: None, why, error: Some(error) });
+            let what = "the printer columns of custom resources are unknown".to_owned();
+            problems.push(Problem { api_version: None, what, error: Some(error) });
         }
     }
     Ok(Discovery { resources: resources.into_iter().map(Arc::new).collect(), problems })

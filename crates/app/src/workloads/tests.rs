@@ -214,7 +214,7 @@ impl World {
             }
             Happening::Discover(known) => {
                 let problem =
-                    Problem { api_version: Some("lab.test/v1".to_owned()), why: "503".to_owned(), error: None };
+                    Problem { api_version: Some("lab.test/v1".to_owned()), what: "503".to_owned(), error: None };
                 self.problems = if *known { Vec::new() } else { vec![problem] };
             }
             Happening::Step => {}

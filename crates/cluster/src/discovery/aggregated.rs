@@ -75,11 +75,11 @@ pub(super) fn read(list: List, findings: &mut Findings) {
         for Version { version, resources, freshness } in versions {
             if freshness == "Stale" {
                 let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
-                let why = format!(
+                let what = format!(
                     "the API server could not ask {api_version} what it serves (is its APIService available?); what is \
                      known of it may be incomplete"
                 );
-                findings.problems.push(Problem { api_version: Some(api_version), why, error: None });
+                findings.problems.push(Problem { api_version: Some(api_version), what, error: None });
             }
             let version: Str = version.into();
             findings.resources.extend(resources.into_iter().filter_map(|entry| resource(&group, &version, entry)));

@@ -110,8 +110,8 @@ pub(super) async fn read(connection: &Connection, groups: Vec<Group>, findings: 
             }
             Err(error) => {
                 let name = if group.is_empty() { version.to_string() } else { format!("{group}/{version}") };
-                let why = format!("what {name} serves is unknown: {error}");
-                findings.problems.push(Problem { api_version: Some(name), why, error: Some(error) });
+                let what = format!("what {name} serves is unknown");
+                findings.problems.push(Problem { api_version: Some(name), what, error: Some(error) });
             }
         }
     }

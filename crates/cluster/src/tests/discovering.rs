@@ -147,7 +147,7 @@ async fn old_and_new_servers_read_the_same() {
         assert_eq!(problems[0].api_version.as_deref(), Some("metrics.k8s.io/v1beta1"));
         assert_eq!(problems[0].group(), Some("metrics.k8s.io"));
         assert!(
-            problems[0].why.contains("metrics.k8s.io/v1beta1") && problems[0].why.contains(problem),
+            problems[0].to_string().contains("metrics.k8s.io/v1beta1") && problems[0].to_string().contains(problem),
             "{problems:?}"
         );
     }
@@ -162,7 +162,7 @@ async fn columns_that_may_not_be_read_are_a_problem_not_an_error() {
     .await;
     assert!(resources.iter().all(|resource| resource.printer_columns.is_none()));
     assert!(
-        problems.iter().any(|problem| problem.api_version.is_none() && problem.why.contains("you may not")),
+        problems.iter().any(|problem| problem.api_version.is_none() && problem.to_string().contains("you may not")),
         "{problems:?}"
     );
 }
