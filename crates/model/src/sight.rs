@@ -57,6 +57,12 @@ impl Sight {
         }
     }
 
+    /// Whether single objects of a namespace are seen, by name.
+    pub fn sees_some_of(&self, namespace: &str) -> bool {
+        let Self::Some(seen) = self else { return false };
+        seen.names.iter().any(|(of, _)| of.as_deref().is_none_or(|of| *of == *namespace))
+    }
+
     /// Whether everything is seen.
     pub fn is_all(&self) -> bool {
         *self == Self::All

@@ -162,7 +162,7 @@ impl Chosen {
         match reach {
             Sight::None => Completeness::Forbidden(format!("you may not list {what} in this cluster")),
             Sight::Some(_) => {
-                let closed = |namespace: &&String| !reach.sees_namespace(namespace) && !self.sees_some_of(namespace);
+                let closed = |namespace: &&String| !reach.sees_namespace(namespace) && !reach.sees_some_of(namespace);
                 let closed: Vec<&str> = ask.namespaces.iter().filter(closed).map(String::as_str).collect();
                 if closed.is_empty() {
                     return self.told(snapshot.completeness());
@@ -171,12 +171,6 @@ impl Chosen {
             }
             Sight::All => self.told(snapshot.completeness()),
         }
-    }
-
-    /// Whether single objects may be listed in a namespace, by name.
-    fn sees_some_of(&self, namespace: &str) -> bool {
-        let Sight::Some(seen) = &self.reach else { return false };
-        seen.names.iter().any(|(of, _)| of.as_deref().is_none_or(|of| *of == *namespace))
     }
 
     /// The state of the table. Its words are for people to read, where it is filled for people: whom the cluster refuses is not.
@@ -193,7 +187,7 @@ impl Chosen {
     /// What else there is to know about the rows that may be seen.
     pub(crate) fn notes(&self, freshness: &Freshness, ask: &Ask) -> Vec<String> {
         let mut notes = freshness.notes(&self.sight);
-        let named = |namespace: &&String| !self.reach.sees_namespace(namespace) && self.sees_some_of(namespace);
+        let named = |namespace: &&String| !self.reach.sees_namespace(namespace) && self.reach.sees_some_of(namespace);
         let named: Vec<&str> = ask.namespaces.iter().filter(named).map(String::as_str).collect();
         if !named.is_empty() && !self.pending {
             let (what, places) = (&self.what, some(&named));
