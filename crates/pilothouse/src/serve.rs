@@ -28,8 +28,7 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
     // A command that ends with a message of its own needs no second voice.
     let usual = match arguments.command {
-        // kube's client tells of failed requests itself; the console does, too, with more to say.
-        Command::Serve(_) | Command::Demo(_) => "warn,kube_client=off",
+        Command::Serve(_) | Command::Demo(_) => "warn",
         _ => "off",
     };
     let filter = filter(std::env::var_os("PILOTHOUSE_LOG").as_deref(), usual)?;
@@ -48,7 +47,12 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Failure> {
 /// What the log tells: what somebody wants of it, or the usual.
 fn filter(wanted: Option<&OsStr>, usual: &str) -> Result<EnvFilter, Failure> {
     let wanted = wanted.filter(|wanted| !wanted.is_empty()).map(OsStr::to_string_lossy);
-    EnvFilter::try_new(wanted.as_deref().unwrap_or(usual)).map_err(|error| {
+    let mut told = wanted.as_deref().unwrap_or(usual).to_owned();
+    // kube's client tells of failed requests itself; the console does, too, with more to say. Who wants it asks for it.
+    if !told.contains("kube") {
+        told += ",kube_client=off";
+    }
+    EnvFilter::try_new(told).map_err(|error| {
         Failure::Other(format!(
             "PILOTHOUSE_LOG does not say what the log is to tell: {error}; write info, or warn,kube=debug"
         ))
@@ -229,13 +233,12 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_understood_is_not_taken_for_the_usual_one() {
-        let told = |wanted: Option<&str>| {
-            filter(wanted.map(OsStr::new), "warn,kube_client=off").map(|filter| filter.to_string())
-        };
-        assert_eq!(told(Some("info")).unwrap(), "info");
-        for usual in [None, Some("")] {
-            assert!(told(usual).unwrap().contains("kube_client=off"), "{usual:?}");
+        let told = |wanted: Option<&str>| filter(wanted.map(OsStr::new), "warn").map(|filter| filter.to_string());
+        for (wanted, level) in [(Some("info"), "info"), (None, "warn"), (Some(""), "warn")] {
+            let told = told(wanted).unwrap();
+            assert!(told.contains("kube_client=off") && told.contains(level), "{wanted:?}: {told}");
         }
+        assert!(!told(Some("warn,kube_client=debug")).unwrap().contains("off"), "who wants it gets it");
         for wrong in ["loud=7x", "info,,=="] {
             let why = told(Some(wrong));
             assert!(matches!(&why, Err(Failure::Other(why)) if why.contains("PILOTHOUSE_LOG")), "{wrong}: {why:?}");
